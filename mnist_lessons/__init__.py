@@ -1,1 +1,54 @@
-"""What the chapters of *MNIST Lessons* import."""
+"""What the chapters of *MNIST Lessons* import: data, models, training, evaluation and plots.
+
+Importing the package is cheap: TensorFlow is loaded when a model is first asked for.
+It also keeps TensorFlow's start-up lines out of notebooks, if it is imported before TensorFlow.
+"""
+
+import contextlib
+import importlib.abc
+import importlib.machinery
+import os
+import sys
+from collections.abc import Iterator
+from types import ModuleType
+
+# Errors only; whoever wants to see more sets the variable before the import.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+
+@contextlib.contextmanager
+def _silenced_stderr() -> Iterator[None]:
+    """Send what native code writes to file descriptor 2 nowhere; Python exceptions still get out."""
+    sys.stderr.flush()
+    kept = os.dup(2)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
+
+
+class _QuietTensorFlow(importlib.abc.MetaPathFinder):
+    """Load TensorFlow with native stderr off: it logs two lines before its own log level applies."""
+
+    def find_spec(self, fullname, path=None, target=None):  # type: ignore[no-untyped-def]
+        if fullname != "tensorflow":
+            return None
+        sys.meta_path.remove(self)
+        spec = importlib.machinery.PathFinder.find_spec(fullname, path)
+        if spec is not None and spec.loader is not None:
+            load = spec.loader.exec_module
+
+            def load_silently(module: ModuleType) -> None:
+                with _silenced_stderr():
+                    load(module)
+
+            spec.loader.exec_module = load_silently  # type: ignore[method-assign]
+        return spec
+
+
+if "tensorflow" not in sys.modules:
+    sys.meta_path.insert(0, _QuietTensorFlow())
