@@ -17,3 +17,8 @@ help:  ## list the targets
 	  --build-constraint constraints.txt --editable .[$*]
 	@touch $@
 .PRECIOUS: .venv/%/.done
+
+web/node_modules/.done: web/package-lock.json web/.npmrc .venv/book/.done
+	@echo "Installing what bundles the page's scripts (once; ten seconds)"
+	@cd web && ../.venv/book/bin/npm ci --silent
+	@touch $@
