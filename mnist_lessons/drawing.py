@@ -12,8 +12,8 @@ def prepare_drawing(ink: npt.ArrayLike) -> npt.NDArray[np.uint8]:
     """Scale a drawing's ink to 20 pixels and put its centre of mass where MNIST's digits have theirs.
 
     The drawing is cut to its bounding box, scaled by area averaging until the longer side measures 20 pixels
-    (the aspect ratio is kept), and moved by whole pixels until its centre of mass lies nearest to pixel index 14
-    in both directions. An image that was prepared so before comes back unchanged.
+    (the aspect ratio is kept), and moved by whole pixels until its centre of mass lies nearest to pixel index
+    14 in both directions. An image that was prepared so before comes back unchanged.
 
     All arithmetic is done in integers, so that the copy of this function in the page gives the same pixels.
 
@@ -35,8 +35,8 @@ def prepare_drawing(ink: npt.ArrayLike) -> npt.NDArray[np.uint8]:
     Notes
     -----
     The 20-pixel box and the centre of mass follow the description of the data by LeCun, Cortes and Burges.
-    That the centre lies at index 14.0, and not at 13.5, is measured: its mean over the test set is 14.008 (rows)
-    and 13.993 (columns).
+    That the centre lies at index 14.0, and not at 13.5, is measured: its mean over the test set is 14.008
+    (rows) and 13.993 (columns).
     """
     box = _cut_to_ink(_as_uint8(ink))
     longest = max(box.shape)

@@ -29,7 +29,7 @@ def test_an_enlarged_digit_comes_back_unchanged(images, factor):
 
 
 def test_area_average_of_a_reduced_drawing():
-    # 40 rows shrink to 20, so each new pixel is the mean of four: a checkerboard becomes grey, 127.5 rounded up.
+    # 40 rows shrink to 20, so each new pixel is the mean of four: here 127.5, rounded up.
     checkerboard = np.indices((40, 40)).sum(axis=0) % 2 * np.uint8(255)
     prepared = prepare_drawing(checkerboard.astype(np.uint8))
     assert np.count_nonzero(prepared) == 400
