@@ -14,8 +14,20 @@ help:  ## list the targets
 	@test -x .venv/$*/bin/python || $(PYTHON) -m venv .venv/$*
 	@.venv/$*/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt uv
 	@.venv/$*/bin/uv pip install --quiet --python .venv/$*/bin/python --constraint constraints.txt \
-	  --build-constraint constraints.txt --editable .[$*]
+	  --build-constraint constraints.txt --compile-bytecode --editable .[$*]
 	@touch $@
+
+book: .venv/book/.done  ## execute the chapters that changed and build the site
+	@.venv/book/bin/python book/_ext/build.py
+
+serve:  ## show the built site on this machine
+	@.venv/book/bin/python book/_ext/serve.py
+
+lock: .venv/dev/.done  ## pin the newest versions that go together
+	@.venv/dev/bin/uv pip compile --quiet pyproject.toml --all-extras --universal --python-version 3.11 --no-header \
+	  --no-annotate --no-emit-index-url --no-emit-find-links --upgrade --output-file constraints.txt
+
+.PHONY: help book serve lock
 .PRECIOUS: .venv/%/.done
 
 web/node_modules/.done: web/package-lock.json web/.npmrc .venv/book/.done

@@ -1,0 +1,245 @@
+"""Recipes that train the book's models, and a store so that each is trained once.
+
+A recipe is a function ``recipe(*, seed) -> (model, history)``: what a chapter spells out,
+in a form that other chapters can ask for by name with `load_or_train`.
+"""
+
+import functools
+import hashlib
+import importlib.metadata
+import json
+import os
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import platformdirs
+from filelock import FileLock
+
+from mnist_lessons import data, models
+
+if TYPE_CHECKING:
+    import keras
+
+History = dict[str, list[float]]
+Recipe = Callable[..., tuple["keras.Model", History]]
+
+
+def train_dense(*, seed: int, epochs: int = 10) -> tuple["keras.Model", History]:
+    """Train the book's dense network, 784-128-128-10 with ReLU; taught in the chapter `train`.
+
+    Adam on batches of 128, its learning rate falling from 0.001 to 0 along half a cosine.
+    """
+    import keras
+
+    train, validation, _ = data.split_mnist()
+    keras.utils.set_random_seed(seed)
+    model = models.build_dense()
+    steps = epochs * -(-len(train[0]) // 128)
+    model.compile(
+        optimizer=keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(0.001, steps)),
+        loss="sparse_categorical_crossentropy",
+        metrics=["accuracy"],
+        steps_per_execution=10,
+    )
+    return model, fit(model, train, validation=validation, batch_size=128, epochs=epochs)
+
+
+def train_sigmoid(*, seed: int, epochs: int = 15) -> tuple["keras.Model", History]:
+    """Train a converged 784-50-50-10 with sigmoid units; compared in the chapter `relu-vs-sigmoid`.
+
+    As `train_dense`, with the higher learning rate that sigmoid units need.
+    """
+    import keras
+
+    train, validation, _ = data.split_mnist()
+    keras.utils.set_random_seed(seed)
+    model = models.build_dense((50, 50), activation="sigmoid")
+    steps = epochs * -(-len(train[0]) // 128)
+    model.compile(
+        optimizer=keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(0.005, steps)),
+        loss="sparse_categorical_crossentropy",
+        metrics=["accuracy"],
+        steps_per_execution=10,
+    )
+    return model, fit(model, train, validation=validation, batch_size=128, epochs=epochs)
+
+
+def train_cnn(*, seed: int, epochs: int = 5) -> tuple["keras.Model", History]:
+    """Train the book's small convolutional network; taught in the chapter `cnn`.
+
+    Adam on batches of 128, its learning rate falling from 0.003 to 0 along half a cosine.
+    """
+    import keras
+
+    train, validation, _ = data.split_mnist()
+    keras.utils.set_random_seed(seed)
+    model = models.build_cnn()
+    steps = epochs * -(-len(train[0]) // 128)
+    model.compile(
+        optimizer=keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(0.003, steps)),
+        loss="sparse_categorical_crossentropy",
+        metrics=["accuracy"],
+        steps_per_execution=10,
+    )
+    return model, fit(model, train, validation=validation, batch_size=128, epochs=epochs)
+
+
+def fit(
+    model: "keras.Model", train: data.Split, *, validation: data.Split | None = None, epochs: int, batch_size: int
+) -> History:
+    """Call ``model.fit`` with progress that reads well everywhere, and return the learning curves.
+
+    Returns
+    -------
+    history
+        For each of Keras's metric names (``loss``, ``accuracy``, ``val_loss``, ...) one number an epoch.
+    """
+    kept = model.fit(
+        *train, validation_data=validation, epochs=epochs, batch_size=batch_size, verbose=0, callbacks=[progress()]
+    )
+    return {name: [float(value) for value in values] for name, values in kept.history.items()}
+
+
+@functools.cache
+def _progress_class() -> type:
+    """Define the callback when Keras is there to be subclassed."""
+    import keras
+
+    class Progress(keras.callbacks.Callback):
+        """One line that is rewritten after each epoch and stays with the last one."""
+
+        def on_train_begin(self, logs: dict | None = None) -> None:
+            self._start = time.perf_counter()
+            self._line = _Line()
+
+        def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
+            figures = "".join(f", {name.replace('val_', 'validation ')} {value:.4f}" for name, value in (logs or {}).items())
+            seconds = time.perf_counter() - self._start
+            self._line.show(f"epoch {epoch + 1} of {self.params['epochs']}{figures} ({seconds:.0f} s)")
+
+        def on_train_end(self, logs: dict | None = None) -> None:
+            self._line.end()
+
+    return Progress
+
+
+def progress() -> Any:
+    """Return a callback for ``model.fit(verbose=0, callbacks=[progress()])``: one line, rewritten each epoch.
+
+    In a notebook the line is one output that is updated, so that a static page shows its last state;
+    in a terminal it is rewritten in place; in a log file only the last state is written.
+    """
+    return _progress_class()()
+
+
+class _Line:
+    """A line of text that can be replaced: a notebook display, a terminal line, or the last state of a log."""
+
+    def __init__(self) -> None:
+        self._handle: Any = None
+        self._text = ""
+        self._notebook = "ipykernel" in sys.modules
+
+    def show(self, text: str) -> None:
+        if self._notebook:
+            from IPython.display import display
+
+            bundle = {"text/plain": text}
+            if self._handle is None:
+                self._handle = display(bundle, raw=True, display_id=True)
+            else:
+                self._handle.update(bundle, raw=True)
+        elif sys.stdout.isatty():
+            sys.stdout.write("\r" + text.ljust(len(self._text)))
+            sys.stdout.flush()
+        self._text = text
+
+    def end(self) -> None:
+        if not self._notebook and self._text:
+            sys.stdout.write(("\r" if sys.stdout.isatty() else "") + self._text + "\n")
+
+
+def load_or_train(recipe: Recipe, *, seed: int = 0) -> "keras.Model":
+    """Return the model that a recipe trains, trained at most once on this machine.
+
+    What an earlier call with the same recipe, seed, code and versions left in the store is loaded.
+    Otherwise the model is trained, which is said with the time that it took, and stored. Two processes
+    that ask at once train it once. A stored file that is damaged is trained again, not trusted.
+
+    The store is the folder named by the environment variable ``MNIST_LESSONS_STORE``,
+    by default the user's cache folder.
+    """
+    return _stored(recipe, seed)[0]
+
+
+def load_or_train_history(recipe: Recipe, *, seed: int = 0) -> History:
+    """Return the learning curves of the model that `load_or_train` gives."""
+    return _stored(recipe, seed)[1]
+
+
+def _stored(recipe: Recipe, seed: int) -> tuple["keras.Model", History]:
+    file = store_folder() / f"{recipe.__name__}-{seed}-{_fingerprint(recipe)}.keras"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(f"{file}.lock"):
+        found = _load(file)
+        if found is None:
+            start = time.perf_counter()
+            found = recipe(seed=seed)
+            _save(file, *found)
+            print(f"{recipe.__name__} (seed {seed}): trained in {time.perf_counter() - start:.0f} s and stored")
+        return found
+
+
+def store_folder() -> Path:
+    """Return the folder of stored models; it may not exist yet."""
+    return Path(os.environ.get("MNIST_LESSONS_STORE") or platformdirs.user_cache_dir("mnist-lessons"))
+
+
+def _fingerprint(recipe: Recipe) -> str:
+    """Hash what decides the outcome: the recipe's name, the modules it rests on, the libraries' versions."""
+    digest = hashlib.sha256(f"{recipe.__module__}.{recipe.__qualname__}".encode())
+    own = sys.modules[recipe.__module__]
+    for file in sorted({Path(str(module.__file__)) for module in (data, models, sys.modules[__name__], own)}):
+        digest.update(file.read_bytes())
+    for library in ("keras", "numpy"):
+        digest.update(importlib.metadata.version(library).encode())
+    digest.update(_tensorflow_version().encode())
+    return digest.hexdigest()[:16]
+
+
+def _tensorflow_version() -> str:
+    """Return TensorFlow's version without importing it, whichever of its packages is installed."""
+    for package in ("tensorflow-cpu", "tensorflow"):
+        try:
+            return importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    raise ImportError("TensorFlow is not installed: expected the package tensorflow-cpu or tensorflow")
+
+
+def _save(file: Path, model: "keras.Model", history: History) -> None:
+    """Write the model, then what vouches for it; either appears whole or not at all."""
+    part = file.with_suffix(".part.keras")
+    model.save(part)
+    note = {"sha256": hashlib.sha256(part.read_bytes()).hexdigest(), "history": history}
+    part.replace(file)
+    note_part = file.with_suffix(".part.json")
+    note_part.write_text(json.dumps(note))
+    note_part.replace(file.with_suffix(".json"))
+
+
+def _load(file: Path) -> tuple["keras.Model", History] | None:
+    """Return the stored model and history, or None where they are missing or not what was written."""
+    try:
+        note = json.loads(file.with_suffix(".json").read_text())
+        intact = note["sha256"] == hashlib.sha256(file.read_bytes()).hexdigest()
+    except (FileNotFoundError, ValueError, KeyError, TypeError):
+        return None
+    if not intact:
+        return None
+    import keras
+
+    return keras.models.load_model(file), note["history"]
