@@ -1,0 +1,209 @@
+"""The directive ``{quiz} NAME``: the questions of ``quizzes/NAME.yml``, to be answered in the page.
+
+The file is a list of questions::
+
+    - question: What does the layer compute?
+      options:
+        - right: A weighted sum.
+          because: What the reader should take away.
+        - wrong: A mean.
+          because: What speaks against it.
+
+Texts are one paragraph of MyST each. Without JavaScript the answers are read by opening a native
+``<details>``; with it, ``quiz.js`` shows the one that belongs to the chosen option.
+"""
+
+import string
+from collections import Counter
+from html import escape
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import yaml
+from docutils import nodes
+from sphinx.application import Sphinx
+from sphinx.errors import SphinxError
+from sphinx.util.docutils import SphinxDirective
+
+QUESTIONS = range(3, 6)
+OPTIONS = range(2, 6)
+
+
+class QuizError(SphinxError):
+    """The data of a quiz are not in order; stops the build."""
+
+    category = "Quiz error"
+
+
+class Option(NamedTuple):
+    """One answer to choose, and what the reader who chose it is told."""
+
+    text: str
+    right: bool
+    because: str
+
+
+class Question(NamedTuple):
+    """A question and its options, exactly one of them right."""
+
+    text: str
+    options: list[Option]
+
+
+def read_quiz(file: Path) -> list[Question]:
+    """Return the questions of a file.
+
+    Raises
+    ------
+    QuizError
+        Something is missing, unknown, twice there or of another form; file and question are named.
+    """
+    try:
+        # BaseLoader: every scalar is text, so that the option `0.10` stays as it was written.
+        entries = yaml.load(file.read_text(encoding="utf-8"), Loader=_Loader)
+    except (OSError, yaml.YAMLError) as error:
+        raise QuizError(f"{file}: {error}") from error
+    if not isinstance(entries, list) or len(entries) not in QUESTIONS:
+        raise QuizError(f"{file}: expected a list of {QUESTIONS[0]} to {QUESTIONS[-1]} questions")
+    questions = [_question(entry, f"{file}, question {number}") for number, entry in enumerate(entries, 1)]
+    _refuse_twice([question.text for question in questions], str(file))
+    return questions
+
+
+class _Loader(yaml.BaseLoader):
+    """YAML in which every scalar is text and no key of a mapping may stand twice."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:
+        keys = [key.value for key, _ in node.value]
+        if len(set(keys)) < len(keys):
+            raise yaml.MarkedYAMLError(problem=f"a key stands twice in {keys}", problem_mark=node.start_mark)
+        return super().construct_mapping(node, deep)
+
+
+def _question(entry: Any, place: str) -> Question:
+    fields = _fields(entry, {"question", "options"}, place)
+    if not isinstance(fields["options"], list) or len(fields["options"]) not in OPTIONS:
+        raise QuizError(f"{place}: expected {OPTIONS[0]} to {OPTIONS[-1]} options in a list")
+    lettered = _lettered(fields["options"])
+    options = [_option(option, f"{place}, option {letter}") for option, letter in lettered]
+    right = sum(option.right for option in options)
+    if right != 1:
+        raise QuizError(f"{place}: expected exactly one right option, got {right}")
+    _refuse_twice([option.text for option in options], place)
+    return Question(_text(fields["question"], place), options)
+
+
+def _option(entry: Any, place: str) -> Option:
+    verdict = "right" if isinstance(entry, dict) and "right" in entry else "wrong"
+    fields = _fields(entry, {verdict, "because"}, place)
+    return Option(_text(fields[verdict], place), verdict == "right", _text(fields["because"], place))
+
+
+def _fields(entry: Any, expected: set[str], place: str) -> dict[str, Any]:
+    found = set(entry) if isinstance(entry, dict) else type(entry).__name__
+    if found != expected:
+        raise QuizError(f"{place}: expected the keys {sorted(expected)}, got {found}")
+    return entry
+
+
+def _text(value: Any, place: str) -> str:
+    if not isinstance(value, str) or not value.strip() or "\n\n" in value.strip():
+        raise QuizError(f"{place}: expected one paragraph of text, got {value!r}")
+    return value.strip()
+
+
+def _refuse_twice(texts: list[str], place: str) -> None:
+    for text, count in Counter(texts).items():
+        if count > 1:
+            raise QuizError(f"{place}: stands there {count} times: {text!r}")
+
+
+def _lettered(options: list) -> list[tuple[Any, str]]:
+    return list(zip(options, string.ascii_uppercase, strict=False))
+
+
+class quiz(nodes.General, nodes.Element):  # noqa: N801, docutils names nodes so
+    """All questions of one file."""
+
+
+class Quiz(SphinxDirective):
+    """``{quiz} NAME``."""
+
+    required_arguments = 1
+
+    def run(self) -> list[nodes.Node]:
+        """Return the quiz of the file beside the page."""
+        name = self.arguments[0]
+        file = Path(self.env.doc2path(self.env.docname)).parent / "quizzes" / f"{name}.yml"
+        self.env.note_dependency(str(file))
+        result = quiz(ids=[f"quiz-{name}"])
+        for number, question in enumerate(read_quiz(file), 1):
+            result += self._question(question, number, f"quiz-{name}-{number}")
+        return [result]
+
+    def _question(self, question: Question, number: int, identity: str) -> list[nodes.Node]:
+        lettered = _lettered(question.options)
+        return [
+            _html(f'<fieldset class="ml-quiz-question" id="{escape(identity)}"><legend>{number}. '),
+            *self._inline(question.text),
+            _html("</legend>"),
+            *(node for option, letter in lettered for node in self._choice(option, letter, identity)),
+            _html(
+                # The button does something only where the script runs, which is what reveals it.
+                '<button type="button" hidden>Check</button><p role="status" aria-live="polite"></p>'
+                f"<details><summary>Answers to question {number}</summary><ul>"
+            ),
+            *(node for option, letter in lettered for node in self._answer(option, letter)),
+            _html("</ul></details></fieldset>"),
+        ]
+
+    def _choice(self, option: Option, letter: str, identity: str) -> list[nodes.Node]:
+        return [
+            _html(
+                '<label class="ml-quiz-option">'
+                f'<input type="radio" name="{escape(identity)}" value="{letter}"><span><b>{letter}</b> '
+            ),
+            *self._inline(option.text),
+            _html("</span></label>"),
+        ]
+
+    def _answer(self, option: Option, letter: str) -> list[nodes.Node]:
+        verdict = "right" if option.right else "wrong"
+        return [
+            _html(f'<li class="ml-quiz-{verdict}"><strong>{letter} is {verdict}.</strong> '),
+            *self._inline(option.because),
+            _html("</li>"),
+        ]
+
+    def _inline(self, text: str) -> list[nodes.Node]:
+        parsed, messages = self.parse_inline(text)
+        if messages:
+            raise QuizError(f"{self.env.docname}: {messages[0].astext()} in {text!r}")
+        return parsed
+
+
+def _html(text: str) -> nodes.raw:
+    return nodes.raw("", text, format="html")
+
+
+def _visit(translator: Any, node: quiz) -> None:
+    translator.body.append(translator.starttag(node, "div", CLASS="ml-quiz"))
+
+
+def _depart(translator: Any, _: quiz) -> None:
+    translator.body.append("</div>\n")
+
+
+def _add_files(app: Sphinx, page: str, template: str, context: dict, doctree: nodes.document | None) -> None:
+    """Load the script and the style on pages that have a quiz, and only there."""
+    if doctree is not None and next(doctree.findall(quiz), None) is not None:
+        app.add_js_file("quiz.js", loading_method="defer")
+        app.add_css_file("quiz.css")
+
+
+def setup(app: Sphinx) -> dict[str, Any]:
+    """Register the directive."""
+    app.add_node(quiz, html=(_visit, _depart))
+    app.add_directive("quiz", Quiz)
+    app.connect("html-page-context", _add_files)
+    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

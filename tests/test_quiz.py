@@ -1,0 +1,232 @@
+"""The quiz directive: what it renders, and what it refuses."""
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+from bs4 import BeautifulSoup
+
+BOOK = Path(__file__).parents[1] / "book"
+QUIZZES = sorted((BOOK / "quizzes").glob("*.yml"))
+sys.path.insert(0, str(BOOK / "_ext"))
+
+from quiz import QuizError, read_quiz  # noqa: E402
+
+
+def question(text: str = "How many classes are there?") -> dict:
+    return {
+        "question": text,
+        "options": [
+            {"wrong": "Nine", "because": "Zero counts too."},
+            {"right": "Ten", "because": "One for each digit, $0$ to $9$."},
+            {"wrong": "`784`", "because": "That is the number of pixels."},
+        ],
+    }
+
+
+def write(folder: Path, entries: object) -> Path:
+    file = folder / "sample.yml"
+    file.write_text(yaml.safe_dump(entries), encoding="utf-8")
+    return file
+
+
+def three() -> list[dict]:
+    return [question(f"Question {number}?") for number in range(3)]
+
+
+def test_what_was_written_is_read(tmp_path):
+    questions = read_quiz(write(tmp_path, three()))
+    assert [question.text for question in questions] == ["Question 0?", "Question 1?", "Question 2?"]
+    assert [option.right for option in questions[0].options] == [False, True, False]
+    assert questions[0].options[2].text == "`784`"
+
+
+def _spoil(entries: list[dict], kind: str) -> None:
+    options = entries[1]["options"]
+    if kind == "no right option":
+        options[1]["wrong"] = options[1].pop("right")
+    elif kind == "two right options":
+        options[0]["right"] = options[0].pop("wrong")
+    elif kind == "right and wrong at once":
+        options[1]["wrong"] = "Ten"
+    elif kind == "no feedback":
+        del options[2]["because"]
+    elif kind == "empty feedback":
+        options[2]["because"] = "  "
+    elif kind == "unknown key":
+        entries[1]["hint"] = "Count."
+    elif kind == "same option twice":
+        options[2]["wrong"] = "Nine"
+    elif kind == "no options":
+        entries[1]["options"] = "Ten"
+    elif kind == "one option":
+        del options[0], options[1]
+    elif kind == "two paragraphs":
+        entries[1]["question"] = "One.\n\nTwo."
+    elif kind == "not a mapping":
+        entries[1] = "How many?"
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "no right option",
+        "two right options",
+        "right and wrong at once",
+        "no feedback",
+        "empty feedback",
+        "unknown key",
+        "same option twice",
+        "no options",
+        "one option",
+        "two paragraphs",
+        "not a mapping",
+    ],
+)
+def test_a_spoiled_question_is_refused_by_file_and_number(tmp_path, kind):
+    entries = three()
+    _spoil(entries, kind)
+    with pytest.raises(QuizError, match=r"sample\.yml, question 2"):
+        read_quiz(write(tmp_path, entries))
+
+
+@pytest.mark.parametrize(
+    "entries", [three()[:2], three() + three(), {"questions": three()}, [question(), question(), question()]]
+)
+def test_too_few_too_many_or_equal_questions_are_refused(tmp_path, entries):
+    with pytest.raises(QuizError, match=r"sample\.yml"):
+        read_quiz(write(tmp_path, entries))
+
+
+@pytest.mark.parametrize("text", ["- question: [", "- question: a\n  question: b\n"])
+def test_yaml_that_is_broken_or_says_a_thing_twice_is_refused(tmp_path, text):
+    file = tmp_path / "sample.yml"
+    file.write_text(text)
+    with pytest.raises(QuizError, match=r"sample\.yml"):
+        read_quiz(file)
+
+
+CONF = f"""
+import sys
+sys.path.insert(0, {str(BOOK / "_ext")!r})
+extensions = ["myst_parser", "quiz"]
+myst_enable_extensions = ["dollarmath"]
+html_theme = "basic"
+html_static_path = [{str(BOOK / "_static")!r}]
+"""
+
+
+def build(folder: Path, entries: list[dict]) -> subprocess.CompletedProcess:
+    """Build a page with a quiz and a page without one."""
+    (folder / "conf.py").write_text(CONF)
+    (folder / "page.md").write_text("# Page\n\n```{quiz} sample\n```\n")
+    (folder / "index.md").write_text("# Other\n\n```{toctree}\npage\n```\n")
+    (folder / "quizzes").mkdir()
+    write(folder / "quizzes", entries)
+    command = [sys.executable, "-m", "sphinx", "-q", "-W", str(folder), str(folder / "html")]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("site")
+    built = build(folder, three())
+    assert built.returncode == 0, built.stderr
+    return folder / "html"
+
+
+@pytest.fixture
+def page(site):
+    return BeautifulSoup((site / "page.html").read_text(), "html.parser")
+
+
+def test_each_question_is_a_named_group_of_labelled_radio_buttons(page):
+    groups = page.find_all("fieldset")
+    assert [group["id"] for group in groups] == ["quiz-sample-1", "quiz-sample-2", "quiz-sample-3"]
+    assert "Question 1?" in groups[1].legend.get_text()
+    for group in groups:
+        radios = group.find_all("input", type="radio")
+        assert {radio["name"] for radio in radios} == {group["id"]}
+        assert [radio["value"] for radio in radios] == ["A", "B", "C"]
+        assert [radio.find_parent("label").get_text() for radio in radios] == ["A Nine", "B Ten", "C 784"]
+        assert group.find(attrs={"aria-live": "polite"}) is not None
+
+
+def test_inline_markup_is_rendered(page):
+    assert page.fieldset.find("code").get_text() == "784"
+    assert page.fieldset.find(class_="math") is not None
+
+
+def test_without_a_script_every_answer_stands_in_a_native_disclosure(page):
+    assert page.fieldset.button.has_attr("hidden")
+    answers = [item.get_text() for item in page.fieldset.details.find_all("li")]
+    assert answers[0] == "A is wrong. Zero counts too."
+    assert answers[1].startswith("B is right. One for each digit")
+
+
+def test_only_the_page_with_a_quiz_loads_its_files(site, page):
+    script = page.find("script", src=lambda source: source and "quiz.js" in source)
+    assert script.has_attr("defer")
+    assert page.find("link", href=lambda source: source and "quiz.css" in source) is not None
+    assert "quiz." not in (site / "index.html").read_text()
+
+
+def test_ids_are_unique(page):
+    ids = [tag["id"] for tag in page.find_all(id=True)]
+    assert len(ids) == len(set(ids))
+
+
+def test_a_data_error_stops_the_build(tmp_path):
+    entries = three()
+    _spoil(entries, "no feedback")
+    built = build(tmp_path, entries)
+    assert built.returncode != 0
+    assert "sample.yml, question 2, option C" in built.stderr
+
+
+# Checks without a choice, then the first and the second option; puts what the live region said into the title.
+SCRIPTED = """<script>addEventListener("load", () => {
+  const question = document.querySelector("fieldset");
+  const result = question.querySelector("[aria-live]");
+  const button = question.querySelector("button");
+  const said = [];
+  const note = () => said.push(`${result.className}: ${result.textContent}`);
+  button.click(); note();
+  for (const number of [0, 1]) {
+    question.querySelectorAll("input")[number].click(); note();
+    button.click(); note();
+  }
+  document.title = JSON.stringify({ said, hidden: button.hidden });
+});</script></body>"""
+BROWSER = shutil.which("chromium") or shutil.which("google-chrome")
+FLAGS = (
+    "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
+    "--disable-component-update --disable-sync --dump-dom"
+)
+
+
+@pytest.mark.skipif(BROWSER is None, reason="needs Chromium")
+def test_the_script_says_what_belongs_to_the_chosen_option(site, tmp_path):
+    scripted = site / "scripted.html"
+    scripted.write_text((site / "page.html").read_text().replace("</body>", SCRIPTED))
+    command = [BROWSER, *FLAGS.split(), f"--user-data-dir={tmp_path}", scripted.as_uri()]
+    dom = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True).stdout
+    outcome = json.loads(BeautifulSoup(dom, "html.parser").title.get_text())
+    assert not outcome["hidden"]
+    assert outcome["said"][:4] == [
+        ": Choose an answer first.",
+        ": ",
+        "ml-quiz-wrong: A is wrong. Zero counts too.",
+        ": ",
+    ]
+    assert outcome["said"][4].startswith("ml-quiz-right: B is right. One for each digit,")
+
+
+@pytest.mark.parametrize("file", QUIZZES, ids=lambda file: file.stem)
+def test_the_quizzes_of_the_book_are_in_order(file):
+    assert (BOOK / f"{file.stem}.md").exists()
+    read_quiz(file)
