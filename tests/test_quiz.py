@@ -188,7 +188,7 @@ def test_a_data_error_stops_the_build(tmp_path):
     assert "sample.yml, question 2, option C" in built.stderr
 
 
-# Checks without a choice, then the first and the second option; puts what the live region said into the title.
+# Checks without a choice, then each of two options; what the live region said becomes the title.
 SCRIPTED = """<script>addEventListener("load", () => {
   const question = document.querySelector("fieldset");
   const result = question.querySelector("[aria-live]");
