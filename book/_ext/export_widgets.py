@@ -1,0 +1,310 @@
+"""Write the models and digits that the widgets show, as classic scripts that work from disk too.
+
+    python book/_ext/export_widgets.py OUTDIR
+
+The models are those that the chapters trained. A second call with the same package and store does nothing.
+"""
+
+import base64
+import hashlib
+import json
+import sys
+import zlib
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import mnist_lessons
+from mnist_lessons import data, training
+from mnist_lessons.evaluation import DOUBTED_LABELS
+
+MODELS = {
+    "dense": (training.train_dense, "Dense network, ReLU"),
+    "sigmoid": (training.train_sigmoid, "Dense network, sigmoid"),
+    "cnn": (training.train_cnn, "Convolutional network"),
+}
+ACTIVATIONS = {"relu", "sigmoid", "tanh", "softmax"}
+DIGITS = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+
+
+def main(folder: Path) -> None:
+    """Write every data file and the manifest into the folder, unless they are there from the same sources."""
+    manifest = folder / "manifest.json"
+    sources = source_hash()
+    if _is_current(manifest, sources):
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    written = {}
+    probabilities = {}
+    for name, (recipe, title) in MODELS.items():
+        model = training.load_or_train(recipe)
+        stored, probabilities[name] = store_model(model, name=name, title=title)
+        written[name] = {"accuracy": stored["accuracy"]} | _write(folder, f"model-{name}", stored)
+        if name == "cnn":
+            written["convolution"] = _write(folder, "convolution", convolution_data(model))
+    written["digits"] = _write(folder, "digits", digits_data())
+    written["errors"] = _write(folder, "errors", errors_data(probabilities["dense"]))
+    written["race"] = _write(folder, "race", race_data())
+    written["neuron"] = _write(folder, "neuron", neuron_data())
+    manifest.write_text(json.dumps({"sources": sources, "files": written}, indent=1))
+
+
+def source_hash() -> str:
+    """Hash the package, its stored models' recipes included, and this file."""
+    package = Path(str(mnist_lessons.__file__)).parent
+    digest = hashlib.sha256()
+    for file in [Path(__file__), *sorted(package.glob("*.py"))]:
+        digest.update(file.read_bytes())
+    return digest.hexdigest()
+
+
+def _is_current(manifest: Path, sources: str) -> bool:
+    try:
+        found = json.loads(manifest.read_text())
+    except (FileNotFoundError, ValueError):
+        return False
+    return found["sources"] == sources and all(
+        (file := manifest.with_name(entry["file"])).is_file()
+        and hashlib.sha256(file.read_bytes()).hexdigest() == entry["sha256"]
+        for entry in found["files"].values()
+    )
+
+
+def _write(folder: Path, name: str, content: dict[str, Any]) -> dict[str, str]:
+    """Write one script that hands its content to the page; return the manifest's entry for it."""
+    text = json.dumps(content, separators=(",", ":"))
+    file = folder / f"{name}.data.js"
+    file.write_text(f'(globalThis.mnistLessons??={{}})["{name}"]={text};\n')
+    return {"file": file.name, "sha256": hashlib.sha256(file.read_bytes()).hexdigest()}
+
+
+# Models
+
+
+def store_model(model: Any, *, name: str, title: str) -> tuple[dict[str, Any], np.ndarray]:
+    """Describe a Keras model as `web/src/model.js` reads it; return its test probabilities, too."""
+    layers, weights = describe_layers(model)
+    encoded = encode_halves(round_weights(np.concatenate([array.ravel() for array in weights])))
+    splits = data.split_mnist()
+    probabilities = model.predict(splits.test[0], batch_size=1000, verbose=0)
+    validated = model.predict(splits.validation[0], batch_size=1000, verbose=0)
+    stored = {
+        "name": name,
+        "title": title,
+        "accuracy": float(np.mean(probabilities.argmax(axis=1) == splits.test[1])),
+        "threshold": choose_threshold(validated, splits.validation[1]),
+        "crc32": zlib.crc32("".join(encoded).encode()),
+        "layers": layers,
+        "weights": encoded,
+    }
+    return stored, probabilities
+
+
+def choose_threshold(probabilities: np.ndarray, labels: np.ndarray, *, accuracy: float = 0.995) -> float:
+    """Return the lowest whole percentage of certainty at which the answers given are right often enough."""
+    certainty, right = probabilities.max(axis=1), probabilities.argmax(axis=1) == labels
+    for percent in range(100):
+        answered = certainty >= percent / 100
+        if np.mean(right[answered]) >= accuracy:
+            return percent / 100
+    raise ValueError(f"probabilities: expected an accuracy of {accuracy} at some certainty below 1, got none")
+
+
+def describe_layers(model: Any) -> tuple[list[dict[str, Any]], list[np.ndarray]]:
+    """Walk a model whose layers follow one another: what each does, and the weights in that order.
+
+    Raises
+    ------
+    ValueError
+        If a layer is of a type, or uses an option, that the page does not know.
+    """
+    described: list[dict[str, Any]] = []
+    weights: list[np.ndarray] = []
+    for layer in model.layers:
+        kind = type(layer).__name__
+        if kind not in DESCRIBE:
+            raise ValueError(f"model: expected layers among {', '.join(DESCRIBE)}; got {kind} ({layer.name})")
+        description = DESCRIBE[kind](layer)
+        described += [{"shape": list(layer.output.shape[1:]), **part} for part in description]
+        if kind in ("Dense", "Conv2D"):
+            kernel, *bias = layer.get_weights()
+            weights += [kernel, bias[0] if bias else np.zeros(kernel.shape[-1], np.float32)]
+    return described, weights
+
+
+def _nothing(layer: Any) -> list[dict[str, Any]]:
+    """Layers that only rename the shape, or do something in training only."""
+    return []
+
+
+def _rescaling(layer: Any) -> list[dict[str, Any]]:
+    return [{"type": "scale", "scale": [float(layer.scale)], "shift": [float(layer.offset)]}]
+
+
+def _normalization(layer: Any) -> list[dict[str, Any]]:
+    # In use, its four arrays fold into one factor and one shift for each channel.
+    gamma = np.ones(layer.moving_mean.shape) if layer.gamma is None else np.asarray(layer.gamma)
+    beta = np.zeros(layer.moving_mean.shape) if layer.beta is None else np.asarray(layer.beta)
+    scale = gamma / np.sqrt(np.asarray(layer.moving_variance) + layer.epsilon)
+    shift = beta - np.asarray(layer.moving_mean) * scale
+    return [{"type": "scale", "scale": scale.tolist(), "shift": shift.tolist()}]
+
+
+def _dense(layer: Any) -> list[dict[str, Any]]:
+    return [{"type": "dense", "inputs": layer.kernel.shape[0]}, *_activation(layer)]
+
+
+def _convolution(layer: Any) -> list[dict[str, Any]]:
+    if layer.groups != 1 or tuple(layer.dilation_rate) != (1, 1):
+        raise ValueError(f"model: expected a convolution without groups and dilation, got {layer.name} with them")
+    return [{"type": "conv", **_geometry(layer, layer.kernel_size)}, *_activation(layer)]
+
+
+def _pooling(layer: Any) -> list[dict[str, Any]]:
+    return [{"type": "pool", **_geometry(layer, layer.pool_size)}]
+
+
+def _geometry(layer: Any, window: Iterable[int]) -> dict[str, Any]:
+    if layer.data_format != "channels_last":
+        raise ValueError(f"model: expected channels last, got {layer.name} with {layer.data_format}")
+    inputs, outputs = layer.input.shape[1:], layer.output.shape[1:]
+    window, strides = list(window), list(layer.strides)
+    padding = [0, 0]
+    if layer.padding == "same":
+        # TensorFlow puts the odd row or column of padding at the end.
+        padding = [max(0, (outputs[i] - 1) * strides[i] + window[i] - inputs[i]) // 2 for i in range(2)]
+    return {"input": list(inputs), "window": window, "strides": strides, "padding": padding}
+
+
+def _activation(layer: Any) -> list[dict[str, Any]]:
+    name = {"ReLU": "relu", "Softmax": "softmax"}.get(type(layer).__name__) or layer.activation.__name__
+    if name == "linear":
+        return []
+    plain = type(layer).__name__ != "ReLU" or (layer.max_value is None and not layer.negative_slope and not layer.threshold)
+    if name not in ACTIVATIONS or not plain:
+        raise ValueError(f"model: expected an activation among {sorted(ACTIVATIONS)}, got {name} in {layer.name}")
+    return [{"type": "activation", "name": name}]
+
+
+DESCRIBE = {
+    "InputLayer": _nothing,
+    "Reshape": _nothing,
+    "Flatten": _nothing,
+    "Dropout": _nothing,
+    "Rescaling": _rescaling,
+    "BatchNormalization": _normalization,
+    "Dense": _dense,
+    "Conv2D": _convolution,
+    "MaxPooling2D": _pooling,
+    "Activation": _activation,
+    "ReLU": _activation,
+    "Softmax": _activation,
+}
+
+
+def round_weights(weights: np.ndarray) -> np.ndarray:
+    """Round to float16, and no finer than 1/4096: small weights need no finer steps than large ones.
+
+    Raises
+    ------
+    ValueError
+        If a weight is not finite or too large for float16.
+    """
+    rounded = (np.round(weights * 4096) / 4096).astype(np.float16)
+    if not np.isfinite(rounded).all():
+        raise ValueError("weights: expected finite numbers within float16's range, got some that are not")
+    return rounded
+
+
+def encode_halves(halves: np.ndarray) -> list[str]:
+    """Write float16 numbers as three strings with a base64 digit for each number.
+
+    They hold sign and exponent (6 bits), the upper 6 bits of the mantissa, and its lower 4. Apart, the first and
+    the last compress well under gzip; together nothing does.
+    """
+    bits = halves.view(np.uint16)
+    return [_digits(part) for part in (bits >> 10, bits >> 4 & 63, bits & 15)]
+
+
+def _digits(values: np.ndarray) -> str:
+    """Write numbers from 0 to 63 as base64 digits."""
+    return np.frombuffer(DIGITS, np.uint8)[values].tobytes().decode()
+
+
+# Digits
+
+
+def _encode_images(images: np.ndarray) -> str:
+    return base64.b64encode(np.ascontiguousarray(images, np.uint8).tobytes()).decode()
+
+
+def digits_data(*, each: int = 28) -> dict[str, Any]:
+    """The first test digits of every kind, and those whose label is in doubt."""
+    _, (images, labels) = data.load_mnist()
+    first = [np.flatnonzero(labels == digit)[:each] for digit in range(10)]
+    indices = np.unique(np.concatenate([*first, list(DOUBTED_LABELS)]))
+    return {
+        "indices": indices.tolist(),
+        "labels": labels[indices].tolist(),
+        "doubted": sorted(DOUBTED_LABELS),
+        "images": _encode_images(images[indices]),
+    }
+
+
+def errors_data(probabilities: np.ndarray) -> dict[str, Any]:
+    """Every test digit that the model gets wrong, and the confusion matrix of all."""
+    _, (images, labels) = data.load_mnist()
+    predicted = probabilities.argmax(axis=1)
+    confusion = np.zeros((10, 10), int)
+    np.add.at(confusion, (labels, predicted), 1)
+    wrong = np.flatnonzero(predicted != labels)
+    # Surest mistakes first.
+    wrong = wrong[np.argsort(-probabilities[wrong].max(axis=1), kind="stable")]
+    return {
+        "confusion": confusion.tolist(),
+        "indices": wrong.tolist(),
+        "labels": labels[wrong].tolist(),
+        "predicted": predicted[wrong].tolist(),
+        "probabilities": np.round(probabilities[wrong], 4).tolist(),
+        "doubted": sorted(set(DOUBTED_LABELS) & set(wrong.tolist())),
+        "images": _encode_images(images[wrong]),
+    }
+
+
+def race_data(*, count: int = 5000) -> dict[str, Any]:
+    """The first training digits, in 64 shades of grey, which halves what the reader's connection must carry.
+
+    The race trains on most of them and measures accuracy on the last 500.
+    """
+    images, labels = data.split_mnist().train
+    shades = np.rint(images[:count].ravel() * (63 / 255)).astype(np.uint8)
+    return {"labels": "".join(map(str, labels[:count])), "shades": _digits(shades)}
+
+
+def neuron_data(*, each: int = 100) -> dict[str, Any]:
+    """Zeros and ones of the training set as points: mean ink of the whole image, and of its middle 8 x 8 pixels."""
+    images, labels = data.split_mnist().train
+    chosen = np.concatenate([np.flatnonzero(labels == digit)[:each] for digit in (0, 1)])
+    points = np.stack([images[chosen].mean(axis=(1, 2)), images[chosen][:, 10:18, 10:18].mean(axis=(1, 2))], axis=1)
+    return {"points": np.round(points / 255, 4).tolist(), "labels": labels[chosen].tolist()}
+
+
+def convolution_data(cnn: Any) -> dict[str, Any]:
+    """One test digit of each kind, and the kernels of the network's first convolution."""
+    _, (images, labels) = data.load_mnist()
+    first = [int(np.flatnonzero(labels == digit)[0]) for digit in range(10)]
+    kernels = next(layer for layer in cnn.layers if type(layer).__name__ == "Conv2D").get_weights()[0]
+    return {
+        "labels": labels[first].tolist(),
+        "images": _encode_images(images[first]),
+        # (height, width, 1, filters) to one square of numbers a filter
+        "kernels": np.round(np.moveaxis(kernels[:, :, 0], -1, 0), 3).tolist(),
+    }
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 2:
+        sys.exit(f"usage: {sys.argv[0]} OUTDIR")
+    main(Path(sys.argv[1]))

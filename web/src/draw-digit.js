@@ -1,0 +1,236 @@
+// Draw a digit: what the book's networks see, and what they make of it.
+
+import { distort, UNCHANGED } from "./distort.js";
+import { createInsides } from "./insides.js";
+import { decodeBytes, readModel } from "./model.js";
+import { forward } from "./network.js";
+import { button, chooser, h, mount, newId, paintInk, percent, slider, warning } from "./page.js";
+import { prepareDrawing } from "./prepare.js";
+import { createSurface, SIZE } from "./surface.js";
+
+/** @typedef {import("./model.js").Model} Model */
+/**
+ * @typedef {{element: HTMLElement, show: (probabilities: Float32Array | null) => void, text: () => string}} Column
+ * @typedef {{element: HTMLElement, show: (drawn: boolean) => void}} Inside
+ * @typedef {{model: Model, column: Column, inside: Inside}} Shown
+ */
+
+/** @type {[string, string][]} */
+const MODELS = [
+  ["dense", "Dense network, ReLU"],
+  ["sigmoid", "Dense network, sigmoid"],
+  ["cnn", "Convolutional network"],
+];
+const EMPTY = new Uint8Array(784);
+
+mount("draw-digit", async ({ root, say, load }) => {
+  /** @type {Map<string, Shown>} */
+  const shown = new Map();
+  let distortion = UNCHANGED;
+
+  const seen = h("canvas", { class: "ml-ink ml-seen", role: "img", "aria-label": "Nothing yet" });
+  const state = h("p", { class: "ml-state" });
+  const columns = h("div", { class: "ml-columns" });
+  const insides = createInsides();
+  const refresh = () => {
+    const prepared = prepareDrawing(surface.readInk(), SIZE);
+    const image = prepared ? distort(prepared, distortion) : EMPTY;
+    paintInk(seen, image, 28);
+    seen.setAttribute("aria-label", prepared ? "The drawing, scaled and centred, in 28 by 28 pixels" : "Nothing yet");
+    state.textContent = prepared ? "" : "The sheet is empty: draw a digit from 0 to 9.";
+    const visible = [...shown.values()].filter(({ column }) => !column.element.hidden);
+    for (const { model, column, inside } of visible) {
+      const probabilities = forward(model.layers, image);
+      column.show(prepared ? probabilities : null);
+      inside.show(prepared !== null);
+    }
+    say(prepared ? visible.map(({ column }) => column.text()).join(" ") : "The sheet is empty.");
+  };
+  const surface = createSurface({ onchange: refresh, say });
+
+  const add = async (/** @type {string} */ name) => {
+    const model = readModel(await load(`model-${name}`));
+    const column = createColumn(model);
+    const inside = insides.add(model);
+    shown.set(name, { model, column, inside });
+    columns.append(column.element);
+  };
+  await add("dense");
+
+  root.classList.add("ml-draw");
+  root.append(
+    h("div", { class: "ml-draw-top" },
+      h("div", {},
+        h("p", { class: "ml-title" }, "Draw here"),
+        surface.element,
+        h("div", { class: "ml-buttons" }, button("Clear", surface.clear), button("Undo", surface.undo)),
+      ),
+      h("div", { class: "ml-draw-seen" },
+        h("p", { class: "ml-title" }, "What the network sees"),
+        seen,
+        state,
+      ),
+      columns,
+    ),
+    modelChoice(shown, add, refresh),
+    details("Take a test digit instead", (body) => fillWithDigits(body, load, surface.putInk)),
+    details("Change what the network sees", (body) => fillWithSliders(body, (changed) => {
+      distortion = changed;
+      refresh();
+    })),
+    insides.element,
+  );
+  insides.onopen(refresh);
+  refresh();
+});
+
+/**
+ * One network's answer and its ten probabilities.
+ * @param {Model} model
+ * @returns {Column}
+ */
+function createColumn({ title, accuracy, threshold }) {
+  const answer = h("p", { class: "ml-answer" });
+  const note = h("p", { class: "ml-note" });
+  const rows = Array.from({ length: 10 }, (_, digit) => {
+    const bar = h("span", { class: "ml-bar" });
+    const number = h("span", { class: "ml-number" });
+    const row = h("tr", {}, h("th", { scope: "row" }, String(digit)), h("td", {}, bar, number));
+    return { bar, number, row };
+  });
+  const element = h("section", { class: "ml-column", "aria-label": title },
+    h("p", { class: "ml-title" }, title),
+    h("p", { class: "ml-note" }, `right on ${percent(accuracy, 2)} of the 10,000 test images`),
+    answer,
+    h("table", { class: "ml-probabilities" },
+      h("caption", { class: "ml-sr" }, `Probabilities by ${title}`),
+      h("thead", { class: "ml-sr" },
+        h("tr", {}, h("th", { scope: "col" }, "Digit"), h("th", { scope: "col" }, "Probability"))),
+      h("tbody", {}, ...rows.map(({ row }) => row))),
+    note,
+  );
+  const show = (/** @type {Float32Array | null} */ probabilities) => {
+    const best = probabilities ? Math.max(...probabilities) : 0;
+    rows.forEach(({ bar, number, row }, digit) => {
+      const share = probabilities ? probabilities[digit] : 0;
+      bar.style.width = `${100 * share}%`;
+      number.textContent = probabilities ? percent(share) : "";
+      row.classList.toggle("ml-best", share > 0 && share === best);
+    });
+    if (!probabilities) {
+      answer.textContent = "…";
+      note.textContent = "";
+      return;
+    }
+    const digit = probabilities.indexOf(best);
+    const sure = best >= threshold;
+    answer.textContent = sure ? String(digit) : "I don’t know";
+    answer.classList.toggle("ml-unsure", !sure);
+    note.textContent = sure
+      ? `${percent(best)} sure`
+      : `At best ${digit}, at ${percent(best)}. It answers from ${percent(threshold, 0)}: from there `
+        + "on, 99.5 % of its answers to validation images were right.";
+  };
+  const text = () => `${title}: ${answer.textContent}, ${note.textContent}.`;
+  return { element, show, text };
+}
+
+/**
+ * @param {Map<string, Shown>} shown
+ * @param {(name: string) => Promise<void>} add @param {() => void} refresh
+ */
+function modelChoice(shown, add, refresh) {
+  const toggle = async (/** @type {string} */ name, /** @type {HTMLInputElement} */ box) => {
+    try {
+      if (box.checked && !shown.has(name)) await add(name);
+      const { column, inside } = /** @type {Shown} */ (shown.get(name));
+      column.element.hidden = inside.element.hidden = !box.checked;
+    } catch (error) {
+      box.checked = false;
+      box.disabled = true;
+      group.append(warning(/** @type {Error} */ (error)));
+    }
+    refresh();
+  };
+  const group = h("fieldset", { class: "ml-choice" }, h("legend", {}, "Networks that the chapters trained"));
+  for (const [name, title] of MODELS) {
+    const id = newId();
+    const box = h("input", { type: "checkbox", id, checked: name === "dense", onchange: () => toggle(name, box) });
+    group.append(h("label", { for: id }, box, title));
+  }
+  return group;
+}
+
+/** A part that is filled when it is first opened. @param {string} title @param {(body: HTMLElement) => void} fill */
+function details(title, fill) {
+  const body = h("div", { class: "ml-details-body" });
+  return h("details", {
+    ontoggle: () => body.childNodes.length === 0 && fill(body),
+  }, h("summary", {}, title), body);
+}
+
+/**
+ * @param {HTMLElement} body @param {(name: string) => Promise<any>} load @param {(image: Uint8Array) => void} put
+ */
+async function fillWithDigits(body, load, put) {
+  try {
+    body.textContent = "Loading the digits …";
+    const { indices, labels, doubted, images } = await load("digits");
+    const pixels = decodeBytes(images);
+    const about = h("p", { class: "ml-note", role: "status" });
+    let kind = "doubted";
+    let at = -1;
+    const step = (/** @type {number} */ by) => {
+      const list = indices.flatMap((/** @type {number} */ index, /** @type {number} */ i) =>
+        (kind === "doubted" ? doubted.includes(index) : labels[i] === Number(kind)) ? [i] : []);
+      at = (at + by + list.length) % list.length;
+      const i = list[at];
+      put(pixels.slice(784 * i, 784 * (i + 1)));
+      about.textContent = `${at + 1} of ${list.length}: test image ${indices[i]}, labelled ${labels[i]}`
+        + (doubted.includes(indices[i]) ? "; most reviewers did not agree with this label." : ".");
+    };
+    const choice = chooser({
+      label: "Which",
+      options: [["doubted", "Labels in doubt"], ...Array.from({ length: 10 }, (_, digit) =>
+        /** @type {[string, string]} */ ([String(digit), `Digit ${digit}`]))],
+      value: kind,
+      onchange: (value) => {
+        kind = value;
+        at = -1;
+        step(1);
+      },
+    });
+    body.replaceChildren(choice.element,
+      h("div", { class: "ml-buttons" }, button("Previous", () => step(-1)), button("Next", () => step(1))), about);
+  } catch (error) {
+    body.replaceChildren(warning(/** @type {Error} */ (error)));
+  }
+}
+
+/** @param {HTMLElement} body @param {(distortion: import("./distort.js").Distortion) => void} onchange */
+function fillWithSliders(body, onchange) {
+  let distortion = UNCHANGED;
+  const pixels = (/** @type {number} */ value) => `${value} px`;
+  const add = (/** @type {keyof typeof UNCHANGED} */ key, /** @type {string} */ label,
+    /** @type {[number, number, number]} */ [min, max, step], show = pixels) => slider({
+    label, min, max, step, show, value: UNCHANGED[key],
+    oninput: (value) => {
+      distortion = { ...distortion, [key]: value };
+      onchange(distortion);
+    },
+  });
+  const sliders = [
+    add("rotate", "Turn clockwise", [-180, 180, 5], (value) => `${value}°`),
+    add("right", "Shift to the right", [-10, 10, 1]),
+    add("down", "Shift down", [-10, 10, 1]),
+    add("thicken", "Thicken", [0, 3, 0.5]),
+    add("noise", "Noise", [0, 200, 10], (value) => `${value} of 255`),
+  ];
+  const reset = () => {
+    distortion = UNCHANGED;
+    sliders.forEach(({ set }) => set(0));
+    onchange(distortion);
+  };
+  body.append(...sliders.map(({ element }) => element),
+    h("div", { class: "ml-buttons" }, button("As drawn", reset)));
+}
