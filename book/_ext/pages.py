@@ -1,0 +1,441 @@
+"""What every page is made of besides its prose: head, contents, pictures for light and dark, terms explained in place.
+
+The markup is `_templates/layout.html`, the look `_static/site.css`. Formulas are `formulas.py`'s. Nothing here decides
+what a chapter says; what a page needs from its front matter are `minutes`, `summary` and a description.
+"""
+
+import base64
+import functools
+import hashlib
+import json
+import re
+import shutil
+from collections.abc import Iterator
+from html import escape
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+from xml.etree import ElementTree
+
+from docutils import nodes
+from PIL import Image
+from sphinx import addnodes
+from sphinx.application import Sphinx
+from sphinx.environment import BuildEnvironment
+from sphinx.util import logging
+from sphinx.util.docutils import SphinxDirective
+
+from mnist_lessons.plots import DARK
+
+logger = logging.getLogger(__name__)
+
+ROOT = Path(__file__).resolve().parents[2]
+# Before the first paint, so that a page chosen to be dark does not flash.
+THEME_SCRIPT = (
+    'try{const t=localStorage.getItem("theme");if(t)document.documentElement.dataset.theme=t}catch{/* no storage */}'
+)
+CONTENT_POLICY = "; ".join(
+    [
+        "default-src 'none'",
+        "script-src 'self' 'sha256-" + base64.b64encode(hashlib.sha256(THEME_SCRIPT.encode()).digest()).decode() + "'",
+        "style-src 'self' 'unsafe-inline'",
+        "img-src 'self' data: blob:",
+        "font-src 'self'",
+        "worker-src blob:",
+        "base-uri 'self'",
+        "form-action 'self'",
+    ]
+)
+TEMPLATE_TITLES = {"search": "Search", "genindex": "Index", "404": "Page not found", "py-modindex": "Modules"}
+# Where the publish workflow puts notebooks that Colab can open; it cannot open Markdown.
+NOTEBOOK_BRANCH = "notebooks"
+FONTS = {
+    "source-sans-3.woff2": "@fontsource-variable/source-sans-3/files/source-sans-3-latin-wght-normal.woff2",
+    "source-sans-3-italic.woff2": "@fontsource-variable/source-sans-3/files/source-sans-3-latin-wght-italic.woff2",
+}
+
+
+# The address -----------------------------------------------------------------------------------------------------
+
+
+def set_address(app: Sphinx, config: Any) -> None:
+    """Derive the site's address from the repository's, unless _config.yml names another."""
+    if not config.html_baseurl:
+        owner, name = urlsplit(config.html_theme_options["repository_url"]).path.strip("/").split("/")
+        at_root = name.lower() == f"{owner}.github.io".lower()
+        config.html_baseurl = f"https://{owner.lower()}.github.io/" + ("" if at_root else f"{name}/")
+
+
+# Contents --------------------------------------------------------------------------------------------------------
+
+
+def parts(env: BuildEnvironment) -> list[tuple[str, list[str]]]:
+    """Return each part's caption and pages, in reading order."""
+    toctrees = env.tocs[env.config.root_doc].findall(addnodes.toctree)
+    return [(tree.get("caption") or "", list(tree["includefiles"])) for tree in toctrees]
+
+
+def number(env: BuildEnvironment, page: str) -> str:
+    """Return a chapter's number with a space after it, or nothing."""
+    numbers = env.toc_secnumbers.get(page, {}).get("")
+    return ".".join(map(str, numbers)) + " " if numbers else ""
+
+
+def title(env: BuildEnvironment, page: str) -> str:
+    """Return a page's title as plain text."""
+    return env.titles[page].astext()
+
+
+def sections(env: BuildEnvironment, page: str) -> list[tuple[str, str]]:
+    """Return the anchor and the title of each of a page's sections of the second level."""
+    inner = env.tocs[page].next_node(nodes.bullet_list, descend=True)
+    if inner is None:
+        return []
+    heads = [item.next_node(nodes.reference) for item in inner.children if isinstance(item, nodes.list_item)]
+    return [(head["anchorname"], head.astext()) for head in heads if head is not None and head["anchorname"]]
+
+
+def contents(app: Sphinx, page: str) -> str:
+    """Return the list of all pages as HTML, open at the page that it stands on."""
+    root = app.config.root_doc
+    lines = [f"<ul>{_entry(app, root, page, 'Start')}</ul>"]
+    for caption, pages in parts(app.env):
+        entries = "".join(_entry(app, other, page, number(app.env, other) + title(app.env, other)) for other in pages)
+        lines.append(f"<p>{escape(caption)}</p><ul>{entries}</ul>")
+    return "\n".join(lines)
+
+
+def _entry(app: Sphinx, page: str, here: str, text: str) -> str:
+    address = escape(app.builder.get_relative_uri(here, page))
+    current = ' aria-current="page"' if page == here else ""
+    link = f'<a href="{address or "#main"}"{current}>{escape(text)}</a>'
+    below = app.env.toctree_includes.get(page, []) if page != app.config.root_doc else []
+    inner = "".join(_entry(app, child, here, title(app.env, child)) for child in below)
+    if page == here and page != app.config.root_doc:
+        inner = "".join(f'<li><a href="{escape(a)}">{escape(t)}</a></li>' for a, t in sections(app.env, page)) + inner
+    elif not _holds(app.env, page, here):
+        inner = ""
+    return f"<li>{link}{f'<ul>{inner}</ul>' if inner else ''}</li>"
+
+
+def _holds(env: BuildEnvironment, page: str, other: str) -> bool:
+    return any(child == other or _holds(env, child, other) for child in env.toctree_includes.get(page, []))
+
+
+# Lists that the site writes itself -------------------------------------------------------------------------------
+
+
+class listing(nodes.General, nodes.Element):  # noqa: N801, docutils names nodes so
+    """The place of a list that is known only when all pages are read."""
+
+
+class Listing(SphinxDirective):
+    """``{way-through}``: the chapters with summary and minutes. ``{figure-list}``: every numbered figure."""
+
+    def run(self) -> list[nodes.Node]:
+        """Mark the place."""
+        return [listing(kind=self.name)]
+
+
+def way_through(app: Sphinx, page: str) -> str:
+    """Return parts and chapters with what their front matter says of them; pages without minutes are left out."""
+    blocks = []
+    for index, (caption, pages) in enumerate(parts(app.env), 1):
+        chapters = [other for other in pages if "minutes" in app.env.metadata[other]]
+        if not chapters:
+            continue
+        total = sum(int(app.env.metadata[other]["minutes"]) for other in chapters)
+        items = "".join(_chapter(app, page, other) for other in chapters)
+        blocks.append(
+            f'<div class="part"><p id="part-{index}"><strong>{escape(caption)}</strong> <span>{_hours(total)}</span></p>'
+            f'<ul aria-labelledby="part-{index}">{items}</ul></div>'
+        )
+    return f'<div class="way">{"".join(blocks)}</div>'
+
+
+def _chapter(app: Sphinx, page: str, other: str) -> str:
+    about = app.env.metadata[other]
+    return (
+        f'<li><a href="{escape(app.builder.get_relative_uri(page, other))}">'
+        f"{number(app.env, other)}{escape(title(app.env, other))}</a> <span>{about['minutes']} min</span>"
+        f"<p>{escape(str(about.get('summary', '')))}</p></li>"
+    )
+
+
+def _hours(minutes: int) -> str:
+    hours, rest = divmod(minutes, 60)
+    return " ".join([f"{hours} h"] * bool(hours) + [f"{rest} min"] * bool(rest))
+
+
+def figure_list(app: Sphinx, page: str) -> str:
+    """Return every numbered figure with its caption, in reading order."""
+    captions = {(doc, name): text for doc, name, text in app.env.get_domain("std").labels.values()}
+    items = []
+    for other in _reading_order(app.env, app.config.root_doc):
+        address = app.builder.get_relative_uri(page, other)
+        for name, digits in app.env.toc_fignumbers.get(other, {}).get("figure", {}).items():
+            label = f"Figure {'.'.join(map(str, digits))}"
+            items.append(f'<li><a href="{escape(address)}#{name}">{label}</a> {escape(captions.get((other, name), ""))}</li>')
+    return f'<ul class="index-list">{"".join(items)}</ul>'
+
+
+def _reading_order(env: BuildEnvironment, page: str) -> Iterator[str]:
+    yield page
+    for child in env.toctree_includes.get(page, []):
+        yield from _reading_order(env, child)
+
+
+LISTINGS = {"way-through": way_through, "figure-list": figure_list}
+
+
+def fill_listings(app: Sphinx, doctree: nodes.document, page: str) -> None:
+    """Write each list now that every page is known."""
+    for node in list(doctree.findall(listing)):
+        node.replace_self(nodes.raw("", LISTINGS[node["kind"]](app, page), format="html"))
+
+
+# Pictures --------------------------------------------------------------------------------------------------------
+
+
+def pair_pictures(app: Sphinx, doctree: nodes.document) -> None:
+    """Give each drawn figure a twin for dark pages; a picture without a text in its place is a warning."""
+    for image in list(doctree.findall(nodes.image)):
+        if not image.get("alt"):
+            logger.warning("picture without alt text: %s", image["uri"], location=image)
+        file = Path(app.env.relfn2path(image["uri"], app.env.docname)[1])
+        if file.suffix != ".svg" or file.parent.name != "jupyter_execute" and "jupyter_execute" not in file.parts:
+            continue
+        twin = file.with_suffix(".dark.svg")
+        twin.write_text(darkened(file.read_text()))
+        dark = image.deepcopy()
+        dark["uri"] = str(Path(image["uri"]).with_suffix(".dark.svg"))
+        image["classes"] += ["only-light"]
+        dark["classes"] += ["only-dark"]
+        image.replace_self([image, dark])
+
+
+def darkened(svg: str) -> str:
+    """Return a figure in the palette's dark colors."""
+    return re.sub("|".join(DARK), lambda found: DARK[found[0].lower()], svg, flags=re.IGNORECASE)
+
+
+def set_sizes(html: str, page_file: Path, source_of: dict[str, Path]) -> str:
+    """Return a page whose pictures state their size, so that nothing moves when they arrive, and load when near."""
+
+    def with_size(found: re.Match) -> str:
+        name = re.search(r'src="([^"]+)"', found[0])
+        file = name and source_of.get(Path(name[1]).name)
+        if not file or " width=" in found[0]:
+            return found[0]
+        width, height = picture_size(file)
+        return f'<img width="{width}" height="{height}" loading="lazy" decoding="async"{found[0][4:]}'
+
+    return re.sub(r"<img [^>]*>", with_size, html)
+
+
+@functools.cache
+def picture_size(file: Path) -> tuple[int, int]:
+    """Return a picture's size in CSS pixels."""
+    if file.suffix != ".svg":
+        return Image.open(file).size
+    root = ElementTree.parse(file).getroot()
+    left, top, width, height = (float(number) for number in root.get("viewBox").split())
+    points = 4 / 3 if (root.get("width") or "").endswith("pt") else 1
+    return round(width * points), round(height * points)
+
+
+# Text ------------------------------------------------------------------------------------------------------------
+
+
+@functools.cache
+def definitions(env: BuildEnvironment) -> dict[str, str]:
+    """Return the first paragraph of what the glossary says of each term, by the term's anchor."""
+    glossaries = {page for (kind, _), (page, _) in env.get_domain("std").objects.items() if kind == "term"}
+    found = {}
+    for page in glossaries:
+        for item in env.get_doctree(page).findall(nodes.definition_list_item):
+            text = item.next_node(nodes.definition).next_node(nodes.paragraph)
+            for term in item.findall(nodes.term):
+                found |= {name: text.astext() for name in term["ids"]}
+    return found
+
+
+def explain_terms(app: Sphinx, doctree: nodes.document, page: str) -> None:
+    """Turn a term's first use on a page into a button that opens its definition; the browser does the rest.
+
+    A popover needs no script, closes with Escape, and is reached by keyboard and touch.
+    """
+    known = definitions(app.env)
+    seen: dict[str, str] = {}
+    for reference in list(doctree.findall(nodes.reference)):
+        word = reference.next_node(nodes.inline)
+        name = (reference.get("refuri") or "").partition("#")[2]
+        if word is None or "std-term" not in word["classes"] or name not in known or name in seen:
+            continue
+        if _within(reference, nodes.title, nodes.caption, nodes.term):
+            continue
+        seen[name] = reference["refuri"]
+        button = f'<button type="button" class="term" popovertarget="about-{name}">{escape(reference.astext())}</button>'
+        reference.replace_self(nodes.raw("", button, format="html"))
+    doctree += [
+        nodes.raw(
+            "",
+            f'<div class="about-term" id="about-{name}" popover><p>{escape(known[name])}</p>'
+            f'<p><a href="{escape(address)}">In the glossary</a></p></div>',
+            format="html",
+        )
+        for name, address in seen.items()
+    ]
+
+
+def _within(node: nodes.Node, *kinds: type) -> bool:
+    while node.parent is not None:
+        node = node.parent
+        if isinstance(node, kinds):
+            return True
+    return False
+
+
+def fold_dropdowns(app: Sphinx, doctree: nodes.document, page: str) -> None:
+    """Turn an admonition of class dropdown into a native <details>, which needs no script."""
+    for node in [node for node in doctree.findall(nodes.Admonition) if "dropdown" in node["classes"]]:
+        head = node.next_node(nodes.title)
+        node.remove(head)
+        start = f'<details class="admonition"><summary>{escape(head.astext())}</summary>'
+        node.replace_self([_html(start), *node.children, _html("</details>")])
+
+
+def _html(text: str) -> nodes.raw:
+    return nodes.raw("", text, format="html")
+
+
+# The page --------------------------------------------------------------------------------------------------------
+
+
+def finish_page(app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: nodes.document | None) -> None:
+    """Give the layout what it shows."""
+    env, options = app.env, app.config.html_theme_options
+    own = title(env, page) if page in env.titles else TEMPLATE_TITLES.get(page, page)
+    name = app.config.html_title
+    context |= {
+        "content_policy": CONTENT_POLICY,
+        "theme_script": THEME_SCRIPT,
+        "page_titles": env.titles,
+        "page_title": escape(name if page == app.config.root_doc else f"{own} · {name}"),
+        "page_description": _description(env, page, context.get("metatags") or "") or f"{own}: a page of {name}.",
+        "page_address": app.config.html_baseurl + app.builder.get_target_uri(page),
+        "site_address": app.config.html_baseurl,
+        "site_path": urlsplit(app.config.html_baseurl).path,
+        "contents": contents(app, page),
+        "repository": options.get("repository_url", ""),
+        "branch": options.get("repository_branch", "main"),
+        "launch": launch_links(app, page, context),
+        "page_styles": _own_files(app, context["css_files"]),
+        "page_scripts": _own_files(app, context["script_files"]),
+    }
+    if "body" in context and doctree is not None:
+        sources = {name: Path(app.srcdir, file) for file, (_, name) in env.images.items()}
+        context["body"] = set_sizes(context["body"], Path(page), sources)
+        SECTIONS[page] = list(searchable(app, page, doctree))
+
+
+def _description(env: BuildEnvironment, page: str, metatags: str) -> str:
+    given = re.search(r'<meta content="([^"]*)"[^>]*name="description"|name="description"[^>]*content="([^"]*)"', metatags)
+    return (given[1] or given[2]) if given else str(env.metadata[page].get("summary", ""))
+
+
+def launch_links(app: Sphinx, page: str, context: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return where a chapter's code runs: Binder, Colab, and the executed notebook to keep."""
+    if "ipynb_source" not in context:
+        return []
+    groups = [group for group in context["header_buttons"] if group.get("label") == "launch-buttons"]
+    found = {button["text"]: button["url"] for group in groups for button in group["buttons"]}
+    branch = app.config.html_theme_options["repository_branch"]
+    if "Colab" in found:
+        found["Colab"] = found["Colab"].replace(f"/blob/{branch}/", f"/blob/{NOTEBOOK_BRANCH}/")[: -len(".md")] + ".ipynb"
+    links = [{"text": f"Run on {name}", "address": escape(address)} for name, address in found.items()]
+    notebook = context["pathto"](f"_sources/{context['ipynb_source']}", 1)
+    return [*links, {"text": "Download notebook", "address": notebook, "download": True}]
+
+
+def _own_files(app: Sphinx, files: list) -> list[str]:
+    """Return the styles or scripts that a page of this book asked for; those of theme and extensions are left out."""
+    folders = [Path(app.confdir, folder) for folder in app.config.html_static_path if "site-packages" not in str(folder)]
+    names = [str(getattr(file, "filename", file)) for file in files]
+    return [
+        name
+        for name in dict.fromkeys(names)
+        if any((folder / name.removeprefix("_static/")).is_file() for folder in folders)
+    ]
+
+
+# Search ----------------------------------------------------------------------------------------------------------
+
+SECTIONS: dict[str, list[dict[str, str]]] = {}
+
+
+def searchable(app: Sphinx, page: str, doctree: nodes.document) -> Iterator[dict[str, str]]:
+    """Yield what the search knows of each section: address, title, page and text."""
+    for section in doctree.findall(nodes.section):
+        own = [node for node in section.children if not isinstance(node, nodes.section | nodes.title)]
+        words = (text.astext() for node in own for text in node.findall(nodes.Text) if not _within(text, nodes.raw))
+        head = section.next_node(nodes.title).astext()
+        yield {
+            "address": app.builder.get_target_uri(page) + ("" if section.parent is doctree else f"#{section['ids'][0]}"),
+            "title": head,
+            "page": "" if section.parent is doctree else title(app.env, page),
+            "text": " ".join(" ".join(words).split()),
+        }
+    for term in doctree.findall(nodes.term):
+        if term["ids"] and isinstance(term.parent.parent.parent, addnodes.glossary):
+            text = term.parent.next_node(nodes.definition).astext()
+            address = f"{app.builder.get_target_uri(page)}#{term['ids'][0]}"
+            yield {"address": address, "title": term.astext(), "page": title(app.env, page), "text": text}
+
+
+# Files -----------------------------------------------------------------------------------------------------------
+
+
+def not_found(app: Sphinx) -> list[tuple[str, dict, str]]:
+    """Add the page that the server shows in place of one that is not there."""
+    return [("404", {}, "404.html")]
+
+
+def write_files(app: Sphinx, error: Exception | None) -> None:
+    """Add fonts, search and sitemap; drop what theme and extensions put beside them and no page asks for."""
+    if error or app.builder.name != "html":
+        return
+    out, modules = Path(app.outdir), ROOT / "web" / "node_modules"
+    own = [Path(app.confdir, folder) for folder in app.config.html_static_path if "site-packages" not in str(folder)]
+    for file in (out / "_static").iterdir():
+        if not any((folder / file.name).exists() for folder in own):
+            shutil.rmtree(file) if file.is_dir() else file.unlink()
+    (out / "_static" / "fonts").mkdir()
+    for name, source in FONTS.items():
+        shutil.copyfile(modules / source, out / "_static" / "fonts" / name)
+    shutil.copyfile(modules / "minisearch" / "dist" / "umd" / "index.js", out / "_static" / "minisearch.js")
+    (out / "searchindex.js").unlink(missing_ok=True)
+    entries = [entry for page in sorted(SECTIONS) for entry in SECTIONS[page]]
+    (out / "sections.js").write_text(f"window.bookSections = {json.dumps(entries, ensure_ascii=False)};\n")
+    addresses = [app.config.html_baseurl + app.builder.get_target_uri(page) for page in sorted(app.env.found_docs)]
+    (out / "sitemap.xml").write_text(
+        '<?xml version="1.0" encoding="UTF-8"?>\n<urlset xmlns="http://www.sitemaps.org/schemas/sitemap/0.9">\n'
+        + "".join(f"<url><loc>{escape(address)}</loc></url>\n" for address in addresses)
+        + "</urlset>\n"
+    )
+
+
+def setup(app: Sphinx) -> dict[str, Any]:
+    """Connect all of it."""
+    app.add_node(listing)
+    for name in LISTINGS:
+        app.add_directive(name, Listing)
+    app.connect("config-inited", set_address)
+    app.connect("doctree-read", pair_pictures, priority=400)  # before Sphinx collects the pictures
+    app.connect("doctree-resolved", fill_listings)
+    app.connect("doctree-resolved", explain_terms)
+    app.connect("doctree-resolved", fold_dropdowns)
+    app.connect("html-page-context", finish_page, priority=900)  # after the theme and every page's own widgets
+    app.connect("html-collect-pages", not_found)
+    app.connect("build-finished", write_files)
+    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": False}

@@ -1,0 +1,45 @@
+// Finds sections of the book. MiniSearch ranks; slips of spelling and beginnings of words count, for less.
+"use strict";
+
+const query = new URLSearchParams(location.search).get("q")?.trim() ?? "";
+const found = document.getElementById("found");
+const results = document.getElementById("results");
+document.getElementById("find").value = query;
+
+const engine = new MiniSearch({
+  fields: ["title", "page", "text"],
+  storeFields: ["address", "title", "page", "text"],
+  searchOptions: { boost: { title: 4, page: 2 }, prefix: (term) => term.length > 3, fuzzy: (term) => (term.length > 5 ? 0.15 : false) },
+});
+engine.addAll(window.bookSections.map((section, id) => ({ id, ...section })));
+
+function excerpt(text, words) {
+  const at = Math.max(0, text.search(new RegExp(words.map((word) => word.replace(/\W/g, "\\$&")).join("|"), "i")));
+  const start = at > 80 ? text.indexOf(" ", at - 80) + 1 : 0;
+  const piece = (start ? "… " : "") + text.slice(start, start + 220) + (start + 220 < text.length ? " …" : "");
+  const paragraph = document.createElement("p");
+  const pattern = new RegExp(`(${words.map((word) => word.replace(/\W/g, "\\$&")).join("|")})`, "gi");
+  for (const [index, part] of piece.split(pattern).entries()) {
+    paragraph.append(index % 2 ? Object.assign(document.createElement("mark"), { textContent: part }) : part);
+  }
+  return paragraph;
+}
+
+if (query) {
+  document.title = `${query} · ${document.title}`;
+  // Sections with every word first; where there is none, those with any.
+  const all = engine.search(query, { combineWith: "AND" });
+  const hits = (all.length ? all : engine.search(query)).slice(0, 20);
+  found.textContent = hits.length ? `${hits.length} ${hits.length === 1 ? "section" : "sections"} for “${query}”` : `Nothing found for “${query}”.`;
+  for (const hit of hits) {
+    const link = Object.assign(document.createElement("a"), { href: hit.address, textContent: hit.title });
+    const item = document.createElement("li");
+    item.append(link);
+    if (hit.page) item.append(Object.assign(document.createElement("span"), { textContent: ` in ${hit.page}` }));
+    if (hit.text) item.append(excerpt(hit.text, hit.terms));
+    results.append(item);
+  }
+} else {
+  found.textContent = "Write what you look for into the field.";
+  document.getElementById("find").focus();
+}
