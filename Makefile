@@ -23,11 +23,29 @@ book: .venv/book/.done  ## execute the chapters that changed and build the site
 serve:  ## show the built site on this machine
 	@.venv/book/bin/python book/_ext/serve.py
 
+notebooks: .venv/book/.done  ## derive a notebook from each chapter, in notebooks/
+	@.venv/book/bin/python book/_ext/notebooks.py
+
+test: book notebooks .venv/dev/.done  ## lint, check types, run all tests
+	@$(MAKE) --no-print-directory lint
+	@MNIST_LESSONS_STORE=$(CURDIR)/_build/models .venv/dev/bin/python -m pytest --cov=mnist_lessons --nbmake tests notebooks
+
+lint: .venv/dev/.done  ## check style and types
+	@.venv/dev/bin/ruff check --quiet .
+	@.venv/dev/bin/ruff format --check --quiet .
+	@.venv/dev/bin/mypy
+
+bench: .venv/dev/.done  ## measure what the book costs; ONLY=chapters measures one table
+	@MNIST_LESSONS_STORE=$(CURDIR)/_build/models .venv/dev/bin/python -m bench $(if $(ONLY),--only $(ONLY))
+
+clean:  ## remove what was built; the environments stay
+	@rm -rf _build notebooks dist .*_cache .coverage
+
 lock: .venv/dev/.done  ## pin the newest versions that go together
 	@.venv/dev/bin/uv pip compile --quiet pyproject.toml --all-extras --universal --python-version 3.11 --no-header \
 	  --no-annotate --no-emit-index-url --no-emit-find-links --upgrade --output-file constraints.txt
 
-.PHONY: help book serve lock
+.PHONY: help book serve notebooks test lint bench clean lock
 .PRECIOUS: .venv/%/.done
 
 web/node_modules/.done: web/package-lock.json web/.npmrc .venv/book/.done

@@ -46,7 +46,7 @@ class _QuietTensorFlow(importlib.abc.MetaPathFinder):
                 with _silenced_stderr():
                     load(module)
 
-            spec.loader.exec_module = load_silently  # type: ignore[method-assign]
+            spec.loader.exec_module = load_silently
         return spec
 
 

@@ -125,7 +125,7 @@ def check_images(images: np.ndarray, *, name: str = "images") -> None:
 def check_labels(labels: np.ndarray, *, classes: int = CLASSES, name: str = "labels") -> None:
     """Raise a ValueError unless `labels` is (n,), of an integer dtype, each 0 to classes - 1."""
     _check(name, labels, shape=("n",), dtype=np.integer)
-    if labels.size and not (0 <= labels.min() and labels.max() < classes):
+    if labels.size and (labels.min() < 0 or labels.max() >= classes):
         raise ValueError(f"{name}: expected 0 to {classes - 1}, got {labels.min()} to {labels.max()}")
 
 
@@ -140,7 +140,9 @@ def check_probabilities(probabilities: np.ndarray, *, name: str = "probabilities
 
 
 def _check(name: str, array: np.ndarray, *, shape: Sequence[int | str], dtype: type) -> None:
-    expected = f"expected an array of shape ({', '.join(map(str, shape))}{',' * (len(shape) == 1)}) and {dtype.__name__}"
+    expected = (
+        f"expected an array of shape ({', '.join(map(str, shape))}{',' * (len(shape) == 1)}) and {dtype.__name__}"
+    )
     if not isinstance(array, np.ndarray):
         raise ValueError(f"{name}: {expected}, got {type(array).__name__}")
     fits = len(array.shape) == len(shape) and all(

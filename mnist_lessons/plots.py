@@ -142,12 +142,13 @@ def plot_curves(
         What the axes measure, with the unit.
     """
     import matplotlib.pyplot as plt
+    from matplotlib.ticker import MaxNLocator
 
     ax = plt.subplots()[1] if ax is None else ax
     for index, (name, values) in enumerate(curves.items()):
         ax.plot(np.arange(1, len(values) + 1), values, marker=MARKERS[index % 4], label=name)
     ax.set(xlabel=xlabel, ylabel=ylabel)
-    ax.xaxis.get_major_locator().set_params(integer=True)
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     ax.legend()
     return ax
 

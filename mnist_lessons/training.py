@@ -116,7 +116,9 @@ def _progress_class() -> type:
             self._line = _Line()
 
         def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
-            figures = "".join(f", {name.replace('val_', 'validation ')} {value:.4f}" for name, value in (logs or {}).items())
+            figures = "".join(
+                f", {name.replace('val_', 'validation ')} {value:.4f}" for name, value in (logs or {}).items()
+            )
             seconds = time.perf_counter() - self._start
             self._line.show(f"epoch {epoch + 1} of {self.params['epochs']}{figures} ({seconds:.0f} s)")
 

@@ -44,7 +44,9 @@ class BuildError(Exception):
 def main() -> None:
     """Build what the command line asks for."""
     parser = argparse.ArgumentParser(description="Execute the chapters and build the site.")
-    parser.add_argument("--only", metavar="NAME", nargs="+", help="execute these chapters (book/NAME.md), build no site")
+    parser.add_argument(
+        "--only", metavar="NAME", nargs="+", help="execute these chapters (book/NAME.md), build no site"
+    )
     parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="chapters at a time (default: one a core)")
     parser.add_argument("--execute", metavar="FILE", help=argparse.SUPPRESS)  # the worker's own flag
     arguments = parser.parse_args()
@@ -108,7 +110,7 @@ def run_stale(names: list[str], jobs: int, *, again: bool = False) -> None:
 
 
 def core_queue(jobs: int) -> list[int | None]:
-    """Return a core for each job: one each use the machine better than all on all; None where cores cannot be chosen."""
+    """Return a core for each job, which uses them better than all on all; None where cores cannot be chosen."""
     if not hasattr(os, "sched_setaffinity") or jobs < 2:
         return [None] * jobs
     cores = sorted(os.sched_getaffinity(0))
@@ -179,7 +181,9 @@ def execute(name: str) -> None:
         for output in cell.get("outputs", []):
             if output.output_type == "error" or (output.output_type == "stream" and output.name == "stderr"):
                 text = trouble or output.get("text") or f"{output.get('ename')}: {output.get('evalue')}"
-                sys.exit(f"{name}:{lines[index]}: cell {index + 1} wrote an error or to stderr:\n{cell.source}\n\n{text}")
+                sys.exit(
+                    f"{name}:{lines[index]}: cell {index + 1} wrote an error or to stderr:\n{cell.source}\n\n{text}"
+                )
     if trouble:
         sys.exit(f"{name}: {trouble}")
     write_atomically(EXECUTED / f"{page(name)}.part", nbformat.writes(notebook))
@@ -315,7 +319,17 @@ def sphinx() -> None:
     log = BUILD / "site.log"
     with log.open("w") as out:
         code = subprocess.run(
-            [sys.executable, "-m", "jupyter_book", "build", str(ROOT), "--path-output", str(ROOT), "-W", "--keep-going"],
+            [
+                sys.executable,
+                "-m",
+                "jupyter_book",
+                "build",
+                str(ROOT),
+                "--path-output",
+                str(ROOT),
+                "-W",
+                "--keep-going",
+            ],
             stdout=out,
             stderr=subprocess.STDOUT,
             env=os.environ | {"NO_COLOR": "1", "PYTHONWARNINGS": "ignore"},
@@ -324,7 +338,9 @@ def sphinx() -> None:
     faults = [line for line in lines if "WARNING" in line or "ERROR" in line or "Executing notebook" in line]
     if code or faults:
         shown = faults or lines[-30:]
-        raise BuildError("\n".join(["the site has warnings or errors:", *shown, f"(all of it: {log.relative_to(ROOT)})"]))
+        raise BuildError(
+            "\n".join(["the site has warnings or errors:", *shown, f"(all of it: {log.relative_to(ROOT)})"])
+        )
 
 
 def results(executed: dict[str, nbformat.NotebookNode]) -> list[dict]:
@@ -340,7 +356,9 @@ def results(executed: dict[str, nbformat.NotebookNode]) -> list[dict]:
                 if entry is None:
                     continue
                 if entry["name"] in seen:
-                    raise BuildError(f"{name}: records {entry['name']!r} twice; expected a name of its own for each number")
+                    raise BuildError(
+                        f"{name}: records {entry['name']!r} twice; expected a name of its own for each number"
+                    )
                 seen.add(entry["name"])
                 entries.append({"chapter": page(name), **entry})
     return entries

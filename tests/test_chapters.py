@@ -1,0 +1,108 @@
+"""The form of the chapters: what every one has, and what none has."""
+
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parents[1]
+TOC = yaml.safe_load((ROOT / "_toc.yml").read_text())
+PAGES = sorted({entry["file"] for part in TOC["parts"] for entry in part["chapters"]} | {TOC["root"]})
+TEACHING = ["why-mnist", "data", "model", "compile", "train", "evaluate", "predict", "relu-vs-sigmoid", "cnn"]
+CELL = re.compile(
+    r"^```\{code-cell\}[^\n]*\n(?:---\n(?P<yaml>.*?)\n---\n|(?P<options>(?::[^\n]*\n)*))(?P<code>.*?)^```$", re.M | re.S
+)
+
+
+def source(name):
+    return (ROOT / f"{name}.md").read_text()
+
+
+def front_matter(name):
+    return yaml.safe_load(source(name).split("---\n")[1])
+
+
+def cells(name):
+    """Yield the metadata and the code of each cell."""
+    for match in CELL.finditer(source(name)):
+        if match["yaml"]:
+            yield yaml.safe_load(match["yaml"]), match["code"]
+        else:
+            lines = [line[1:] for line in (match["options"] or "").splitlines()]
+            yield yaml.safe_load("\n".join(lines)) or {}, match["code"]
+
+
+def test_the_table_of_contents_names_every_page_once():
+    there = {str(file.relative_to(ROOT)).removesuffix(".md") for file in (ROOT / "book").rglob("*.md")}
+    assert {page for page in there if not page.startswith(("book/exercises/", "book/_"))} <= set(PAGES)
+    assert set(PAGES) <= there
+
+
+def test_every_chapter_is_in_the_book():
+    assert {f"book/{name}" for name in TEACHING} <= set(PAGES)
+
+
+@pytest.mark.parametrize("name", [f"book/{name}" for name in TEACHING])
+def test_chapters_say_what_they_are(name):
+    matter = front_matter(name)
+    assert 5 <= matter["minutes"] <= 60
+    assert matter["summary"].endswith(".")
+    assert 100 <= len(matter["myst"]["html_meta"]["description lang=en"]) <= 160
+
+
+@pytest.mark.parametrize("name", [f"book/{name}" for name in TEACHING])
+def test_chapters_open_with_objectives_and_end_with_a_check_and_a_recap(name):
+    headings = re.findall(r"^## (.*)$", source(name), re.M)
+    assert ":::{admonition} In this chapter\n:class: ml-objectives" in source(name)
+    assert headings[-1] == "What to remember"
+    assert "Check yourself" in headings
+    assert len(re.findall(r"^# ", re.sub(CELL, "", source(name)), re.M)) == 1
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_figures_have_a_name_a_caption_and_a_text_for_those_who_do_not_see_them(name):
+    for metadata, code in cells(name):
+        draws = re.search(r"plt\.|plot_|show_digit|\bfig(ure)?\b", code) and "remove-cell" not in metadata.get(
+            "tags", []
+        )
+        figure = metadata.get("mystnb", {}).get("figure")
+        if draws and re.search(r";\s*\Z", code):
+            assert figure, f"a figure without a caption:\n{code}"
+        if figure:
+            alt = metadata["mystnb"]["image"]["alt"]
+            assert figure["name"].startswith("fig-")
+            assert figure["caption"].strip()
+            assert len(alt) > 40
+            assert alt.rstrip().endswith(".")
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_code_is_short(name):
+    shown = [code for metadata, code in cells(name) if "remove-cell" not in metadata.get("tags", [])]
+    taught = [
+        code for metadata, code in cells(name) if not {"remove-cell", "hide-input"} & set(metadata.get("tags", []))
+    ]
+    for code in shown:
+        assert max(map(len, code.splitlines()), default=0) <= 100, code
+    for code in taught:
+        assert len([line for line in code.splitlines() if line.strip()]) <= 20, code
+    assert sum(len(code.splitlines()) for code in taught) <= 200
+
+
+@pytest.mark.parametrize("name", [f"book/{name}" for name in TEACHING if name != "why-mnist"])
+def test_numbers_of_a_run_are_recorded_and_claims_asserted(name):
+    code = "\n".join(code for _, code in cells(name))
+    recorded = set(re.findall(r"\brecord\(\s*f?[\"']([^\"']+)[\"']", code))
+    used = set(re.findall(r"\{glue:text\}`([a-z0-9_]+)", source(name)))
+    assert used
+    assert any("remove-cell" in metadata.get("tags", []) and "assert" in code for metadata, code in cells(name))
+    if not any("{" in key for key in recorded):
+        assert used <= recorded
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_chapters_rest_on_the_package_alone(name):
+    code = "\n".join(code for _, code in cells(name))
+    assert not re.search(r"load_data\(|urlopen|requests\.|open\(\s*[\"']\.{0,2}/", code)
+    assert "verbose=1" not in code

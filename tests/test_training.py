@@ -1,0 +1,154 @@
+import json
+import multiprocessing
+import os
+import re
+import subprocess
+import sys
+import textwrap
+
+import numpy as np
+import pytest
+
+from mnist_lessons import data, training
+
+IMAGES, LABELS = (array[:256] for array in data.load_mnist()[0])
+
+
+def train_tiny(*, seed):
+    """A recipe that takes a moment."""
+    import keras
+
+    keras.utils.set_random_seed(seed)
+    model = keras.Sequential(
+        [keras.Input((28, 28), dtype="uint8"), keras.layers.Flatten(), keras.layers.Rescaling(1 / 255)]
+    )
+    model.add(keras.layers.Dense(10, activation="softmax"))
+    model.compile(optimizer="sgd", loss="sparse_categorical_crossentropy", metrics=["accuracy"])
+    return model, training.fit(model, (IMAGES, LABELS), validation=(IMAGES, LABELS), epochs=2, batch_size=64)
+
+
+@pytest.fixture
+def store(tmp_path, monkeypatch):
+    monkeypatch.setenv("MNIST_LESSONS_STORE", str(tmp_path))
+    return tmp_path
+
+
+def weights(model):
+    return np.concatenate([array.ravel() for array in model.get_weights()])
+
+
+def test_a_model_is_trained_once_and_says_so(store, capsys):
+    first = training.load_or_train(train_tiny)
+    assert re.search(r"train_tiny \(seed 0\): trained in \d+ s and stored", capsys.readouterr().out)
+    again = training.load_or_train(train_tiny)
+    assert capsys.readouterr().out == ""
+    np.testing.assert_array_equal(weights(first), weights(again))
+    np.testing.assert_array_equal(first.predict(IMAGES, verbose=0), again.predict(IMAGES, verbose=0))
+
+
+def test_seeds_are_kept_apart(store):
+    assert (weights(training.load_or_train(train_tiny)) != weights(training.load_or_train(train_tiny, seed=1))).any()
+
+
+def test_the_history_is_stored_with_the_model(store):
+    trained = training.load_or_train_history(train_tiny)
+    assert set(trained) == {"loss", "accuracy", "val_loss", "val_accuracy"}
+    assert [len(values) for values in trained.values()] == [2, 2, 2, 2]
+    assert training.load_or_train_history(train_tiny) == trained
+
+
+@pytest.mark.parametrize("damage", ["model", "note", "no note", "not a note"])
+def test_a_damaged_model_is_trained_again(store, capsys, damage):
+    expected = weights(training.load_or_train(train_tiny))
+    (model,) = store.glob("*.keras")
+    note = model.with_suffix(".json")
+    if damage == "model":
+        model.write_bytes(model.read_bytes()[:-10])
+    elif damage == "note":
+        note.write_text(note.read_text()[:-5])
+    elif damage == "not a note":
+        note.write_text(json.dumps([1]))
+    else:
+        note.unlink()
+    capsys.readouterr()
+    np.testing.assert_array_equal(weights(training.load_or_train(train_tiny)), expected)
+    assert "trained" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("library", ["keras", "numpy", "tensorflow"])
+def test_another_version_of_a_library_trains_anew(store, monkeypatch, library):
+    before = training._fingerprint(train_tiny)
+    version = training.importlib.metadata.version
+    monkeypatch.setattr(training.importlib.metadata, "version", lambda n: "0" if n.startswith(library) else version(n))
+    assert training._fingerprint(train_tiny) != before
+
+
+def test_another_code_trains_anew(monkeypatch, tmp_path):
+    before = training._fingerprint(train_tiny)
+    other = tmp_path / "models.py"
+    other.write_text("changed")
+    monkeypatch.setattr(training.models, "__file__", str(other))
+    assert training._fingerprint(train_tiny) != before
+
+
+def test_two_processes_that_ask_at_once_train_once(store):
+    context = multiprocessing.get_context("spawn")
+    with context.Pool(2) as pool:
+        first, second = pool.map(_ask, range(2))
+    assert sorted([first[1], second[1]]) == [0, 1]
+    np.testing.assert_array_equal(first[0], second[0])
+
+
+def _ask(_):
+    """Ask for the model; return its weights and how often it was trained here."""
+    import contextlib
+    import io
+
+    said = io.StringIO()
+    with contextlib.redirect_stdout(said):
+        model = training.load_or_train(train_tiny)
+    return weights(model), said.getvalue().count("trained in")
+
+
+def test_the_store_is_the_folder_named_in_the_environment(monkeypatch, tmp_path):
+    monkeypatch.setenv("MNIST_LESSONS_STORE", str(tmp_path / "here"))
+    assert training.store_folder() == tmp_path / "here"
+    monkeypatch.delenv("MNIST_LESSONS_STORE")
+    assert training.store_folder().name == "mnist-lessons"
+
+
+def test_progress_in_a_log_is_one_line(capsys):
+    train_tiny(seed=0)
+    (line,) = capsys.readouterr().out.splitlines()
+    assert re.fullmatch(
+        r"epoch 2 of 2, accuracy [\d.]+, loss [\d.]+, validation accuracy [\d.]+, validation loss [\d.]+ \(\d+ s\)",
+        line,
+    )
+
+
+def test_progress_in_a_terminal_rewrites_its_line():
+    code = """
+        from mnist_lessons import training
+        line = training._Line()
+        line.show("epoch 1 of 2, a long line")
+        line.show("epoch 2 of 2")
+        line.end()
+    """
+    outer, inner = os.openpty()
+    subprocess.run([sys.executable, "-c", textwrap.dedent(code)], stdout=inner, check=True)
+    os.close(inner)
+    shown = os.read(outer, 10_000).decode()
+    os.close(outer)
+    # The shorter text overwrites the whole longer one, and only the end moves to the next line.
+    assert shown == "\repoch 1 of 2, a long line\repoch 2 of 2" + " " * 13 + "\repoch 2 of 2\r\n"
+
+
+def test_progress_in_a_notebook_is_one_output_that_is_updated(monkeypatch):
+    import nbformat
+    from nbclient import NotebookClient
+
+    code = "from mnist_lessons import training\nl = training._Line()\nl.show('first')\nl.show('last')\nl.end()"
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(code)])
+    NotebookClient(notebook, kernel_name="python3").execute()
+    (output,) = notebook.cells[0].outputs
+    assert output.data == {"text/plain": "last"}
