@@ -1,0 +1,331 @@
+"""Train many small networks of one shape at once, so that a comparison can rest on many seeds.
+
+The weights of K networks are stacked into arrays of shape (K, inputs, units), and a whole epoch of all of
+them is one compiled call. That replaces K calls of ``model.fit``, most of whose time goes into starting small
+operations one by one. The arithmetic is Keras's: from the same weights and batches the losses are the same.
+
+Taught in the chapter `relu-vs-sigmoid`.
+"""
+
+import csv
+import dataclasses
+import functools
+import itertools
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mnist_lessons.data import CLASSES, Split, check_images, check_labels
+
+Row = dict[str, Any]
+
+STORED = Path(__file__).parent / "stored"
+
+# A unit is saturated on an image where its activation's slope is under this share of the steepest slope.
+FLAT = 0.05
+# The steepest slope of each activation that can be compared here; GELU's lies at the square root of 2.
+STEEPEST = {"relu": 1.0, "sigmoid": 0.25, "tanh": 1.0, "elu": 1.0, "gelu": 1.129, "linear": 1.0}
+OPTIMIZERS = ("sgd", "momentum", "adam")
+
+
+@dataclasses.dataclass(frozen=True)
+class Setting:
+    """What distinguishes one network of an experiment from another, apart from its seed.
+
+    Activation and initializer go by their Keras names. The optimizers are ``sgd``, ``momentum`` (SGD with
+    momentum 0.9) and ``adam``, with Keras's defaults. The last layer is always Glorot-uniform and softmax.
+
+    Raises
+    ------
+    ValueError
+        An activation or optimizer that is not known here, or a size that is not positive.
+    """
+
+    units: tuple[int, ...]
+    activation: str = "relu"
+    initializer: str = "glorot_uniform"
+    optimizer: str = "sgd"
+    learning_rate: float = 0.01
+    batch_size: int = 32
+    epochs: int = 10
+
+    def __post_init__(self) -> None:
+        for name, known in (("activation", tuple(STEEPEST)), ("optimizer", OPTIMIZERS)):
+            if getattr(self, name) not in known:
+                raise ValueError(f"{name}: expected one of {', '.join(known)}, got {getattr(self, name)!r}")
+        sizes = (*self.units, self.batch_size, self.epochs, self.learning_rate)
+        if not self.units or min(sizes) <= 0:
+            raise ValueError(
+                f"Setting: expected a hidden layer and only positive sizes and rates, got {self}"
+            )
+
+
+def run(
+    settings: Sequence[Setting], *, seeds: Sequence[int], train: Split, held_out: Split, at_once: int = 10
+) -> list[Row]:
+    """Train one network for each setting and seed and return what was measured after each epoch.
+
+    Parameters
+    ----------
+    settings
+        Those that differ in nothing but learning rate and initializer are trained together.
+    seeds
+        Each decides the initial weights and the order of the images, so runs differ in both.
+    train, held_out
+        Images (n, 28, 28) uint8 and labels (n,). Images that do not fill the last batch of an epoch are left
+        out of that epoch.
+    at_once
+        How many networks are stacked at most; each needs memory for a batch of its own.
+
+    Returns
+    -------
+    rows
+        One for each network and epoch, from epoch 0 (before training): the setting's fields, ``seed``,
+        ``epoch``, ``training_loss`` (mean over the epoch's batches; not a number for epoch 0), ``loss`` and
+        ``accuracy`` (0 to 1) on the held-out images, and from the first 1,000 training images
+        ``gradient_rms`` (root mean square of the loss's derivatives by each layer's weights, first to last),
+        ``saturated`` (share of hidden units and images where the activation's slope is under 5 % of its
+        steepest) and ``dead`` (share of hidden units for which that holds on all the images).
+
+    Raises
+    ------
+    ValueError
+        Images or labels of another form, or fewer images than one batch.
+    """
+    for name, (images, labels) in (("train", train), ("held_out", held_out)):
+        check_images(images, name=f"{name} images")
+        check_labels(labels, name=f"{name} labels")
+    rows = []
+    for stack in _stacks(settings, seeds, at_once):
+        if len(train[0]) < stack[0][0].batch_size:
+            raise ValueError(f"train: expected at least {stack[0][0].batch_size} images, got {len(train[0])}")
+        rows += _run_stack(stack, train, held_out)
+    return rows
+
+
+def final(rows: Sequence[Row]) -> list[Row]:
+    """Return the rows of the last epoch of each network."""
+    return [row for row in rows if row["epoch"] == row["epochs"]]
+
+
+def initial_weights(setting: Setting, *, seed: int) -> list[np.ndarray]:
+    """Return kernels (inputs, units) and biases (units,), float32, in the order of ``model.get_weights``."""
+    import keras
+
+    names = [setting.initializer] * len(setting.units) + ["glorot_uniform"]
+    sizes = [784, *setting.units, CLASSES]
+    weights = []
+    for layer, (name, shape) in enumerate(zip(names, itertools.pairwise(sizes), strict=True)):
+        layer_seed = int(np.random.SeedSequence((seed, layer)).generate_state(1)[0])
+        initializer = type(keras.initializers.get(name))(seed=layer_seed)
+        weights += [np.asarray(initializer(shape)), np.zeros(shape[1], "float32")]
+    return weights
+
+
+def batches(images: int, *, batch_size: int, seed: int) -> Iterator[np.ndarray]:
+    """Yield for one epoch after the other the indices of its batches, (steps, batch_size) int32."""
+    generator = np.random.default_rng(seed)
+    steps = images // batch_size
+    while True:
+        order = generator.permutation(images)[: steps * batch_size]
+        yield order.reshape(steps, batch_size).astype("int32")
+
+
+def save_table(file: Path, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Write rows as CSV; sequences become their members with spaces between, numbers keep five digits."""
+
+    def cell(value: Any) -> Any:
+        if isinstance(value, float | np.floating):
+            return f"{value:.5g}"
+        return " ".join(str(cell(part)) for part in value) if isinstance(value, tuple | list) else value
+
+    with file.open("w", newline="", encoding="utf-8") as stream:
+        writer = csv.DictWriter(stream, list(rows[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows({name: cell(value) for name, value in row.items()} for row in rows)
+
+
+def load_table(name: str) -> list[Row]:
+    """Return the rows of a table in the package's ``stored`` folder; what reads as a number is one.
+
+    A cell of numbers with spaces between is a tuple. How a table was made stands beside it in ``NAME.json``.
+    """
+    with (STORED / f"{name}.csv").open(newline="", encoding="utf-8") as stream:
+        return [{key: _parse(text) for key, text in row.items()} for row in csv.DictReader(stream)]
+
+
+def _parse(text: str) -> Any:
+    parts = text.split(" ")
+    try:
+        numbers = tuple(int(part) if part.lstrip("-").isdigit() else float(part) for part in parts)
+    except ValueError:
+        return text
+    return numbers if len(numbers) > 1 else numbers[0]
+
+
+def _stacks(
+    settings: Sequence[Setting], seeds: Sequence[int], at_once: int
+) -> Iterator[list[tuple[Setting, int]]]:
+    """Group settings and seeds into stacks that one compiled program can train."""
+
+    def shape(setting: Setting) -> tuple:
+        return setting.units, setting.activation, setting.optimizer, setting.batch_size, setting.epochs
+
+    for _, alike in itertools.groupby(sorted(settings, key=shape), key=shape):
+        networks = list(itertools.product(alike, seeds))
+        for start in range(0, len(networks), at_once):
+            yield networks[start : start + at_once]
+
+
+def _run_stack(stack: Sequence[tuple[Setting, int]], train: Split, held_out: Split) -> list[Row]:
+    import tensorflow as tf
+
+    setting = stack[0][0]
+    per_network = [initial_weights(setting, seed=seed) for setting, seed in stack]
+    weights = [tf.constant(np.stack(same)) for same in zip(*per_network, strict=True)]
+    state = [tf.zeros_like(weight) for weight in weights * 2]
+    images, labels = (tf.constant(train[0].reshape(-1, 784)), tf.constant(train[1].astype("int32")))
+    orders = [batches(len(train[0]), batch_size=setting.batch_size, seed=seed) for _, seed in stack]
+    rates = tf.constant([s.learning_rate for s, _ in stack], "float32")
+    training_loss = np.full(len(stack), np.nan)
+    rows: list[Row] = []
+    for epoch in range(setting.epochs + 1):
+        if epoch:
+            order = np.stack([next(indices) for indices in orders], axis=1)
+            steps_done = tf.constant(order.shape[0] * (epoch - 1), "float32")
+            arguments = (weights, state, images, labels, tf.constant(order), rates, steps_done)
+            # A concrete function is looked up by the shapes of its arguments, and compiled once for each.
+            train_epoch = _epoch(setting.activation, setting.optimizer).get_concrete_function(*arguments)
+            weights, state, losses = train_epoch(*arguments)
+            training_loss = losses.numpy()
+        measured = _measure(weights, setting.activation, images[:1000], labels[:1000], *held_out)
+        for index, (own, seed) in enumerate(stack):
+            numbers = {name: values[index] for name, values in measured.items()}
+            run_of = {**dataclasses.asdict(own), "seed": seed, "epoch": epoch}
+            rows.append({**run_of, "training_loss": training_loss[index], **numbers})
+    return rows
+
+
+@functools.cache
+def _epoch(activation: str, optimizer: str) -> Any:
+    """Return a compiled function that trains a stack of K networks for one epoch.
+
+    The data are an argument: a function that captured them would keep its own copy.
+    """
+    import tensorflow as tf
+
+    act, update = _activation(activation), _optimizer(optimizer)
+
+    def step(weights, state, images, labels, rates, number):  # type: ignore[no-untyped-def]
+        with tf.GradientTape() as tape:
+            tape.watch(weights)
+            losses = _losses(tf, _forward(tf, weights, images, act)[-1], labels)
+            # The sum's gradient by one network's weights is its own: no other depends on them.
+            total = tf.reduce_sum(losses)
+        return *update(weights, tape.gradient(total, weights), state, rates, number), losses
+
+    @tf.function(jit_compile=True)
+    def epoch(weights, state, images, labels, order, rates, steps_done):  # type: ignore[no-untyped-def]
+        rates = rates[:, tf.newaxis, tf.newaxis]
+        total = tf.zeros(tf.shape(order)[1])
+        for index in tf.range(tf.shape(order)[0]):
+            chosen = order[index]
+            pixels = tf.cast(tf.gather(images, chosen), "float32") / 255
+            number = steps_done + tf.cast(index, "float32") + 1
+            weights, state, losses = step(weights, state, pixels, tf.gather(labels, chosen), rates, number)
+            total += losses
+        return weights, state, total / tf.cast(tf.shape(order)[0], "float32")
+
+    return epoch
+
+
+def _forward(tf: Any, weights: Sequence, images: Any, act: Callable) -> list:
+    """Return each layer's sums before its activation, (K, n, units); the last are the logits.
+
+    `weights` are K stacked networks; `images` are (K, n, 784), or (n, 784) where all see the same.
+    """
+    sums: list = []
+    signal = images
+    for kernel, bias in zip(weights[::2], weights[1::2], strict=True):
+        indices = "nd,kdu->knu" if len(signal.shape) == 2 else "knd,kdu->knu"
+        sums.append(tf.einsum(indices, signal, kernel) + bias[:, tf.newaxis])
+        signal = act(sums[-1])
+    return sums
+
+
+def _losses(tf: Any, logits: Any, labels: Any) -> Any:
+    """Return each network's mean cross-entropy, (K,), from logits (K, n, 10) and labels (K, n)."""
+    return tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits), axis=-1)
+
+
+def _measure(
+    weights: Sequence, activation: str, probe: Any, probe_labels: Any, images: np.ndarray, labels: np.ndarray
+) -> dict[str, list]:
+    """Return for each of K stacked networks the numbers that `run` describes."""
+    import tensorflow as tf
+
+    act, networks = _activation(activation), weights[0].shape[0]
+    logits = _forward(tf, weights, tf.constant(images.reshape(-1, 784), "float32") / 255, act)[-1]
+    answers = tf.constant(np.broadcast_to(labels.astype("int32"), (networks, len(labels))))
+    with tf.GradientTape() as tape:
+        tape.watch(weights)
+        sums = _forward(tf, weights, tf.cast(probe, "float32") / 255, act)
+        losses = _losses(tf, sums[-1], tf.tile(probe_labels[tf.newaxis], (networks, 1)))
+    gradients = tape.gradient(losses, weights)[::2]
+    rms = np.stack([np.sqrt(np.mean(np.square(g.numpy()), axis=(1, 2))) for g in gradients], axis=1)
+    flat = np.concatenate([_slope(tf, act, z) < FLAT * STEEPEST[activation] for z in sums[:-1]], axis=2)
+    return {
+        "loss": _losses(tf, logits, answers).numpy().tolist(),
+        "accuracy": np.mean(np.argmax(logits, axis=-1) == labels, axis=1).tolist(),
+        "gradient_rms": [tuple(row) for row in rms.tolist()],
+        "saturated": flat.mean(axis=(1, 2)).tolist(),
+        "dead": flat.all(axis=1).mean(axis=1).tolist(),
+    }
+
+
+def _slope(tf: Any, act: Callable, sums: Any) -> np.ndarray:
+    with tf.GradientTape() as tape:
+        tape.watch(sums)
+        outputs = act(sums)
+    return np.abs(tape.gradient(outputs, sums))
+
+
+def _activation(name: str) -> Callable:
+    import keras
+
+    return keras.activations.get(name)
+
+
+def _optimizer(name: str) -> Callable:
+    """Return ``update(weights, gradients, state, rates, number) -> (weights, state)``, as Keras defines it.
+
+    `state` holds two arrays for each weight, zero at first; `number` counts the steps from 1.
+    """
+
+    def sgd(weights, gradients, state, rates, number):  # type: ignore[no-untyped-def]
+        return [w - _like(rates, w) * g for w, g in zip(weights, gradients, strict=True)], state
+
+    def momentum(weights, gradients, state, rates, number):  # type: ignore[no-untyped-def]
+        count = len(weights)
+        velocity = [0.9 * v - _like(rates, g) * g for v, g in zip(state[:count], gradients, strict=True)]
+        return [w + v for w, v in zip(weights, velocity, strict=True)], velocity + state[count:]
+
+    def adam(weights, gradients, state, rates, number):  # type: ignore[no-untyped-def]
+        count = len(weights)
+        means = [0.9 * m + 0.1 * g for m, g in zip(state[:count], gradients, strict=True)]
+        squares = [0.999 * s + 0.001 * g * g for s, g in zip(state[count:], gradients, strict=True)]
+        scale = (1 - 0.999**number) ** 0.5 / (1 - 0.9**number)
+        moved = [
+            w - _like(rates, w) * scale * m / (s**0.5 + 1e-7)
+            for w, m, s in zip(weights, means, squares, strict=True)
+        ]
+        return moved, means + squares
+
+    return {"sgd": sgd, "momentum": momentum, "adam": adam}[name]
+
+
+def _like(rates: Any, weight: Any) -> Any:
+    """Give rates (K, 1, 1) the rank of a kernel (K, inputs, units) or a bias (K, units)."""
+    return rates if len(weight.shape) == 3 else rates[:, 0]
