@@ -35,6 +35,7 @@ def use_style() -> None:
 
     mpl.rcParams.update(
         {
+            "axes.axisbelow": True,  # grid lines behind bars
             "axes.edgecolor": INK,
             "axes.grid": True,
             "axes.grid.axis": "y",
