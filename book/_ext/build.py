@@ -286,6 +286,7 @@ def build_site(documents: list[str]) -> None:
     fill_cache(executed)
     assets(documents)
     sphinx()
+    offer_notebooks(executed)
     write_atomically(SITE / "results.json", json.dumps(results(executed), indent=1) + "\n")
     write_atomically(stamp, key)
     print(f"Site: built in {time.perf_counter() - start:.0f} s in {SITE.relative_to(ROOT)}; open it with: make serve")
@@ -343,25 +344,36 @@ def sphinx() -> None:
         )
 
 
-def results(executed: dict[str, nbformat.NotebookNode]) -> list[dict]:
-    """Collect the numbers that the chapters recorded; a name used twice in a chapter is an error."""
-    from mnist_lessons.results import LEDGER_KEY
+def offer_notebooks(executed: dict[str, nbformat.NotebookNode]) -> None:
+    """Put each executed chapter, in Markdown that any notebook viewer shows, where the page's download leads."""
+    from notebooks import plain_notebook
 
+    for name in executed:
+        file = (SITE / "_sources" / name).with_suffix(".ipynb")
+        if not file.is_file():
+            raise BuildError(f"{name}: the site has no notebook to download; expected {file.relative_to(ROOT)}")
+        write_atomically(file, nbformat.writes(plain_notebook(name)))
+
+
+def results(executed: dict[str, nbformat.NotebookNode]) -> list[dict]:
+    """Return the numbers that all chapters recorded; a name used twice in a chapter is an error."""
     entries: list[dict] = []
     for name, notebook in executed.items():
-        seen: set[str] = set()
-        for cell in notebook.cells:
-            for output in cell.get("outputs", []):
-                entry = output.get("metadata", {}).get(LEDGER_KEY)
-                if entry is None:
-                    continue
-                if entry["name"] in seen:
-                    raise BuildError(
-                        f"{name}: records {entry['name']!r} twice; expected a name of its own for each number"
-                    )
-                seen.add(entry["name"])
-                entries.append({"chapter": page(name), **entry})
+        here = recorded(notebook)
+        names = [entry["name"] for entry in here]
+        twice = sorted({key for key in names if names.count(key) > 1})
+        if twice:
+            raise BuildError(f"{name}: records {', '.join(twice)} twice; expected a name of its own for each number")
+        entries += [{"chapter": page(name), **entry} for entry in here]
     return entries
+
+
+def recorded(notebook: nbformat.NotebookNode) -> list[dict]:
+    """Return what the cells of an executed notebook recorded."""
+    from mnist_lessons.results import LEDGER_KEY
+
+    outputs = (output for cell in notebook.cells for output in cell.get("outputs", []))
+    return [output.metadata[LEDGER_KEY] for output in outputs if LEDGER_KEY in output.get("metadata", {})]
 
 
 if __name__ == "__main__":
