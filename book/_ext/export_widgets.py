@@ -284,11 +284,15 @@ def race_data(*, count: int = 5000) -> dict[str, Any]:
 
 
 def neuron_data(*, each: int = 100) -> dict[str, Any]:
-    """Zeros and ones of the training set as points: mean ink of the whole image, and of its middle 8 x 8 pixels."""
+    """Zeros and ones of the training set as points: ink in the whole image and in its middle 8 x 8 pixels.
+
+    Both are standardised by their own mean and deviation, as the chapter on the data does with pixels.
+    """
     images, labels = data.split_mnist().train
     chosen = np.concatenate([np.flatnonzero(labels == digit)[:each] for digit in (0, 1)])
-    points = np.stack([images[chosen].mean(axis=(1, 2)), images[chosen][:, 10:18, 10:18].mean(axis=(1, 2))], axis=1)
-    return {"points": np.round(points / 255, 4).tolist(), "labels": labels[chosen].tolist()}
+    ink = np.stack([images[chosen].mean(axis=(1, 2)), images[chosen][:, 10:18, 10:18].mean(axis=(1, 2))], axis=1)
+    points = (ink - ink.mean(axis=0)) / ink.std(axis=0)
+    return {"points": np.round(points, 2).tolist(), "labels": labels[chosen].tolist()}
 
 
 def convolution_data(cnn: Any) -> dict[str, Any]:

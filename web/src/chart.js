@@ -1,0 +1,66 @@
+// Line charts as SVG, for a few series that differ by dash and label as well as by colour.
+
+import { h, setAttributes, svg } from "./page.js";
+
+const WIDTH = 360;
+const HEIGHT = 220;
+const LEFT = 46;
+const RIGHT = 78;
+const TOP = 12;
+const BOTTOM = 34;
+
+/**
+ * @typedef {{label: string, style: string, points: [number, number][]}} Series  style: a class of the style sheet
+ */
+
+/**
+ * @param {{title: string, x: string, xRange: [number, number], xTicks: number[], yTicks: number[],
+ *   yRange: [number, number], log?: boolean, show?: (tick: number) => string, unit: string}} options
+ *   title and x: what the axes measure; log: a logarithmic vertical axis; unit: a word for one point of a series
+ */
+export function createChart({ title, x, xRange, xTicks, yRange, yTicks, log = false, show = String, unit }) {
+  const height = log ? Math.log10 : (/** @type {number} */ value) => value;
+  const [low, high] = yRange.map(height);
+  const toX = (/** @type {number} */ value) =>
+    LEFT + ((value - xRange[0]) / (xRange[1] - xRange[0])) * (WIDTH - LEFT - RIGHT);
+  const toY = (/** @type {number} */ value) => {
+    const share = (height(Math.max(value, log ? 1e-12 : value)) - low) / (high - low);
+    return HEIGHT - BOTTOM - Math.min(1, Math.max(0, share)) * (HEIGHT - TOP - BOTTOM);
+  };
+  const lines = svg("g");
+  const picture = svg("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: "img", "aria-label": `${title}: no ${unit} yet` },
+    ...yTicks.flatMap((tick) => [
+      svg("line", { class: "ml-grid", x1: LEFT, x2: WIDTH - RIGHT, y1: toY(tick), y2: toY(tick) }),
+      svg("text", { x: LEFT - 6, y: toY(tick) + 4, "text-anchor": "end" }, show(tick)),
+    ]),
+    ...xTicks.map((tick) => svg("text", { x: toX(tick), y: HEIGHT - BOTTOM + 17, "text-anchor": "middle" }, String(tick))),
+    svg("text", { x: (LEFT + WIDTH - RIGHT) / 2, y: HEIGHT - 2, "text-anchor": "middle" }, x),
+    lines,
+  );
+
+  /** @param {Series[]} series */
+  const draw = (series) => {
+    lines.replaceChildren();
+    const shown = series.filter(({ points }) => points.length);
+    const ends = apart(shown.map(({ points }) => toY(points[points.length - 1][1])));
+    shown.forEach(({ label, style, points }, i) => {
+      const path = points.map(([px, py]) => `${toX(px).toFixed(1)},${toY(py).toFixed(1)}`).join(" ");
+      const [lastX] = points[points.length - 1];
+      lines.append(
+        svg("polyline", { class: `ml-line ${style}`, points: path }),
+        svg("circle", { class: `ml-dot ${style}`, r: 3, cx: toX(lastX), cy: toY(points[points.length - 1][1]) }),
+        svg("text", { class: `ml-label ${style}`, x: Math.min(toX(lastX), WIDTH - RIGHT) + 8, y: ends[i] + 4 }, label),
+      );
+    });
+    const ending = shown.map(({ label, points }) => `${label} ${show(points[points.length - 1][1])}`).join(", ");
+    setAttributes(picture, { "aria-label": ending ? `${title}, last ${unit}: ${ending}` : `${title}: no ${unit} yet` });
+  };
+  return { element: h("figure", { class: "ml-chart" }, h("figcaption", {}, title), picture), draw };
+}
+
+/** Keep two labels from covering each other. @param {number[]} heights */
+function apart(heights) {
+  if (heights.length !== 2 || Math.abs(heights[0] - heights[1]) >= 14) return heights;
+  const middle = (heights[0] + heights[1]) / 2;
+  return heights[0] < heights[1] ? [middle - 7, middle + 7] : [middle + 7, middle - 7];
+}

@@ -1,0 +1,92 @@
+// One neuron with two inputs: move its weights and its bias, and the line between its two answers moves.
+
+import { evaluate, sigmoid } from "./neuron.js";
+import { button, chooser, h, mount, percent, setAttributes, slider, svg } from "./page.js";
+import { createPlane, createShades, signed } from "./plane.js";
+
+const RANGE = /** @type {[number, number]} */ ([-3, 3]);
+/** @type {Record<string, (z: number) => number>} */
+const ACTIVATIONS = { sigmoid, ReLU: (z) => Math.max(0, z), none: (z) => z };
+
+mount("one-neuron", async ({ root, say, load }) => {
+  /** @type {import("./neuron.js").Digits} */
+  const digits = await load("neuron");
+  const { points, labels } = digits;
+  const state = { w1: 1, w2: 1, b: 0, activation: "sigmoid", chosen: 0 };
+
+  const plane = createPlane({ x: "x₁: ink in all", y: "x₂: ink in the middle", xRange: RANGE, yRange: RANGE,
+    ticks: [[-2, 0, 2], [-2, 0, 2]] });
+  const shade = createShades(plane, { xRange: RANGE, yRange: RANGE, count: 24, style: "ml-shade" });
+  const line = svg("path", { class: "ml-border" });
+  const ring = svg("circle", { class: "ml-ring", r: 8 });
+  plane.content.append(...points.map(([x, y], i) => mark(labels[i], plane.toX(x), plane.toY(y))), line, ring);
+
+  const sum = h("p", { class: "ml-formula" });
+  const result = h("p", { class: "ml-state" });
+  const refresh = () => {
+    const { w1, w2, b, activation, chosen } = state;
+    const output = ACTIVATIONS[activation];
+    shade((x, y) => Math.min(1, Math.max(0, output(w1 * x + w2 * y + b))));
+    line.setAttribute("d", border(state, plane));
+    const [x1, x2] = points[chosen];
+    setAttributes(ring, { cx: plane.toX(x1), cy: plane.toY(x2) });
+    const z = w1 * x1 + w2 * x2 + b;
+    sum.textContent = `Digit ${chosen + 1}, a ${labels[chosen] ? "one" : "zero"}: `
+      + `z = ${signed(w1, 1)} × ${signed(x1, 2)} + ${signed(w2, 1)} × ${signed(x2, 2)} + ${signed(b, 1)} = ${signed(z, 2)}`
+      + (activation === "none" ? "" : `; ${activation}(z) = ${signed(output(z), 2)}`);
+    const { right, loss } = evaluate(digits, [w1, w2], b);
+    result.textContent = `The line tells ${right} of ${points.length} digits rightly (${percent(right / points.length)}); `
+      + `as a sigmoid, its cross-entropy is ${loss.toFixed(3)} (ln 2 = 0.693 is that of knowing nothing).`;
+    plane.element.setAttribute("aria-label", `${points.length / 2} zeros and as many ones as points, and the line where `
+      + `z is 0: ${right} lie on their side`);
+    say(result.textContent);
+  };
+  const move = (/** @type {"w1" | "w2" | "b"} */ key, /** @type {string} */ label) => slider({
+    label, min: -6, max: 6, step: 0.1, value: state[key], show: (value) => signed(value, 1),
+    oninput: (value) => {
+      state[key] = value;
+      refresh();
+    },
+  }).element;
+  const choose = (/** @type {number} */ by) => {
+    state.chosen = (state.chosen + by + points.length) % points.length;
+    refresh();
+  };
+  root.classList.add("ml-neuron");
+  root.append(
+    h("div", { class: "ml-figure" }, plane.element, h("p", { class: "ml-note" },
+      "○ zeros, ▲ ones of the training set; both inputs standardised. Shaded: the neuron’s output, from 0 to 1 and more.")),
+    h("div", {},
+      move("w1", "Weight w₁"), move("w2", "Weight w₂"), move("b", "Bias b"),
+      chooser({ label: "Activation", options: Object.keys(ACTIVATIONS).map((name) => [name, name]),
+        value: state.activation,
+        onchange: (value) => {
+          state.activation = value;
+          refresh();
+        } }).element,
+      sum,
+      h("div", { class: "ml-buttons" }, button("Previous digit", () => choose(-1)), button("Next digit", () => choose(1))),
+      result),
+  );
+  refresh();
+});
+
+/** Zeros are circles, ones are triangles. @param {number} label @param {number} x @param {number} y */
+function mark(label, x, y) {
+  return label
+    ? svg("path", { class: "ml-one", d: `M${x} ${y - 4}l4 7h-8z` })
+    : svg("circle", { class: "ml-zero", cx: x, cy: y, r: 3.4 });
+}
+
+/**
+ * Where w1 x1 + w2 x2 + b is 0, as a path across the plane.
+ * @param {{w1: number, w2: number, b: number}} neuron @param {ReturnType<typeof createPlane>} plane
+ */
+function border({ w1, w2, b }, { toX, toY }) {
+  const length = w1 * w1 + w2 * w2;
+  if (length === 0) return "";
+  // The point of the line nearest to the origin, and 10 to either side of it.
+  const [x, y] = [(-b * w1) / length, (-b * w2) / length];
+  const [dx, dy] = [(-10 * w2) / Math.sqrt(length), (10 * w1) / Math.sqrt(length)];
+  return `M${toX(x - dx)} ${toY(y - dy)}L${toX(x + dx)} ${toY(y + dy)}`;
+}

@@ -1,0 +1,237 @@
+// ReLU against sigmoid: two networks that differ in nothing else train side by side in the reader's browser.
+
+import { createChart } from "./chart.js";
+import { decodeDigits } from "./model.js";
+import { button, chooser, h, mount, percent, slider, table } from "./page.js";
+import { HELD_OUT, STEPS } from "./race.js";
+
+/** @typedef {import("./race.js").Settings} Settings */
+/** @typedef {import("./race.js").Measurement} Measurement */
+
+/** @type {string} */
+// @ts-expect-error the bundler puts the worker's script here
+const WORKER = RACE_WORKER;
+const EACH = 20; // steps between measurements
+const RUNNERS = /** @type {const} */ (["relu", "sigmoid"]);
+const NAMES = { relu: "ReLU", sigmoid: "sigmoid" };
+/** @type {Settings} */
+const DEFAULTS = { depth: 4, width: 50, rate: 0.1, initialisation: "glorot", seed: 1 };
+const ALLOWED = {
+  depth: (/** @type {number} */ value) => Number.isInteger(value) && value >= 1 && value <= 6,
+  width: (/** @type {number} */ value) => [10, 25, 50, 100].includes(value),
+  rate: (/** @type {number} */ value) => [0.003, 0.01, 0.03, 0.1, 0.3, 1].includes(value),
+  seed: (/** @type {number} */ value) => Number.isInteger(value) && value >= 1 && value <= 9,
+};
+
+/**
+ * @typedef {Record<"relu" | "sigmoid", Measurement[]>} Records
+ * @typedef {{workers: Worker[], records: Records, running: boolean, looping: boolean, queue: Promise<boolean>}} Race
+ *   queue: whether the last thing asked for was done; one thing at a time
+ */
+
+/** @returns {Race} */
+const newRace = () => ({
+  workers: [], records: { relu: [], sigmoid: [] }, running: false, looping: false, queue: Promise.resolve(true),
+});
+
+mount("relu-race", async ({ root, say, load }) => {
+  let settings = readAddress();
+  let race = newRace();
+
+  const charts = createCharts(settings.depth);
+  const results = h("div", { class: "ml-scroll", role: "region", "aria-label": "The race in numbers", tabindex: 0 });
+  const status = h("p", { class: "ml-state" });
+  const draw = () => {
+    const done = stepsDone(race);
+    charts.draw(race.records);
+    results.replaceChildren(...tables(race.records, settings.depth));
+    startButton.textContent = race.running ? "Pause" : done ? "Go on" : "Start";
+    startButton.disabled = done >= STEPS;
+    stepButton.disabled = race.running || done >= STEPS;
+    status.textContent = done >= STEPS ? `Finished: ${STEPS} steps.`
+      : done || race.running ? `Step ${done} of ${STEPS}.`
+      : "Nothing runs until you start it. Start loads 5,000 digits once (0.7 MB).";
+  };
+
+  /** Take some steps; the first time, build the networks before. @param {Race} mine */
+  const advance = async (mine) => {
+    const messages = mine.workers.length ? RUNNERS.map(() => ({ advance: EACH })) : await prepare(mine);
+    const answers = await Promise.all(messages.map((message, i) => ask(mine.workers[i], message)));
+    RUNNERS.forEach((name, i) => mine.records[name].push(answers[i]));
+    if (mine === race) draw();
+    return mine === race;
+  };
+  /** @param {Race} mine */
+  const prepare = async (mine) => {
+    const { labels, shades } = await load("race");
+    const pixels = decodeDigits(shades).map((shade) => Math.round((shade * 255) / 63));
+    mine.workers = RUNNERS.map(startWorker);
+    return RUNNERS.map((activation) => ({ start: { pixels, labels: Array.from(labels, Number), activation, settings } }));
+  };
+  /** @param {Race} mine */
+  const attempt = (mine) => (mine.queue = mine.queue.then(() => advance(mine)).catch((error) => {
+    mine.running = false;
+    draw();
+    status.textContent = `The race cannot run: ${error.message}.`;
+    say(status.textContent);
+    return false;
+  }));
+  const run = async () => {
+    const mine = race;
+    mine.running = true;
+    draw();
+    if (mine.looping) return;
+    mine.looping = true;
+    while (mine.running && (await attempt(mine))) {
+      if (stepsDone(mine) % 200 === 0) say(summary(mine.records));
+      if (stepsDone(mine) >= STEPS) mine.running = false;
+    }
+    mine.looping = false;
+    if (mine === race && stepsDone(mine)) draw();
+  };
+  const pause = () => {
+    if (!race.running) return;
+    race.running = false;
+    say(`Paused. ${summary(race.records)}`);
+    draw();
+  };
+  const reset = () => {
+    race.running = false;
+    race.workers.forEach((worker) => worker.terminate());
+    race = newRace();
+    charts.reset(settings.depth);
+    draw();
+  };
+
+  const startButton = button("Start", () => (race.running ? pause() : run()), { class: "ml-primary" });
+  const stepButton = button(`${EACH} steps`, () => attempt(race));
+  const resetButton = button("Reset", () => {
+    reset();
+    say("Reset.");
+  });
+  document.addEventListener("visibilitychange", () => document.hidden && pause());
+  root.classList.add("ml-race");
+  root.append(
+    controls(settings, (part) => {
+      settings = { ...settings, ...part };
+      writeAddress(settings);
+      reset();
+    }),
+    h("div", { class: "ml-buttons" }, startButton, stepButton, resetButton),
+    status,
+    charts.element,
+    results,
+  );
+  draw();
+});
+
+/** @param {Race} race */
+const stepsDone = ({ records: { relu } }) => relu[relu.length - 1]?.step ?? 0;
+
+function startWorker() {
+  return new Worker(URL.createObjectURL(new Blob([WORKER], { type: "text/javascript" })));
+}
+
+/** Ask a worker and wait for its answer. @param {Worker} worker @param {any} message @returns {Promise<Measurement>} */
+function ask(worker, message) {
+  return new Promise((resolve, reject) => {
+    worker.onmessage = ({ data }) => resolve(data);
+    worker.onerror = (event) => reject(new Error(event.message || "the browser did not allow a worker"));
+    worker.postMessage(message);
+  });
+}
+
+/** @param {Settings} settings @param {(part: Partial<Settings>) => void} change */
+function controls(settings, change) {
+  const list = (/** @type {"width" | "rate" | "seed"} */ key, /** @type {string} */ label,
+    /** @type {number[]} */ values) => chooser({
+    label,
+    options: values.map((value) => [String(value), String(value)]),
+    value: String(settings[key]),
+    onchange: (value) => change({ [key]: Number(value) }),
+  }).element;
+  return h("div", { class: "ml-controls" },
+    slider({ label: "Hidden layers", min: 1, max: 6, step: 1, value: settings.depth,
+      oninput: (depth) => change({ depth }) }).element,
+    list("width", "Units a layer", [10, 25, 50, 100]),
+    list("rate", "Learning rate", [0.003, 0.01, 0.03, 0.1, 0.3, 1]),
+    chooser({ label: "Initial weights", options: [["glorot", "Glorot"], ["he", "He"]], value: settings.initialisation,
+      onchange: (initialisation) => change({ initialisation }) }).element,
+    list("seed", "Seed", [1, 2, 3, 4, 5, 6, 7, 8, 9]));
+}
+
+/** @param {number} depth */
+function createCharts(depth) {
+  const steps = { x: "step", xRange: /** @type {[number, number]} */ ([0, STEPS]), xTicks: [0, 200, 400, 600, 800] };
+  const loss = createChart({ ...steps, title: "Training loss", yRange: [0, 2.5], yTicks: [0, 1, 2],
+    show: (value) => value.toFixed(Number.isInteger(value) ? 0 : 2), unit: "measurement" });
+  const accuracy = createChart({ ...steps, title: `Accuracy on ${HELD_OUT} digits held out`, yRange: [0, 1],
+    yTicks: [0, 0.5, 1], show: (value) => percent(value, 0), unit: "measurement" });
+  const third = h("div");
+  /** @type {ReturnType<typeof createChart>} */
+  let gradients;
+  /** @param {number} layers */
+  const reset = (layers) => {
+    gradients = createChart({ title: "Gradient size by layer (root mean square, log scale)", x: "layer, first to last",
+      xRange: [1, layers + 1], xTicks: Array.from({ length: layers + 1 }, (_, i) => i + 1), log: true,
+      yRange: [1e-7, 1], yTicks: [1e-6, 1e-4, 1e-2, 1], show: (value) => value.toExponential(0), unit: "layer" });
+    third.replaceChildren(gradients.element);
+    draw({ relu: [], sigmoid: [] });
+  };
+  /** @param {Records} records */
+  const draw = (records) => {
+    const series = (/** @type {(all: Measurement[]) => [number, number][]} */ points) =>
+      RUNNERS.map((name) => ({ label: NAMES[name], style: `ml-${name}`, points: points(records[name]) }));
+    loss.draw(series((all) => all.map((each) => [each.step, each.loss])));
+    accuracy.draw(series((all) => all.map((each) => [each.step, each.accuracy])));
+    gradients.draw(series((all) => (all[all.length - 1]?.gradients ?? []).map((size, i) => [i + 1, size])));
+  };
+  reset(depth);
+  return { element: h("div", { class: "ml-charts" }, loss.element, accuracy.element, third), draw, reset };
+}
+
+/** @param {Records} records @param {number} depth */
+function tables(records, depth) {
+  const last = RUNNERS.map((name) => records[name][records[name].length - 1]);
+  const of = (/** @type {(each: Measurement) => string | undefined} */ read) =>
+    last.map((each) => (each ? read(each) ?? "" : ""));
+  const layers = Array.from({ length: depth + 1 }, (_, i) => [
+    i < depth ? `Hidden layer ${i + 1}` : "Output layer",
+    ...of(({ gradients }) => gradients[i].toExponential(1)),
+    ...of(({ idle }) => (i < depth ? percent(idle[i], 0) : "")),
+  ]);
+  return [
+    table(last[0] ? `After ${last[0].step} steps` : "Before the start", ["", "ReLU", "sigmoid"], [
+      ["Training loss", ...of(({ loss }) => loss.toFixed(3))],
+      ["Accuracy on digits held out", ...of(({ accuracy }) => percent(accuracy))],
+    ]),
+    table("By layer", ["", "gradient, ReLU", "gradient, sigmoid", "dead units, ReLU", "saturated units, sigmoid"], layers),
+  ];
+}
+
+/** @param {Records} records */
+function summary(records) {
+  const last = RUNNERS.map((name) => records[name][records[name].length - 1]);
+  if (!last[0]) return "";
+  return `After ${last[0].step} steps: ` + RUNNERS.map((name, i) =>
+    `${NAMES[name]} loss ${last[i].loss.toFixed(2)}, accuracy ${percent(last[i].accuracy, 0)}`).join("; ") + ".";
+}
+
+/** The settings that the page's address gives; what it gives wrongly stays at its default. @returns {Settings} */
+function readAddress() {
+  const query = new URLSearchParams(location.search);
+  const settings = { ...DEFAULTS };
+  for (const key of /** @type {(keyof typeof ALLOWED)[]} */ (Object.keys(ALLOWED))) {
+    const value = Number(query.get(key) ?? NaN);
+    if (ALLOWED[key](value)) settings[key] = value;
+  }
+  if (query.get("initialisation") === "he") settings.initialisation = "he";
+  return settings;
+}
+
+/** @param {Settings} settings */
+function writeAddress(settings) {
+  const address = new URL(location.href);
+  for (const [key, value] of Object.entries(settings)) address.searchParams.set(key, String(value));
+  history.replaceState(history.state, "", address);
+}
