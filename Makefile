@@ -34,6 +34,9 @@ lint: .venv/dev/.done  ## check style and types
 	@.venv/dev/bin/ruff check --quiet .
 	@.venv/dev/bin/ruff format --check --quiet .
 	@.venv/dev/bin/mypy
+	@.venv/dev/bin/zizmor --offline --quiet .github/workflows
+	@.venv/dev/bin/check-jsonschema --quiet --builtin-schema vendor.citation-file-format CITATION.cff
+	@.venv/dev/bin/check-jsonschema --quiet --builtin-schema vendor.github-workflows .github/workflows/*.yml
 
 bench: .venv/dev/.done  ## measure what the book costs; ONLY=chapters measures one table
 	@MNIST_LESSONS_STORE=$(CURDIR)/_build/models .venv/dev/bin/python -m bench $(if $(ONLY),--only $(ONLY))
@@ -41,11 +44,18 @@ bench: .venv/dev/.done  ## measure what the book costs; ONLY=chapters measures o
 clean:  ## remove what was built; the environments stay
 	@rm -rf _build notebooks dist .*_cache .coverage
 
+dist: .venv/dev/.done  ## build the wheel and the source archive
+	@rm -rf dist
+	@PIP_CONSTRAINT=constraints.txt .venv/dev/bin/python -m build --outdir dist . > /dev/null
+
+links: book  ## check that links to other sites lead somewhere (needs the internet)
+	@.venv/book/bin/jupyter-book build . --path-output . --builder linkcheck
+
 lock: .venv/dev/.done  ## pin the newest versions that go together
 	@.venv/dev/bin/uv pip compile --quiet pyproject.toml --all-extras --universal --python-version 3.11 --no-header \
 	  --no-annotate --no-emit-index-url --no-emit-find-links --upgrade --output-file constraints.txt
 
-.PHONY: help book serve notebooks test lint bench clean lock
+.PHONY: help book serve notebooks test lint bench clean dist links lock
 .PRECIOUS: .venv/%/.done
 
 web/node_modules/.done: web/package-lock.json web/.npmrc .venv/book/.done
