@@ -152,3 +152,36 @@ def test_progress_in_a_notebook_is_one_output_that_is_updated(monkeypatch):
     NotebookClient(notebook, kernel_name="python3").execute()
     (output,) = notebook.cells[0].outputs
     assert output.data == {"text/plain": "last"}
+
+
+def test_a_compiled_epoch_does_what_fit_does():
+    import keras
+    import tensorflow as tf
+
+    from mnist_lessons import models
+
+    def compiled():
+        keras.utils.set_random_seed(1)
+        model = models.build_dense((16,))
+        optimizer = keras.optimizers.SGD(0.1)
+        model.compile(optimizer=optimizer, loss="sparse_categorical_crossentropy", metrics=["accuracy"])
+        return model
+
+    by_fit, by_epoch = compiled(), compiled()
+    history = by_fit.fit(IMAGES, LABELS, batch_size=32, shuffle=False, verbose=0).history
+    order = tf.reshape(tf.range(256), (-1, 32))
+    loss, accuracy = training.compiled_epoch(by_epoch)(IMAGES, tf.constant(LABELS.astype("int32")), order)
+    np.testing.assert_allclose(weights(by_epoch), weights(by_fit), atol=1e-5)
+    assert float(loss) == pytest.approx(history["loss"][0], abs=1e-4)
+    assert float(accuracy) == pytest.approx(history["accuracy"][0])
+
+
+def test_the_old_recipe_learns_from_standardized_pixels():
+    images, labels = data.split_mnist().validation
+    model, history = training.train_old_recipe(seed=0, epochs=1)
+    assert [len(values) for values in history.values()] == [1, 1, 1, 1]
+    assert history["val_accuracy"][0] > 0.9
+    scaled = model.layers[0](images).numpy()
+    assert abs(scaled.mean()) < 0.01
+    assert scaled.std() == pytest.approx(1, abs=0.01)
+    assert model.evaluate(images, labels, batch_size=1000, verbose=0)[1] == pytest.approx(history["val_accuracy"][0])
