@@ -1,0 +1,164 @@
+"""The command ``mnist-lessons``: build assignments and grade them."""
+
+import argparse
+import hashlib
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+EXIT_INCOMPLETE = 3
+_EXIT_CODES = """exit codes:
+  0  done
+  1  stopped by an error, which is printed
+  2  the command line is wrong
+  3  graded, but grading itself failed for some submissions: run the same command again
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; return its exit code."""
+    options = _parser().parse_args(arguments)
+    from mnist_lessons.grading.source import SourceError
+
+    try:
+        code: int = options.run(options)
+    except (SourceError, ValueError, OSError) as error:
+        print(f"mnist-lessons: {error}", file=sys.stderr)
+        return 1
+    return code
+
+
+def _parser() -> argparse.ArgumentParser:
+    wide = {"formatter_class": argparse.RawDescriptionHelpFormatter, "epilog": _EXIT_CODES}
+    parser = argparse.ArgumentParser(prog="mnist-lessons", description="Assignments of MNIST Lessons.", **wide)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    assignment = commands.add_parser("assignment", help="list exercises, build an assignment", **wide)
+    actions = assignment.add_subparsers(required=True, metavar="ACTION")
+    listing = actions.add_parser("list", help="list the exercises there are", **wide)
+    listing.set_defaults(run=_list)
+    build = actions.add_parser(
+        "build",
+        help="write the students' notebook and the master",
+        description="Write DIR/release (give it to students), DIR/source and DIR/assignment.json (keep them).",
+        **wide,
+    )
+    build.add_argument("name", metavar="NAME", help="the assignment's name, without spaces")
+    build.add_argument("--exercises", metavar="ID", nargs="+", required=True, help="ids of exercises, or of chapters")
+    build.add_argument("--out", metavar="DIR", type=Path, required=True, help="where to write")
+    build.set_defaults(run=_build)
+    for command in (listing, build):
+        command.add_argument(
+            "--source",
+            metavar="DIR",
+            type=Path,
+            action="append",
+            default=[],
+            help="a folder of exercises; may be repeated (default: book/exercises)",
+        )
+
+    grade = commands.add_parser(
+        "grade",
+        help="grade what students handed in",
+        description="Grade folders, zip archives (Moodle, Canvas, nbgrader) and notebooks. Started again, it goes on.",
+        **wide,
+    )
+    grade.add_argument("submissions", metavar="SUBMISSIONS", nargs="+", type=Path, help="folders, archives, notebooks")
+    grade.add_argument("--assignment", metavar="DIR", type=Path, required=True, help="what `assignment build` wrote")
+    grade.add_argument("--out", metavar="DIR", type=Path, required=True, help="where grades and feedback go")
+    where = grade.add_mutually_exclusive_group()
+    where.add_argument(
+        "--workers", metavar="N", type=_positive, default=1, help="processes on this machine (default: 1)"
+    )
+    where.add_argument("--scheduler", metavar="ADDRESS", help="grade on a Dask cluster, e.g. tcp://127.0.0.1:8786")
+    grade.add_argument("--unsafe", action="store_true", help="grade even if students' code cannot be isolated here")
+    grade.set_defaults(run=_grade)
+    return parser
+
+
+def _positive(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"expected a positive whole number, got {text!r}")
+    return int(text)
+
+
+def _read_sources(folders: list[Path]) -> list:
+    from mnist_lessons.grading.source import read_exercises
+
+    for folder in folders or [Path("book/exercises")]:
+        if not folder.is_dir():
+            raise ValueError(f"--source: expected a folder of exercises, {folder} is none")
+    return [exercise for folder in folders or [Path("book/exercises")] for exercise in read_exercises(folder)]
+
+
+def _list(options: argparse.Namespace) -> int:
+    for exercise in _read_sources(options.source):
+        print(f"{exercise.id:32} {exercise.points:3} points {exercise.minutes:4} min  {exercise.title}")
+    return 0
+
+
+def _build(options: argparse.Namespace) -> int:
+    from mnist_lessons.grading.release import build_assignment
+
+    known = _read_sources(options.source)
+    chosen = []
+    for name in options.exercises:
+        found = [exercise for exercise in known if name in (exercise.id, exercise.chapter)]
+        if not found:
+            raise ValueError(
+                f"--exercises: {name} is neither an exercise nor a chapter; see: mnist-lessons assignment list"
+            )
+        chosen += found
+    release, master = build_assignment(options.name, chosen, options.out)
+    print(f"for students: {release}\nkeep:         {master}")
+    return 0
+
+
+def _grade(options: argparse.Namespace) -> int:
+    from tqdm import tqdm
+
+    from mnist_lessons.grading import report, run, sandbox
+    from mnist_lessons.grading.release import MASTER
+    from mnist_lessons.grading.source import load
+    from mnist_lessons.grading.submissions import find_submissions
+
+    _check_isolation(options, sandbox)
+    master = options.assignment / MASTER
+    name, exercises = load(master)
+    os.umask(0o077)  # marks are nobody else's business
+    options.out.mkdir(parents=True, exist_ok=True)
+    submissions = find_submissions(options.submissions)
+    graded = run.grade_all(
+        submissions,
+        exercises,
+        options.out / "records",
+        version=hashlib.sha256(master.read_bytes()).hexdigest(),
+        workers=options.workers,
+        scheduler=options.scheduler,
+        unsafe=options.unsafe,
+    )
+    records, failed = [], {}
+    for student, record, problem in tqdm(graded, total=len(submissions), unit="submission"):
+        if record is None:
+            failed[student] = problem
+        else:
+            records.append(record)
+    report.write_reports(records, options.out, assignment=name, ungraded=list(failed))
+    print(f"graded {len(records)} of {len(submissions)}: {options.out / 'summary.html'}")
+    for student, problem in failed.items():
+        print(f"not graded, because grading itself failed: {student}: {problem}", file=sys.stderr)
+    return EXIT_INCOMPLETE if failed else 0
+
+
+def _check_isolation(options: argparse.Namespace, sandbox) -> None:  # type: ignore[no-untyped-def]
+    """Refuse to grade where students' code could reach what it must not."""
+    if options.unsafe:
+        print("mnist-lessons: --unsafe: students' code can read your files and use your network", file=sys.stderr)
+        return
+    if options.scheduler is None and not sandbox.available():
+        raise ValueError("students' code cannot be isolated here: see the instructors' pages, or give --unsafe")
+    readable = sandbox.readable_folders()
+    for path in [options.assignment, options.out, *options.submissions]:
+        if any(path.resolve().is_relative_to(folder) for folder in readable):
+            raise ValueError(f"{path}: students' code can read this folder; put it elsewhere")

@@ -1,0 +1,115 @@
+"""Grade a class: on this machine or a cluster, and again from where it stopped."""
+
+import concurrent.futures
+import contextlib
+import hashlib
+import json
+import multiprocessing
+import re
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import BrokenExecutor, Executor, Future
+from pathlib import Path
+
+from mnist_lessons.grading import sandbox
+from mnist_lessons.grading.grade import Record, grade_here
+from mnist_lessons.grading.source import Exercise
+from mnist_lessons.grading.submissions import Submission
+
+
+@contextlib.contextmanager
+def _executor(workers: int, scheduler: str | None) -> Iterator[Executor]:
+    """Yield what runs functions elsewhere: processes of this machine, or a Dask cluster."""
+    if scheduler is None:
+        context = multiprocessing.get_context("spawn")
+        with concurrent.futures.ProcessPoolExecutor(workers, context, sandbox.die_with_parent) as pool:
+            yield pool
+    else:
+        from distributed import Client
+
+        with Client(scheduler) as client:
+            yield client.get_executor(pure=False)
+
+
+def grade_all(
+    submissions: Iterable[Callable[[], Submission]],
+    exercises: list[Exercise],
+    folder: Path,
+    *,
+    version: str,
+    workers: int = 1,
+    scheduler: str | None = None,
+    unsafe: bool = False,
+) -> Iterator[tuple[str, Record | None, str]]:
+    """Grade submissions, and keep a record of each as soon as it is there.
+
+    Parameters
+    ----------
+    submissions, exercises
+        What is graded by what.
+    folder
+        Gets one JSON file a student. A record there that was made from the same submission, by the same `version`,
+        is taken as it is.
+    version
+        Names the assignment and the grader.
+    workers
+        How many processes grade on this machine.
+    scheduler
+        The address of a Dask scheduler, to grade on its workers instead.
+    unsafe
+        Grade without isolation.
+
+    Yields
+    ------
+    student, record, problem
+        In the order in which they are done. Where grading itself failed, the record is None, the problem says why, and
+        nothing is written: no student is to blame.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    pending: dict[Future, tuple[Submission, Path]] = {}
+    with _executor(workers, scheduler) as executor:
+        for read in submissions:
+            submission = read()
+            file = folder / _file_name(submission.student)
+            known = _read_record(file, digest=submission.digest, version=version)
+            if known:
+                yield submission.student, known, ""
+                continue
+            try:
+                future = executor.submit(grade_here, submission, exercises, unsafe=unsafe)
+            except BrokenExecutor as error:  # a process that grades was killed
+                yield submission.student, None, str(error)
+                continue
+            pending[future] = (submission, file)
+            if len(pending) >= 64:  # enough to keep every worker busy; the others' notebooks stay on disk
+                yield from _collect(pending, version)
+        while pending:
+            yield from _collect(pending, version)
+
+
+def _collect(pending: dict[Future, tuple[Submission, Path]], version: str) -> Iterator[tuple[str, Record | None, str]]:
+    """Wait for one or more, write their records and yield them."""
+    done, _ = concurrent.futures.wait(pending, return_when=concurrent.futures.FIRST_COMPLETED)
+    for future in done:
+        submission, file = pending.pop(future)
+        error = future.exception()
+        if error is not None:
+            yield submission.student, None, f"{type(error).__name__}: {error}"
+            continue
+        record = {**future.result(), "version": version, "file": file.stem}
+        part = file.with_suffix(".part")
+        part.write_text(json.dumps(record, indent=1), encoding="utf-8")
+        part.replace(file)  # there is all of it or nothing
+        yield submission.student, record, ""
+
+
+def _file_name(student: str) -> str:
+    readable = re.sub(r"[^\w@.-]", "_", student)[:60]
+    return f"{readable}-{hashlib.sha256(student.encode()).hexdigest()[:8]}.json"
+
+
+def _read_record(file: Path, *, digest: str, version: str) -> Record | None:
+    try:
+        record = json.loads(file.read_text(encoding="utf-8"))
+    except (FileNotFoundError, ValueError):
+        return None
+    return record if record.get("digest") == digest and record.get("version") == version else None

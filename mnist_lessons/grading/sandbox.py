@@ -1,0 +1,249 @@
+"""Take everything from this process that a student's code must not have, with the Linux kernel's own means.
+
+Namespaces: a file system of its own holding Python, read-only, and an empty folder; no other process to see; no network.
+A system-call filter forbids new processes. Resource limits bound time, memory, files and threads.
+Nothing here needs root, or a program that might not be installed.
+"""
+
+import ctypes
+import os
+import platform
+import resource
+import struct
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import mnist_lessons
+
+_libc = ctypes.CDLL(None, use_errno=True)
+
+# From <linux/sched.h>, <sys/mount.h>, <linux/prctl.h>, <linux/mount.h>
+_CLONE_NEWNS, _CLONE_NEWUSER = 0x00020000, 0x10000000
+_CLONE_NEWIPC, _CLONE_NEWPID, _CLONE_NEWNET = 0x08000000, 0x20000000, 0x40000000
+_MS_NOSUID, _MS_NODEV, _MS_BIND, _MS_REC, _MS_PRIVATE = 2, 4, 0x1000, 0x4000, 0x40000
+_MNT_DETACH = 2
+_PR_SET_PDEATHSIG, _PR_SET_SECCOMP, _PR_SET_NO_NEW_PRIVS = 1, 22, 38
+_SYS_MOUNT_SETATTR, _AT_FDCWD, _AT_RECURSIVE, _MOUNT_ATTR_READ_ONLY_NOSUID = 442, -100, 0x8000, 1 | 2
+_NOBODY = 65534
+
+# Numbers of the system calls the filter speaks of: <asm/unistd.h> of each architecture.
+_FILTERED = {
+    "x86_64": {
+        "audit": 0xC000003E,
+        "clone": 56,
+        # fork vfork | unshare setns mount | ptrace | memfd_create | add_key request_key keyctl | bpf | userfaultfd
+        "forbidden": (57, 58, 272, 308, 165, 101, 319, 248, 249, 250, 321, 323),
+    },
+    "aarch64": {
+        "audit": 0xC00000B7,
+        "clone": 220,
+        "forbidden": (97, 268, 40, 117, 279, 217, 218, 219, 280, 282),
+    },
+}
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What one question of one student may use.
+
+    Attributes
+    ----------
+    seconds : float
+        Wall time and CPU time, in seconds.
+    memory : int
+        Address space beyond what the process starts with, in bytes.
+    file_size : int
+        Size of any one file, and of all files together, in bytes.
+    threads : int
+        Threads at a time.
+    """
+
+    seconds: float = 20
+    memory: int = 2 << 30
+    file_size: int = 32 << 20
+    threads: int = 64
+
+
+def _check(result: int, action: str) -> None:
+    if result != 0:
+        code = ctypes.get_errno()
+        raise OSError(code, f"{action}: {os.strerror(code)}")
+
+
+def _unshare(flags: int) -> None:
+    _check(_libc.unshare(flags), "unshare")
+
+
+def _mount(source: str, target: str, kind: str, flags: int, data: str = "") -> None:
+    arguments = [os.fsencode(text) for text in (source, target, kind)]
+    _check(_libc.mount(*arguments, ctypes.c_ulong(flags), data.encode()), f"mount {target}")
+
+
+def die_with_parent() -> None:
+    """Have the kernel kill this process when the thread that started it ends."""
+    if sys.platform == "linux":
+        _check(_libc.prctl(_PR_SET_PDEATHSIG, 9, 0, 0, 0), "prctl")
+
+
+def readable_folders() -> list[Path]:
+    """Return the folders a student's code can read: the system's libraries, Python, this package."""
+    system = [Path(name) for name in ("/usr", "/lib", "/lib64", "/bin")]
+    python = [Path(sys.base_prefix), Path(sys.prefix), Path(mnist_lessons.__file__).parent]
+    return [folder for folder in dict.fromkeys(system + python) if folder.is_dir()]
+
+
+def enter_namespaces() -> bool:
+    """Leave the namespaces of the machine; the next process forked is the first of the new ones.
+
+    Returns
+    -------
+    bool
+        Whether this took a user namespace: only the privileged can do without.
+
+    Raises
+    ------
+    OSError
+        If the kernel or the container refuses.
+    """
+    flags = _CLONE_NEWNS | _CLONE_NEWPID | _CLONE_NEWNET | _CLONE_NEWIPC
+    try:
+        _unshare(flags)
+    except PermissionError:
+        uid, gid = os.geteuid(), os.getegid()
+        _unshare(flags | _CLONE_NEWUSER)
+        Path("/proc/self/setgroups").write_text("deny")
+        Path("/proc/self/uid_map").write_text(f"{uid} {uid} 1")
+        Path("/proc/self/gid_map").write_text(f"{gid} {gid} 1")
+        return True
+    return False
+
+
+def _replace_file_system(size: int) -> None:
+    """Make an empty file system the root, with `readable_folders` in it, read-only."""
+    root = "/proc"  # any folder that exists and that students must not see
+    folders = readable_folders()
+    _mount("none", "/", "", _MS_REC | _MS_PRIVATE)
+    _mount("tmpfs", root, "tmpfs", _MS_NOSUID | _MS_NODEV, f"size={size},mode=0755,nr_inodes=10000")
+    for path in [*folders, *map(Path, ("/dev/null", "/dev/zero", "/dev/random", "/dev/urandom"))]:
+        target = Path(root + str(path))
+        if path.is_symlink() and path.parent == Path("/"):
+            target.symlink_to(os.readlink(path))  # /lib is a link to usr/lib on most systems
+            continue
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.mkdir(exist_ok=True) if path.is_dir() else target.touch()
+        _mount(str(path), str(target), "", _MS_BIND | _MS_REC)
+        _set_read_only(target)
+    # There is no /proc, which would show and open more than a student needs. TensorFlow ends if it cannot ask it for
+    # the program's name, and asks for more if that is Python.
+    os.makedirs(root + "/proc/self")
+    os.symlink("/nowhere", root + "/proc/self/exe")
+    os.mkdir(root + "/tmp")
+    os.chmod(root + "/tmp", 0o1777)
+    os.chdir(root)
+    _check(_libc.pivot_root(b".", b"."), "pivot_root")
+    _check(_libc.umount2(b".", _MNT_DETACH), "umount2")
+    os.chdir("/tmp")
+
+
+def _set_read_only(path: Path) -> None:
+    attributes = struct.pack("QQQQ", _MOUNT_ATTR_READ_ONLY_NOSUID, 0, 0, 0)
+    result = _libc.syscall(
+        _SYS_MOUNT_SETATTR, _AT_FDCWD, os.fsencode(path), _AT_RECURSIVE, attributes, ctypes.c_size_t(len(attributes))
+    )
+    _check(result, f"mount_setattr {path}")
+
+
+def _drop_privileges(*, become_nobody: bool) -> None:
+    if become_nobody:
+        os.setgroups([])
+        os.setgid(_NOBODY)
+        os.setuid(_NOBODY)
+    header = struct.pack("Ii", 0x20080522, 0)  # capset(2), version 3, this thread
+    _check(_libc.capset(header, bytes(24)), "capset")
+    _check(_libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "prctl")
+
+
+def _forbid_new_processes() -> None:
+    """Load a system-call filter: threads yes; processes, namespaces, mounts and memory files no.
+
+    Namespaces end with the question anyway; this bounds what a fork bomb can do until then.
+    On an architecture that is not listed the limits and namespaces do without it.
+    """
+    calls = _FILTERED.get(platform.machine())
+    if calls is None:
+        return
+    load, equal, at_least, any_bit, answer = 0x20, 0x15, 0x35, 0x45, 0x06
+    allow, error, kill, no_such_call, not_permitted = 0x7FFF0000, 0x00050000, 0x80000000, 38, 1
+    program = [
+        (load, 0, 0, 4),  # the architecture; another one's numbers would mean other calls
+        (equal, 1, 0, calls["audit"]),
+        (answer, 0, 0, kill),
+        (load, 0, 0, 0),  # the number of the call
+        (at_least, 0, 1, 0x40000000),  # x32: the same calls under other numbers
+        (answer, 0, 0, kill),
+        (equal, 0, 1, 435),  # clone3: say it is unknown, and libraries take clone
+        (answer, 0, 0, error | no_such_call),
+    ]
+    for number in calls["forbidden"]:
+        program += [(equal, 0, 1, number), (answer, 0, 0, error | not_permitted)]
+    program += [
+        (equal, 0, 3, calls["clone"]),
+        (load, 0, 0, 16),  # its flags
+        (any_bit, 1, 0, 0x00010000),  # CLONE_THREAD
+        (answer, 0, 0, error | not_permitted),
+        (answer, 0, 0, allow),
+    ]
+    instructions = ctypes.create_string_buffer(b"".join(struct.pack("HBBI", *step) for step in program))
+    filter_program = struct.pack("HxxxxxxP", len(program), ctypes.addressof(instructions))
+    _check(_libc.prctl(_PR_SET_SECCOMP, 2, filter_program, 0, 0), "seccomp")
+
+
+def set_limits(limits: Limits) -> None:
+    """Bound time, memory, files and threads of this process, for good."""
+    in_use = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    seconds = int(limits.seconds) + 1
+    for name, value in {
+        resource.RLIMIT_AS: in_use + limits.memory,
+        resource.RLIMIT_CPU: seconds,
+        resource.RLIMIT_FSIZE: limits.file_size,
+        resource.RLIMIT_NPROC: limits.threads,
+        resource.RLIMIT_NOFILE: 256,
+        resource.RLIMIT_CORE: 0,
+    }.items():
+        resource.setrlimit(name, (value, value))
+
+
+def confine(limits: Limits, *, become_nobody: bool) -> None:
+    """Shut this process in: to be called in the first process after `enter_namespaces`.
+
+    Raises
+    ------
+    OSError
+        If any step fails: the process must end then.
+    """
+    Path("/proc/self/oom_score_adj").write_text("1000")  # should memory run out, this is what the kernel ends
+    set_limits(limits)
+    _replace_file_system(limits.file_size)
+    _drop_privileges(become_nobody=become_nobody)
+    _forbid_new_processes()
+
+
+def available() -> bool:
+    """Tell whether this machine lets us isolate a process, by doing it once."""
+    if sys.platform != "linux":
+        return False
+    sys.stdout.flush()
+    pid = os.fork()
+    if pid == 0:
+        code = 1
+        try:
+            user_namespace = enter_namespaces()
+            child = os.fork()
+            if child == 0:
+                confine(Limits(), become_nobody=not user_namespace)
+                os._exit(0)
+            code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        finally:
+            os._exit(code)
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0

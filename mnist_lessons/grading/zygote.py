@@ -1,0 +1,267 @@
+"""The process that students' code is forked from, and what each fork does.
+
+The *zygote* imports Keras and loads MNIST, once, and runs no TensorFlow operation: a fork made after one would hang.
+For each question it forks a *warden*, which enters namespaces and forks the *student*: the first process in them, so
+that its end is the end of everything it started. The warden ends it when time is up or the grader has hung up.
+No test, mark or submission but the one being run is ever in the memory of these processes.
+"""
+
+import array
+import builtins
+import contextlib
+import functools
+import gc
+import json
+import os
+import select
+import signal
+import socket
+import subprocess
+import sys
+import time
+import traceback
+from collections.abc import Iterator
+from dataclasses import asdict
+from typing import Any, NoReturn
+
+from mnist_lessons.grading import exchange, sandbox
+from mnist_lessons.grading.sandbox import Limits
+
+
+class StudentError(Exception):
+    """A student's code failed, ended its process or gave no proper answer; the text is for the student."""
+
+
+class GraderError(Exception):
+    """Grading itself failed: out of memory, a process that was killed. No student is to blame."""
+
+
+class Zygote:
+    """A running zygote, seen from the grader. A context manager: everything it started ends with it.
+
+    Parameters
+    ----------
+    unsafe
+        Run students' code without namespaces and filter, with limits only.
+    """
+
+    def __init__(self, *, unsafe: bool = False) -> None:
+        self._channel, theirs = socket.socketpair()
+        threads = {"TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1", "OMP_NUM_THREADS": "1"}
+        command = [sys.executable, "-m", __name__, str(theirs.fileno()), *(["--unsafe"] if unsafe else [])]
+        with theirs:
+            self._process = subprocess.Popen(
+                command,
+                pass_fds=[theirs.fileno()],
+                env={**_environment(), **threads},
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+            )
+        if self._channel.recv(1) != b"+":
+            self._process.wait()
+            raise GraderError("the zygote did not start; its error stands above")
+
+    def __enter__(self) -> "Zygote":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the zygote."""
+        self._channel.close()
+        self._process.wait()
+
+    @contextlib.contextmanager
+    def student(self, code: list[tuple[str, bool]], *, limits: Limits) -> Iterator["Student"]:
+        """Start a process for cells of code, each with whether it must succeed; all is gone when the context ends."""
+        channel, theirs = socket.socketpair()
+        leash, their_leash = socket.socketpair()
+        with channel, leash:
+            with theirs, their_leash:
+                request = json.dumps({"code": code, "limits": asdict(limits)}).encode()
+                self._request(request, [theirs.fileno(), their_leash.fileno()])
+            try:
+                _await_start(channel)
+                yield Student(channel, deadline=time.monotonic() + limits.seconds)
+            finally:
+                leash.shutdown(socket.SHUT_WR)
+                leash.recv(1)  # returns when the warden has ended, and everything with it
+
+    def _request(self, request: bytes, descriptors: list[int]) -> None:
+        ancillary = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", descriptors))]
+        try:
+            self._channel.sendmsg([len(request).to_bytes(4, "big")], ancillary)
+            self._channel.sendall(request)
+        except OSError as error:
+            raise GraderError("the zygote has ended") from error
+
+
+def _await_start(channel: socket.socket) -> None:
+    """Wait until a student's process is ready to run the first line of their code: so far, any failure is ours."""
+    try:
+        exchange.receive(channel, deadline=time.monotonic() + 60)
+    except exchange.Closed as error:
+        raise GraderError("no process could be started for a student's code") from error
+
+
+class Student:
+    """A student's process, seen from the grader: names in it can be fetched and its functions called."""
+
+    def __init__(self, channel: socket.socket, *, deadline: float) -> None:
+        self._channel = channel
+        self._deadline = deadline
+
+    def run(self) -> None:
+        """Run the code; a StudentError tells what went wrong."""
+        self._ask({"run": True})
+
+    def fetch(self, name: str) -> Any:
+        """Return the value of a name, for a function one that calls it; NameError where it is not defined."""
+        if self._ask({"is_function": name}):
+            return functools.partial(self._call, name)
+        return self._ask({"value": name})
+
+    def _call(self, name: str, *args: Any, **kwargs: Any) -> Any:
+        return self._ask({"call": name, "args": args, "kwargs": kwargs})
+
+    def _ask(self, question: dict[str, Any]) -> Any:
+        try:
+            exchange.send(self._channel, question, deadline=self._deadline)
+            answer = exchange.receive(self._channel, deadline=self._deadline)
+        except exchange.Closed as error:
+            out_of_time = time.monotonic() >= self._deadline
+            reason = "took longer than allowed" if out_of_time else "ended its own process or used too much memory"
+            raise StudentError(f"The code {reason}.") from error
+        except ValueError as error:
+            raise StudentError(str(error)) from error
+        if not isinstance(answer, dict) or not {"value", "error"} & answer.keys():
+            raise StudentError("The code interfered with its answer.")
+        if "value" in answer:
+            return answer["value"]
+        kind = getattr(builtins, str(answer["error"]), None)
+        is_error = isinstance(kind, type) and issubclass(kind, Exception)
+        raise (kind if is_error else StudentError)(str(answer.get("text", ""))[:2000])
+
+
+def _environment() -> dict[str, str]:
+    """Return the variables Python and Keras need; no other, so that no secret is among them."""
+    kept = ("PATH", "LD_LIBRARY_PATH", "PYTHONPATH", "LANG", "VIRTUAL_ENV")
+    return {name: os.environ[name] for name in kept if name in os.environ} | {
+        "HOME": "/tmp",
+        "KERAS_BACKEND": "tensorflow",
+    }
+
+
+def serve(channel: socket.socket, *, unsafe: bool) -> None:
+    """Be the zygote: fork a warden for each request, until the grader hangs up."""
+    import mnist_lessons.data
+
+    mnist_lessons.data.load_mnist = functools.cache(mnist_lessons.data.load_mnist)  # type: ignore[assignment]
+    mnist_lessons.data.load_mnist()
+    import keras  # noqa: F401
+
+    gc.collect()
+    gc.freeze()  # else the first collection in a child touches, and so copies, every page
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # wardens are not waited for
+    channel.send(b"+")
+    while True:
+        length, ancillary, _, _ = channel.recvmsg(4, socket.CMSG_SPACE(8))
+        if len(length) < 4:
+            return
+        descriptors = array.array("i")
+        descriptors.frombytes(ancillary[0][2])
+        request = json.loads(_receive_exactly(channel, int.from_bytes(length, "big")))
+        if os.fork() == 0:
+            _guard(request["code"], Limits(**request["limits"]), *descriptors, unsafe=unsafe)
+        for descriptor in descriptors:
+            os.close(descriptor)
+
+
+def _receive_exactly(channel: socket.socket, size: int) -> bytes:
+    data = b""
+    while len(data) < size:
+        data += channel.recv(size - len(data))
+    return data
+
+
+def _guard(code: list[tuple[str, bool]], limits: Limits, channel: int, leash: int, *, unsafe: bool) -> NoReturn:
+    """Be the warden: start the student, end it when time is up or the grader lets go of the leash."""
+    try:
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        sandbox.die_with_parent()
+        os.setsid()
+        user_namespace = unsafe or sandbox.enter_namespaces()
+        pid = os.fork()
+        if pid == 0:
+            _be_student(code, limits, channel, unsafe=unsafe, become_nobody=not user_namespace)
+        os.close(channel)
+        poll = select.poll()
+        poll.register(os.pidfd_open(pid), select.POLLIN)
+        poll.register(leash, select.POLLIN)
+        poll.poll((limits.seconds + 0.5) * 1000)
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+    finally:
+        os._exit(0)
+
+
+def _be_student(
+    code: list[tuple[str, bool]], limits: Limits, channel: int, *, unsafe: bool, become_nobody: bool
+) -> NoReturn:
+    try:
+        sandbox.die_with_parent()
+        nowhere = os.open(os.devnull, os.O_RDWR)
+        for stream in (0, 1, 2):
+            os.dup2(nowhere, stream)
+        kept = os.dup2(channel, 3)
+        os.closerange(4, 4096)
+        if unsafe:
+            sandbox.set_limits(limits)
+        else:
+            sandbox.confine(limits, become_nobody=become_nobody)
+        _answer(socket.socket(fileno=kept), code)
+    finally:
+        os._exit(0)
+
+
+def _answer(channel: socket.socket, code: list[tuple[str, bool]]) -> None:
+    """Answer the grader's questions about what the code defines."""
+    names: dict[str, Any] = {"__name__": "__main__", "display": print}  # notebooks have display
+    exchange.send(channel, "ready")
+    while True:
+        question = exchange.receive(channel)
+        try:
+            answer = {"value": _answer_one(question, names, code)}
+        except BaseException as error:  # SystemExit and KeyboardInterrupt are answers too
+            answer = {"error": type(error).__name__, "text": _explain(error)}
+        try:
+            exchange.send(channel, answer)
+        except ValueError as error:
+            exchange.send(channel, {"error": "TypeError", "text": str(error)})
+
+
+def _answer_one(question: dict[str, Any], names: dict[str, Any], code: list[tuple[str, bool]]) -> Any:
+    if "run" in question:
+        for number, (cell, required) in enumerate(code):
+            with contextlib.nullcontext() if required else contextlib.suppress(Exception):
+                exec(compile(cell, f"cell {number + 1}", "exec"), names)
+        return None
+    name = question.get("is_function") or question.get("value") or question["call"]
+    if name not in names:
+        raise NameError(f"name '{name}' is not defined")
+    value = names[name]
+    if "is_function" in question:
+        return callable(value) and not hasattr(value, "get_weights")
+    return value(*question["args"], **question["kwargs"]) if "call" in question else value
+
+
+def _explain(error: BaseException) -> str:
+    """Return the message of an error and the student's line it came from."""
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename.startswith("cell ")]
+    place = f" (line {frames[-1].lineno} of the answer)" if frames else ""
+    return f"{error}{place}"[:2000]
+
+
+if __name__ == "__main__":
+    serve(socket.socket(fileno=int(sys.argv[1])), unsafe="--unsafe" in sys.argv)
