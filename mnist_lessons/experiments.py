@@ -36,6 +36,7 @@ class Setting:
 
     Activation and initializer go by their Keras names. The optimizers are ``sgd``, ``momentum`` (SGD with
     momentum 0.9) and ``adam``, with Keras's defaults. The last layer is always Glorot-uniform and softmax.
+    With 0 epochs only the untrained network is measured.
 
     Raises
     ------
@@ -55,10 +56,9 @@ class Setting:
         for name, known in (("activation", tuple(STEEPEST)), ("optimizer", OPTIMIZERS)):
             if getattr(self, name) not in known:
                 raise ValueError(f"{name}: expected one of {', '.join(known)}, got {getattr(self, name)!r}")
-        sizes = (*self.units, self.batch_size, self.epochs, self.learning_rate)
-        if not self.units or min(sizes) <= 0:
+        if not self.units or min(*self.units, self.batch_size, self.learning_rate) <= 0 or self.epochs < 0:
             raise ValueError(
-                f"Setting: expected a hidden layer and only positive sizes and rates, got {self}"
+                f"Setting: expected hidden layers, positive sizes and learning rate, no negative epochs, got {self}"
             )
 
 
@@ -133,7 +133,7 @@ def batches(images: int, *, batch_size: int, seed: int) -> Iterator[np.ndarray]:
         yield order.reshape(steps, batch_size).astype("int32")
 
 
-def save_table(file: Path, rows: Sequence[Mapping[str, Any]]) -> None:
+def save_rows(file: Path, rows: Sequence[Mapping[str, Any]]) -> None:
     """Write rows as CSV; sequences become their members with spaces between, numbers keep five digits."""
 
     def cell(value: Any) -> Any:
@@ -147,13 +147,15 @@ def save_table(file: Path, rows: Sequence[Mapping[str, Any]]) -> None:
         writer.writerows({name: cell(value) for name, value in row.items()} for row in rows)
 
 
-def load_table(name: str) -> list[Row]:
-    """Return the rows of a table in the package's ``stored`` folder; what reads as a number is one.
-
-    A cell of numbers with spaces between is a tuple. How a table was made stands beside it in ``NAME.json``.
-    """
-    with (STORED / f"{name}.csv").open(newline="", encoding="utf-8") as stream:
+def load_rows(file: Path) -> list[Row]:
+    """Read rows that `save_rows` wrote: what reads as a number is one, several with spaces between are a tuple."""
+    with file.open(newline="", encoding="utf-8") as stream:
         return [{key: _parse(text) for key, text in row.items()} for row in csv.DictReader(stream)]
+
+
+def load_table(name: str) -> list[Row]:
+    """Return the rows of a table in the package's ``stored`` folder; how it was made stands in ``NAME.json``."""
+    return load_rows(STORED / f"{name}.csv")
 
 
 def _parse(text: str) -> Any:
@@ -165,9 +167,7 @@ def _parse(text: str) -> Any:
     return numbers if len(numbers) > 1 else numbers[0]
 
 
-def _stacks(
-    settings: Sequence[Setting], seeds: Sequence[int], at_once: int
-) -> Iterator[list[tuple[Setting, int]]]:
+def _stacks(settings: Sequence[Setting], seeds: Sequence[int], at_once: int) -> Iterator[list[tuple[Setting, int]]]:
     """Group settings and seeds into stacks that one compiled program can train."""
 
     def shape(setting: Setting) -> tuple:
@@ -318,8 +318,7 @@ def _optimizer(name: str) -> Callable:
         squares = [0.999 * s + 0.001 * g * g for s, g in zip(state[count:], gradients, strict=True)]
         scale = (1 - 0.999**number) ** 0.5 / (1 - 0.9**number)
         moved = [
-            w - _like(rates, w) * scale * m / (s**0.5 + 1e-7)
-            for w, m, s in zip(weights, means, squares, strict=True)
+            w - _like(rates, w) * scale * m / (s**0.5 + 1e-7) for w, m, s in zip(weights, means, squares, strict=True)
         ]
         return moved, means + squares
 

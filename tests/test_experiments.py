@@ -34,21 +34,15 @@ def fit(model, train, setting, *, seed):
         range(setting.epochs), batches(len(train[0]), batch_size=setting.batch_size, seed=seed), strict=False
     ):
         chosen = order.ravel()
-        history = model.fit(
-            train[0][chosen], train[1][chosen], batch_size=setting.batch_size, shuffle=False, verbose=0
-        )
+        history = model.fit(train[0][chosen], train[1][chosen], batch_size=setting.batch_size, shuffle=False, verbose=0)
         losses += history.history["loss"]
     return losses
 
 
 @pytest.mark.parametrize(("optimizer", "learning_rate"), [("sgd", 0.1), ("momentum", 0.05), ("adam", 0.003)])
 @pytest.mark.parametrize("activation", ["relu", "sigmoid"])
-def test_losses_equal_those_of_fit_from_the_same_weights_and_batches(
-    splits, activation, optimizer, learning_rate
-):
-    setting = Setting(
-        (20, 15), activation, "glorot_uniform", optimizer, learning_rate, batch_size=50, epochs=3
-    )
+def test_losses_equal_those_of_fit_from_the_same_weights_and_batches(splits, activation, optimizer, learning_rate):
+    setting = Setting((20, 15), activation, "glorot_uniform", optimizer, learning_rate, batch_size=50, epochs=3)
     train = splits.train[0][:215], splits.train[1][:215]
     rows = run([setting], seeds=[3, 4], train=train, held_out=splits.validation)
     for seed in (3, 4):
@@ -82,8 +76,8 @@ def test_gradients_and_saturation_are_those_that_keras_gives(splits):
     import keras
     import tensorflow as tf
 
-    setting = Setting((30, 20), "sigmoid", learning_rate=2.0, batch_size=100, epochs=1)
-    (row, _) = run([setting], seeds=[1], train=splits.train, held_out=splits.validation)
+    setting = Setting((30, 20), "sigmoid", epochs=0)
+    (row,) = run([setting], seeds=[1], train=splits.train, held_out=splits.validation)
     images, labels = splits.train[0][:1000], splits.train[1][:1000]
     model = keras_model(setting, seed=1)
     with tf.GradientTape() as tape:
@@ -152,7 +146,7 @@ def test_a_table_comes_back_as_it_was_saved(tmp_path, monkeypatch):
         {"method": "", "seed": -3, "accuracy": float("nan"), "gradient_rms": (1.0, 0.5)},
     ]
     monkeypatch.setattr(experiments, "STORED", tmp_path)
-    experiments.save_table(tmp_path / "trial.csv", rows)
+    experiments.save_rows(tmp_path / "trial.csv", rows)
     found = experiments.load_table("trial")
     assert found[0] == rows[0]
     assert np.isnan(found[1].pop("accuracy"))
@@ -166,9 +160,9 @@ def test_a_table_comes_back_as_it_was_saved(tmp_path, monkeypatch):
     [
         ({"activation": "sine"}, "activation: expected one of relu, sigmoid, tanh, .*, got 'sine'"),
         ({"optimizer": "lion"}, "optimizer: expected one of sgd, momentum, adam, got 'lion'"),
-        ({"units": ()}, "Setting: expected a hidden layer and only positive sizes"),
-        ({"epochs": 0}, "Setting: expected a hidden layer and only positive sizes"),
-        ({"learning_rate": -0.1}, "Setting: expected a hidden layer and only positive sizes"),
+        ({"units": ()}, "Setting: expected hidden layers, positive sizes"),
+        ({"epochs": -1}, "Setting: expected hidden layers, .* no negative epochs"),
+        ({"learning_rate": -0.1}, "Setting: expected hidden layers, positive sizes"),
     ],
 )
 def test_a_setting_that_cannot_be_trained_is_refused(change, message):

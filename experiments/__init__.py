@@ -1,0 +1,71 @@
+"""The experiments that are too heavy for each build: their tables are kept in ``mnist_lessons/stored``.
+
+``python -m experiments`` makes them all, ``python -m experiments NAME`` one. Each part of an experiment is
+written to _build/experiments when it is done, so a run that was interrupted goes on where it stopped.
+"""
+
+import hashlib
+import json
+import os
+import platform
+import resource
+from collections.abc import Callable, Mapping
+from importlib.metadata import version
+from pathlib import Path
+
+from mnist_lessons.experiments import STORED, Row, load_rows, save_rows
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def keep(table: str, parts: Mapping[str, Callable[[], list[Row]]], *, experiment: str, seeds: str) -> list[Row]:
+    """Store the rows of all parts as ``table``, with what made them beside it, and return them.
+
+    Parameters
+    ----------
+    table
+        Name of the stored table.
+    parts
+        What computes each part, under a name that can be a file's.
+    experiment
+        The module of this folder that asks.
+    seeds
+        Which seeds the table rests on, in words.
+    """
+    rows: list[Row] = []
+    seconds = 0.0
+    for name, compute in parts.items():
+        file = _part(table, name, experiment)
+        if not file.is_file():
+            start = _cpu_seconds()
+            found = compute()
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.with_suffix(".seconds").write_text(f"{_cpu_seconds() - start:.1f}")
+            save_rows(file.with_suffix(".part"), found)
+            file.with_suffix(".part").replace(file)
+            print(f"{table}: {name} in {_cpu_seconds() - start:.0f} CPU s", flush=True)
+        seconds += float(file.with_suffix(".seconds").read_text())
+        rows += load_rows(file)
+    save_rows(STORED / f"{table}.csv", rows)
+    note = {
+        "command": f"python -m experiments {experiment}",
+        "seeds": seeds,
+        "cpu_seconds": round(seconds),
+        "versions": {"python": platform.python_version(), **{p: version(p) for p in ("keras", "numpy")}},
+        "machine": f"{os.cpu_count()} cores, {platform.machine()}, {platform.system()}",
+    }
+    (STORED / f"{table}.json").write_text(json.dumps(note, indent=1) + "\n")
+    return rows
+
+
+def _part(table: str, name: str, experiment: str) -> Path:
+    """Return the file of one part, in a folder named by the code that computes it."""
+    digest = hashlib.sha256()
+    for file in (ROOT / "experiments" / f"{experiment}.py", ROOT / "mnist_lessons" / "experiments.py"):
+        digest.update(file.read_bytes())
+    return ROOT / "_build" / "experiments" / f"{table}-{digest.hexdigest()[:12]}" / f"{name}.csv"
+
+
+def _cpu_seconds() -> float:
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    return used.ru_utime + used.ru_stime
