@@ -11,7 +11,7 @@ import json
 import re
 import shutil
 from collections.abc import Iterator
-from html import escape
+from html import escape, unescape
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -147,8 +147,8 @@ def way_through(app: Sphinx, page: str) -> str:
         total = sum(int(app.env.metadata[other]["minutes"]) for other in chapters)
         items = "".join(_chapter(app, page, other) for other in chapters)
         blocks.append(
-            f'<div class="part"><p id="part-{index}"><strong>{escape(caption)}</strong> <span>{_hours(total)}</span></p>'
-            f'<ul aria-labelledby="part-{index}">{items}</ul></div>'
+            f'<div class="part"><p id="part-{index}"><strong>{escape(caption)}</strong>'
+            f' <span>{_hours(total)}</span></p><ul aria-labelledby="part-{index}">{items}</ul></div>'
         )
     return f'<div class="way">{"".join(blocks)}</div>'
 
@@ -175,7 +175,9 @@ def figure_list(app: Sphinx, page: str) -> str:
         address = app.builder.get_relative_uri(page, other)
         for name, digits in app.env.toc_fignumbers.get(other, {}).get("figure", {}).items():
             label = f"Figure {'.'.join(map(str, digits))}"
-            items.append(f'<li><a href="{escape(address)}#{name}">{label}</a> {escape(captions.get((other, name), ""))}</li>')
+            items.append(
+                f'<li><a href="{escape(address)}#{name}">{label}</a> {escape(captions.get((other, name), ""))}</li>'
+            )
     return f'<ul class="index-list">{"".join(items)}</ul>'
 
 
@@ -191,7 +193,7 @@ LISTINGS = {"way-through": way_through, "figure-list": figure_list}
 def fill_listings(app: Sphinx, doctree: nodes.document, page: str) -> None:
     """Write each list now that every page is known."""
     for node in list(doctree.findall(listing)):
-        node.replace_self(nodes.raw("", LISTINGS[node["kind"]](app, page), format="html"))
+        node.replace_self(_html(LISTINGS[node["kind"]](app, page)))
 
 
 # Pictures --------------------------------------------------------------------------------------------------------
@@ -203,7 +205,7 @@ def pair_pictures(app: Sphinx, doctree: nodes.document) -> None:
         if not image.get("alt"):
             logger.warning("picture without alt text: %s", image["uri"], location=image)
         file = Path(app.env.relfn2path(image["uri"], app.env.docname)[1])
-        if file.suffix != ".svg" or file.parent.name != "jupyter_execute" and "jupyter_execute" not in file.parts:
+        if file.suffix != ".svg" or "jupyter_execute" not in file.parts:
             continue
         twin = file.with_suffix(".dark.svg")
         twin.write_text(darkened(file.read_text()))
@@ -219,7 +221,7 @@ def darkened(svg: str) -> str:
     return re.sub("|".join(DARK), lambda found: DARK[found[0].lower()], svg, flags=re.IGNORECASE)
 
 
-def set_sizes(html: str, page_file: Path, source_of: dict[str, Path]) -> str:
+def set_sizes(html: str, source_of: dict[str, Path]) -> str:
     """Return a page whose pictures state their size, so that nothing moves when they arrive, and load when near."""
 
     def with_size(found: re.Match) -> str:
@@ -239,7 +241,7 @@ def picture_size(file: Path) -> tuple[int, int]:
     if file.suffix != ".svg":
         return Image.open(file).size
     root = ElementTree.parse(file).getroot()
-    left, top, width, height = (float(number) for number in root.get("viewBox").split())
+    width, height = (float(number) for number in root.get("viewBox").split()[2:])
     points = 4 / 3 if (root.get("width") or "").endswith("pt") else 1
     return round(width * points), round(height * points)
 
@@ -275,14 +277,13 @@ def explain_terms(app: Sphinx, doctree: nodes.document, page: str) -> None:
         if _within(reference, nodes.title, nodes.caption, nodes.term):
             continue
         seen[name] = reference["refuri"]
-        button = f'<button type="button" class="term" popovertarget="about-{name}">{escape(reference.astext())}</button>'
-        reference.replace_self(nodes.raw("", button, format="html"))
+        word = escape(reference.astext())
+        button = f'<button type="button" class="term" popovertarget="about-{name}">{word}</button>'
+        reference.parent.replace(reference, _html(button))
     doctree += [
-        nodes.raw(
-            "",
+        _html(
             f'<div class="about-term" id="about-{name}" popover><p>{escape(known[name])}</p>'
-            f'<p><a href="{escape(address)}">In the glossary</a></p></div>',
-            format="html",
+            f'<p><a href="{escape(address)}">In the glossary</a></p></div>'
         )
         for name, address in seen.items()
     ]
@@ -302,7 +303,19 @@ def fold_dropdowns(app: Sphinx, doctree: nodes.document, page: str) -> None:
         head = node.next_node(nodes.title)
         node.remove(head)
         start = f'<details class="admonition"><summary>{escape(head.astext())}</summary>'
-        node.replace_self([_html(start), *node.children, _html("</details>")])
+        place = node.parent.index(node)
+        node.parent[place : place + 1] = [_html(start), *node.children, _html("</details>")]
+
+
+def tidy(html: str) -> str:
+    """Return a page without what extensions write that is wrong or that nothing here uses."""
+    # sphinx-thebe's scripts, written even where Thebe is off.
+    html = re.sub(
+        r'<script type="text/x-thebe-config">.*?</script>\s*<script>kernelName.*?</script>', "", html, flags=re.S
+    )
+    # myst-nb names every fold alike, over the text that says what it holds, and puts paragraphs where none may stand.
+    html = html.replace('<summary aria-label="Toggle hidden content">', "<summary>")
+    return re.sub(r'<p class="(collapsed|expanded) admonition-title">(.*?)</p>', r'<span class="\1">\2</span>', html)
 
 
 def _html(text: str) -> nodes.raw:
@@ -335,13 +348,13 @@ def finish_page(app: Sphinx, page: str, template: str, context: dict[str, Any], 
     }
     if "body" in context and doctree is not None:
         sources = {name: Path(app.srcdir, file) for file, (_, name) in env.images.items()}
-        context["body"] = set_sizes(context["body"], Path(page), sources)
+        context["body"] = tidy(set_sizes(context["body"], sources))
         SECTIONS[page] = list(searchable(app, page, doctree))
 
 
 def _description(env: BuildEnvironment, page: str, metatags: str) -> str:
-    given = re.search(r'<meta content="([^"]*)"[^>]*name="description"|name="description"[^>]*content="([^"]*)"', metatags)
-    return (given[1] or given[2]) if given else str(env.metadata[page].get("summary", ""))
+    given = re.search(r'<meta content="([^"]*)"[^>]* name="description"', metatags)
+    return unescape(given[1]) if given else str(env.metadata[page].get("summary", ""))
 
 
 def launch_links(app: Sphinx, page: str, context: dict[str, Any]) -> list[dict[str, Any]]:
@@ -352,7 +365,8 @@ def launch_links(app: Sphinx, page: str, context: dict[str, Any]) -> list[dict[s
     found = {button["text"]: button["url"] for group in groups for button in group["buttons"]}
     branch = app.config.html_theme_options["repository_branch"]
     if "Colab" in found:
-        found["Colab"] = found["Colab"].replace(f"/blob/{branch}/", f"/blob/{NOTEBOOK_BRANCH}/")[: -len(".md")] + ".ipynb"
+        there = found["Colab"].replace(f"/blob/{branch}/", f"/blob/{NOTEBOOK_BRANCH}/")
+        found["Colab"] = there.removesuffix(".md") + ".ipynb"
     links = [{"text": f"Run on {name}", "address": escape(address)} for name, address in found.items()]
     notebook = context["pathto"](f"_sources/{context['ipynb_source']}", 1)
     return [*links, {"text": "Download notebook", "address": notebook, "download": True}]
@@ -360,13 +374,14 @@ def launch_links(app: Sphinx, page: str, context: dict[str, Any]) -> list[dict[s
 
 def _own_files(app: Sphinx, files: list) -> list[str]:
     """Return the styles or scripts that a page of this book asked for; those of theme and extensions are left out."""
-    folders = [Path(app.confdir, folder) for folder in app.config.html_static_path if "site-packages" not in str(folder)]
-    names = [str(getattr(file, "filename", file)) for file in files]
-    return [
-        name
-        for name in dict.fromkeys(names)
-        if any((folder / name.removeprefix("_static/")).is_file() for folder in folders)
-    ]
+    names = [str(getattr(file, "filename", file) or "") for file in files]
+    return [name for name in dict.fromkeys(names) if name and is_own(app, name.removeprefix("_static/"))]
+
+
+def is_own(app: Sphinx, name: str) -> bool:
+    """Tell whether a static file or folder is this book's: one of book/_static, or the built widgets."""
+    folders = [folder for folder in app.config.html_static_path if "site-packages" not in str(folder)]
+    return name.split("/")[0] == "widgets" or any(Path(app.confdir, folder, name).exists() for folder in folders)
 
 
 # Search ----------------------------------------------------------------------------------------------------------
@@ -379,11 +394,11 @@ def searchable(app: Sphinx, page: str, doctree: nodes.document) -> Iterator[dict
     for section in doctree.findall(nodes.section):
         own = [node for node in section.children if not isinstance(node, nodes.section | nodes.title)]
         words = (text.astext() for node in own for text in node.findall(nodes.Text) if not _within(text, nodes.raw))
-        head = section.next_node(nodes.title).astext()
+        is_page = section.parent is doctree
         yield {
-            "address": app.builder.get_target_uri(page) + ("" if section.parent is doctree else f"#{section['ids'][0]}"),
-            "title": head,
-            "page": "" if section.parent is doctree else title(app.env, page),
+            "address": app.builder.get_target_uri(page) + ("" if is_page else f"#{section['ids'][0]}"),
+            "title": section.next_node(nodes.title).astext(),
+            "page": "" if is_page else title(app.env, page),
             "text": " ".join(" ".join(words).split()),
         }
     for term in doctree.findall(nodes.term):
@@ -406,9 +421,8 @@ def write_files(app: Sphinx, error: Exception | None) -> None:
     if error or app.builder.name != "html":
         return
     out, modules = Path(app.outdir), ROOT / "web" / "node_modules"
-    own = [Path(app.confdir, folder) for folder in app.config.html_static_path if "site-packages" not in str(folder)]
     for file in (out / "_static").iterdir():
-        if not any((folder / file.name).exists() for folder in own):
+        if not is_own(app, file.name):
             shutil.rmtree(file) if file.is_dir() else file.unlink()
     (out / "_static" / "fonts").mkdir()
     for name, source in FONTS.items():

@@ -43,7 +43,7 @@ if (navigator.clipboard) {
 }
 
 // What is wider than the page scrolls, by keyboard too.
-const wide = document.querySelectorAll("pre, .text_html, .scroll, .formula");
+const wide = document.querySelectorAll("pre, .text_html, .pst-scrollable-table-container, .formula");
 const mark = () => {
   for (const element of wide) {
     if (element.scrollWidth > element.clientWidth) {
