@@ -2,10 +2,10 @@
 
 import { h, setAttributes, svg } from "./page.js";
 
-const WIDTH = 360;
-const HEIGHT = 220;
+const WIDTH = 320;
+const HEIGHT = 200;
 const LEFT = 46;
-const RIGHT = 78;
+const RIGHT = 62;
 const TOP = 12;
 const BOTTOM = 34;
 

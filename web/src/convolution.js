@@ -18,7 +18,7 @@ const PRESETS = {
 mount("convolution", async ({ root, say, load }) => {
   const { labels, images, kernels } = await load("convolution");
   const pixels = Float64Array.from(decodeBytes(images), (value) => Number((value / 255).toFixed(2)));
-  const state = { kernel: PRESETS["Upright edges"], digit: 7, row: 12, column: 12, positiveOnly: false };
+  const state = { kernel: PRESETS["Upright edges"], digit: 7, row: 13, column: 15, positiveOnly: false };
   const image = () => pixels.subarray(784 * state.digit, 784 * (state.digit + 1));
 
   const input = createInput((row, column) => move(row, column));

@@ -29,7 +29,6 @@ mount("draw-digit", async ({ root, say, load }) => {
   let distortion = UNCHANGED;
 
   const seen = h("canvas", { class: "ml-ink ml-seen", role: "img", "aria-label": "Nothing yet" });
-  const state = h("p", { class: "ml-state" });
   const columns = h("div", { class: "ml-columns" });
   const insides = createInsides();
   const refresh = () => {
@@ -37,7 +36,6 @@ mount("draw-digit", async ({ root, say, load }) => {
     const image = prepared ? distort(prepared, distortion) : EMPTY;
     paintInk(seen, image, 28);
     seen.setAttribute("aria-label", prepared ? "The drawing, scaled and centred, in 28 by 28 pixels" : "Nothing yet");
-    state.textContent = prepared ? "" : "The sheet is empty: draw a digit from 0 to 9.";
     const visible = [...shown.values()].filter(({ column }) => !column.element.hidden);
     for (const { model, column, inside } of visible) {
       const probabilities = forward(model.layers, image);
@@ -60,19 +58,21 @@ mount("draw-digit", async ({ root, say, load }) => {
   root.classList.add("ml-draw");
   root.append(
     h("div", { class: "ml-draw-top" },
-      h("div", {},
-        h("p", { class: "ml-title" }, "Draw here"),
+      h("div", { class: "ml-draw-sheet" },
+        h("p", { class: "ml-title" }, "Draw a digit here"),
         surface.element,
-        h("div", { class: "ml-buttons" }, button("Clear", surface.clear), button("Undo", surface.undo)),
-      ),
-      h("div", { class: "ml-draw-seen" },
-        h("p", { class: "ml-title" }, "What the network sees"),
-        seen,
-        state,
+        h("div", { class: "ml-under" },
+          h("div", { class: "ml-buttons" }, button("Clear", surface.clear), button("Undo", surface.undo)),
+          h("figure", {},
+            h("figcaption", {}, "What the network sees"),
+            h("div", { class: "ml-paper" }, seen)),
+        ),
       ),
       columns,
     ),
     modelChoice(shown, add, refresh),
+    h("p", { class: "ml-note" }, "A network answers “I don’t know” when it is less sure than it must be for 99.5 % "
+      + "of its answers to validation images to be right."),
     details("Take a test digit instead", (body) => fillWithDigits(body, load, surface.putInk)),
     details("Change what the network sees", (body) => fillWithSliders(body, (changed) => {
       distortion = changed;
@@ -102,12 +102,12 @@ function createColumn({ title, accuracy, threshold }) {
     h("p", { class: "ml-title" }, title),
     h("p", { class: "ml-note" }, `right on ${percent(accuracy, 2)} of the 10,000 test images`),
     answer,
+    note,
     h("table", { class: "ml-probabilities" },
       h("caption", { class: "ml-sr" }, `Probabilities by ${title}`),
       h("thead", { class: "ml-sr" },
         h("tr", {}, h("th", { scope: "col" }, "Digit"), h("th", { scope: "col" }, "Probability"))),
       h("tbody", {}, ...rows.map(({ row }) => row))),
-    note,
   );
   const show = (/** @type {Float32Array | null} */ probabilities) => {
     const best = probabilities ? Math.max(...probabilities) : 0;
@@ -118,8 +118,9 @@ function createColumn({ title, accuracy, threshold }) {
       row.classList.toggle("ml-best", share > 0 && share === best);
     });
     if (!probabilities) {
-      answer.textContent = "…";
-      note.textContent = "";
+      answer.textContent = "The sheet is empty";
+      answer.classList.add("ml-unsure");
+      note.textContent = "Draw a digit from 0 to 9.";
       return;
     }
     const digit = probabilities.indexOf(best);
@@ -128,8 +129,7 @@ function createColumn({ title, accuracy, threshold }) {
     answer.classList.toggle("ml-unsure", !sure);
     note.textContent = sure
       ? `${percent(best)} sure`
-      : `At best ${digit}, at ${percent(best)}. It answers from ${percent(threshold, 0)}: from there `
-        + "on, 99.5 % of its answers to validation images were right.";
+      : `At best ${digit}, ${percent(best)} sure; it answers from ${percent(threshold, 0)} on.`;
   };
   const text = () => `${title}: ${answer.textContent}, ${note.textContent}.`;
   return { element, show, text };
@@ -231,6 +231,7 @@ function fillWithSliders(body, onchange) {
     sliders.forEach(({ set }) => set(0));
     onchange(distortion);
   };
+  body.classList.add("ml-sliders");
   body.append(...sliders.map(({ element }) => element),
     h("div", { class: "ml-buttons" }, button("As drawn", reset)));
 }

@@ -2,7 +2,7 @@
 
 import { evaluate } from "./neuron.js";
 import { button, h, mount, setAttributes, slider, svg, table } from "./page.js";
-import { createPlane, createShades, signed } from "./plane.js";
+import { createPlane, createShades, factor, signed } from "./plane.js";
 
 const X_RANGE = /** @type {[number, number]} */ ([-12, 4]);
 const Y_RANGE = /** @type {[number, number]} */ ([-6, 10]);
@@ -37,8 +37,8 @@ mount("gradient-step", async ({ root, say, load }) => {
       { class: "ml-step", r: i === path.length - 1 ? 6 : 3, cx: plane.toX(x), cy: plane.toY(y) })));
     setAttributes(next, { x1: plane.toX(w1), y1: plane.toY(w2),
       x2: plane.toX(w1 - rate * g1), y2: plane.toY(w2 - rate * g2) });
-    formula.textContent = `Next step: w₁ = ${signed(w1, 2)} − ${rate} × ${bracketed(g1)} = ${signed(w1 - rate * g1, 2)}, `
-      + `w₂ = ${signed(w2, 2)} − ${rate} × ${bracketed(g2)} = ${signed(w2 - rate * g2, 2)}`;
+    formula.textContent = `Next step: w₁ = ${signed(w1, 2)} − ${rate} × ${factor(g1, 3)} = ${signed(w1 - rate * g1, 2)}, `
+      + `w₂ = ${signed(w2, 2)} − ${rate} × ${factor(g2, 3)} = ${signed(w2 - rate * g2, 2)}`;
     steps.replaceChildren(table("Steps so far, the last ten", ["step", "w₁", "w₂", "loss"],
       path.map(({ weights, loss }, i) => [String(i), signed(weights[0], 2), signed(weights[1], 2), loss.toFixed(4)])
         .slice(-10)));
@@ -80,6 +80,3 @@ mount("gradient-step", async ({ root, say, load }) => {
 
 /** @param {number} w1 @param {number} w2 */
 const inside = (w1, w2) => w1 >= X_RANGE[0] && w1 <= X_RANGE[1] && w2 >= Y_RANGE[0] && w2 <= Y_RANGE[1];
-
-/** @param {number} value */
-const bracketed = (value) => (value < 0 ? `(${signed(value, 3)})` : signed(value, 3));

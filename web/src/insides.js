@@ -42,7 +42,7 @@ function createFigure(layer, index) {
     text.textContent = describe(layer, index, drawn);
     canvas.setAttribute("aria-label", text.textContent);
   };
-  return { element: h("figure", {}, canvas, text), show };
+  return { element: h("figure", {}, h("div", { class: "ml-paper" }, canvas), text), show };
 }
 
 /** @param {Shaped} layer @param {number} index @param {boolean} drawn */

@@ -2,7 +2,7 @@
 
 import { evaluate, sigmoid } from "./neuron.js";
 import { button, chooser, h, mount, percent, setAttributes, slider, svg } from "./page.js";
-import { createPlane, createShades, signed } from "./plane.js";
+import { createPlane, createShades, factor, signed } from "./plane.js";
 
 const RANGE = /** @type {[number, number]} */ ([-3, 3]);
 /** @type {Record<string, (z: number) => number>} */
@@ -32,11 +32,11 @@ mount("one-neuron", async ({ root, say, load }) => {
     setAttributes(ring, { cx: plane.toX(x1), cy: plane.toY(x2) });
     const z = w1 * x1 + w2 * x2 + b;
     sum.textContent = `Digit ${chosen + 1}, a ${labels[chosen] ? "one" : "zero"}: `
-      + `z = ${signed(w1, 1)} × ${signed(x1, 2)} + ${signed(w2, 1)} × ${signed(x2, 2)} + ${signed(b, 1)} = ${signed(z, 2)}`
+      + `z = ${signed(w1, 1)} × ${factor(x1, 2)} + ${factor(w2, 1)} × ${factor(x2, 2)} + ${factor(b, 1)} = ${signed(z, 2)}`
       + (activation === "none" ? "" : `; ${activation}(z) = ${signed(output(z), 2)}`);
     const { right, loss } = evaluate(digits, [w1, w2], b);
-    result.textContent = `The line tells ${right} of ${points.length} digits rightly (${percent(right / points.length)}); `
-      + `as a sigmoid, its cross-entropy is ${loss.toFixed(3)} (ln 2 = 0.693 is that of knowing nothing).`;
+    result.textContent = `${right} of ${points.length} digits lie on their side of the line (${percent(right / points.length)}). `
+      + `With a sigmoid, the cross-entropy is ${loss.toFixed(3)}; that of knowing nothing is ln 2 = 0.693.`;
     plane.element.setAttribute("aria-label", `${points.length / 2} zeros and as many ones as points, and the line where `
       + `z is 0: ${right} lie on their side`);
     say(result.textContent);

@@ -189,5 +189,8 @@ export function table(caption, columns, rows) {
       h("tr", {}, h("th", { scope: "row" }, first), ...cells.map((cell) => h("td", {}, cell))))));
 }
 
-/** @param {number} share @param {number} [digits] */
-export const percent = (share, digits = 1) => `${(100 * share).toFixed(digits)} %`;
+/** A share in per cent; what is not quite 1 is not called 100 %. @param {number} share @param {number} [digits] */
+export function percent(share, digits = 1) {
+  const most = 1 - 10 ** -(digits + 2);
+  return share < 1 && share > most ? `> ${(100 * most).toFixed(digits)} %` : `${(100 * share).toFixed(digits)} %`;
+}

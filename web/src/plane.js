@@ -39,7 +39,7 @@ export function createShades({ content, toX, toY }, { xRange, yRange, count, sty
     const left = xRange[0] + (i % count) * width;
     const bottom = yRange[0] + Math.floor(i / count) * height;
     const cell = svg("rect", { class: style, x: toX(left), y: toY(bottom + height),
-      width: toX(left + width) - toX(left) + 0.4, height: toY(bottom) - toY(bottom + height) + 0.4 });
+      width: toX(left + width) - toX(left), height: toY(bottom) - toY(bottom + height) });
     return { cell, x: left + width / 2, y: bottom + height / 2 };
   });
   content.append(...cells.map(({ cell }) => cell));
@@ -48,5 +48,8 @@ export function createShades({ content, toX, toY }, { xRange, yRange, count, sty
   };
 }
 
+/** A number as a factor: in brackets if it is negative. @param {number} value @param {number} digits */
+export const factor = (value, digits) => (value < 0 ? `(${signed(value, digits)})` : signed(value, digits));
+
 /** A number with a true minus sign. @param {number} value @param {number} [digits] */
-export const signed = (value, digits = 0) => value.toFixed(digits).replace("-", "−");
+export const signed = (value, digits = 0) => value.toFixed(digits).replace(/^-(?=.*[1-9])/, "−").replace("-", "");

@@ -167,27 +167,42 @@ function createCharts(depth) {
     show: (value) => value.toFixed(Number.isInteger(value) ? 0 : 2), unit: "measurement" });
   const accuracy = createChart({ ...steps, title: `Accuracy on ${HELD_OUT} digits held out`, yRange: [0, 1],
     yTicks: [0, 0.5, 1], show: (value) => percent(value, 0), unit: "measurement" });
-  const third = h("div");
-  /** @type {ReturnType<typeof createChart>} */
-  let gradients;
+  const byLayer = h("div", { class: "ml-charts" });
+  /** @type {ReturnType<typeof createChart>[]} */
+  let [gradients, idle] = [];
   /** @param {number} layers */
   const reset = (layers) => {
-    gradients = createChart({ title: "Gradient size by layer (root mean square, log scale)", x: "layer, first to last",
-      xRange: [1, layers + 1], xTicks: Array.from({ length: layers + 1 }, (_, i) => i + 1), log: true,
-      yRange: [1e-7, 1], yTicks: [1e-6, 1e-4, 1e-2, 1], show: (value) => value.toExponential(0), unit: "layer" });
-    third.replaceChildren(gradients.element);
+    const numbers = Array.from({ length: layers + 1 }, (_, i) => i + 1);
+    gradients = createChart({ title: "Size of the gradients (root mean square)", x: "layer, first to last",
+      xRange: [1, layers + 1], xTicks: numbers, log: true, yRange: [1e-7, 1], yTicks: [1e-6, 1e-4, 1e-2, 1],
+      show: powerOfTen, unit: "layer" });
+    idle = createChart({ title: "Units dead (ReLU) or saturated (sigmoid)", x: "hidden layer, first to last",
+      xRange: [1, Math.max(2, layers)], xTicks: numbers.slice(0, layers), yRange: [0, 1], yTicks: [0, 0.5, 1],
+      show: (value) => percent(value, 0), unit: "layer" });
+    byLayer.replaceChildren(gradients.element, idle.element);
     draw({ relu: [], sigmoid: [] });
   };
   /** @param {Records} records */
   const draw = (records) => {
     const series = (/** @type {(all: Measurement[]) => [number, number][]} */ points) =>
       RUNNERS.map((name) => ({ label: NAMES[name], style: `ml-${name}`, points: points(records[name]) }));
+    const lastOf = (/** @type {"gradients" | "idle"} */ key) => series((all) =>
+      (all[all.length - 1]?.[key] ?? []).map((value, i) => [i + 1, value]));
     loss.draw(series((all) => all.map((each) => [each.step, each.loss])));
     accuracy.draw(series((all) => all.map((each) => [each.step, each.accuracy])));
-    gradients.draw(series((all) => (all[all.length - 1]?.gradients ?? []).map((size, i) => [i + 1, size])));
+    gradients.draw(lastOf("gradients"));
+    idle.draw(lastOf("idle"));
   };
   reset(depth);
-  return { element: h("div", { class: "ml-charts" }, loss.element, accuracy.element, third), draw, reset };
+  const element = h("div", { class: "ml-charts" }, loss.element, accuracy.element, byLayer);
+  return { element, draw, reset };
+}
+
+/** For instance 1·10⁻⁴, and plain 1. @param {number} value */
+function powerOfTen(value) {
+  const [digits, exponent] = value.toExponential(Number.isInteger(Math.log10(value)) ? 0 : 1).split("e");
+  const raised = exponent.replace("+", "").replace(/[-0-9]/g, (sign) => "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"["-0123456789".indexOf(sign)]);
+  return exponent === "+0" ? digits : digits === "1" ? `10${raised}` : `${digits}·10${raised}`;
 }
 
 /** @param {Records} records @param {number} depth */
@@ -197,7 +212,7 @@ function tables(records, depth) {
     last.map((each) => (each ? read(each) ?? "" : ""));
   const layers = Array.from({ length: depth + 1 }, (_, i) => [
     i < depth ? `Hidden layer ${i + 1}` : "Output layer",
-    ...of(({ gradients }) => gradients[i].toExponential(1)),
+    ...of(({ gradients }) => powerOfTen(gradients[i])),
     ...of(({ idle }) => (i < depth ? percent(idle[i], 0) : "")),
   ]);
   return [
