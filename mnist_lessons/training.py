@@ -28,10 +28,11 @@ History = dict[str, list[float]]
 Recipe = Callable[..., tuple["keras.Model", History]]
 
 
-def train_dense(*, seed: int, epochs: int = 10) -> tuple["keras.Model", History]:
+def train_dense(*, seed: int, epochs: int = 6) -> tuple["keras.Model", History]:
     """Train the book's dense network, 784-128-128-10 with ReLU; taught in the chapter `train`.
 
-    Adam on batches of 128, its learning rate falling from 0.001 to 0 along half a cosine.
+    Adam on batches of 128, its learning rate falling from 0.003 to 0 along half a cosine: of the rates
+    0.001, 0.002 and 0.003 the best on the validation images.
     """
     import keras
 
@@ -40,7 +41,7 @@ def train_dense(*, seed: int, epochs: int = 10) -> tuple["keras.Model", History]
     model = models.build_dense()
     steps = epochs * -(-len(train[0]) // 128)
     model.compile(
-        optimizer=keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(0.001, steps)),
+        optimizer=keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(0.003, steps)),
         loss="sparse_categorical_crossentropy",
         metrics=["accuracy"],
         steps_per_execution=10,
