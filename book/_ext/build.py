@@ -15,6 +15,7 @@ import contextlib
 import hashlib
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -172,9 +173,9 @@ def execute(name: str) -> None:
         )
         trouble = ""
         try:
-            client.execute()
+            client.execute(stderr=subprocess.DEVNULL)  # of the kernel's start; cells' own is among their outputs
         except CellExecutionError as error:
-            trouble = str(error)
+            trouble = re.sub(r"\x1b\[[0-9;]*m", "", str(error))  # without colors
         except Exception as error:  # a cell that never ends, a kernel that dies
             trouble = f"{type(error).__name__}: {error}"
     for index, cell in enumerate(notebook.cells):
@@ -190,9 +191,9 @@ def execute(name: str) -> None:
 
 
 def read_notebook(name: str) -> tuple[nbformat.NotebookNode, list[int]]:
-    """Parse a chapter as the site does; return it with the line where each cell starts."""
+    """Parse a chapter as the site does; return it with the line where each code cell starts."""
     notebook = read_myst_markdown_notebook((ROOT / name).read_text(), add_source_map=True)
-    return notebook, [line + 1 for line in notebook.metadata.pop("source_map")]
+    return notebook, notebook.metadata.pop("source_map")
 
 
 def keep_outputs(name: str, shared: str, spent: dict[str, float]) -> None:
