@@ -32,14 +32,15 @@ def keep(table: str, parts: Mapping[str, Callable[[], list[Row]]], *, experiment
     seeds
         Which seeds the table rests on, in words.
     """
+    folder = _folder(table, experiment)
     rows: list[Row] = []
     seconds = 0.0
     for name, compute in parts.items():
-        file = _part(table, name, experiment)
+        file = folder / f"{name}.csv"
         if not file.is_file():
             start = _cpu_seconds()
             found = compute()
-            file.parent.mkdir(parents=True, exist_ok=True)
+            folder.mkdir(parents=True, exist_ok=True)
             file.with_suffix(".seconds").write_text(f"{_cpu_seconds() - start:.1f}")
             save_rows(file.with_suffix(".part"), found)
             file.with_suffix(".part").replace(file)
@@ -58,12 +59,12 @@ def keep(table: str, parts: Mapping[str, Callable[[], list[Row]]], *, experiment
     return rows
 
 
-def _part(table: str, name: str, experiment: str) -> Path:
-    """Return the file of one part, in a folder named by the code that computes it."""
+def _folder(table: str, experiment: str) -> Path:
+    """Return the folder for a table's parts, named by the code that computes them."""
     digest = hashlib.sha256()
     for file in (ROOT / "experiments" / f"{experiment}.py", ROOT / "mnist_lessons" / "experiments.py"):
         digest.update(file.read_bytes())
-    return ROOT / "_build" / "experiments" / f"{table}-{digest.hexdigest()[:12]}" / f"{name}.csv"
+    return ROOT / "_build" / "experiments" / f"{table}-{digest.hexdigest()[:12]}"
 
 
 def _cpu_seconds() -> float:

@@ -200,7 +200,7 @@ def _run_stack(stack: Sequence[tuple[Setting, int]], train: Split, held_out: Spl
             train_epoch = _epoch(setting.activation, setting.optimizer).get_concrete_function(*arguments)
             weights, state, losses = train_epoch(*arguments)
             training_loss = losses.numpy()
-        measured = _measure(weights, setting.activation, images[:1000], labels[:1000], *held_out)
+        measured = _measure(weights, setting.activation, train[0][:1000], train[1][:1000], *held_out)
         for index, (own, seed) in enumerate(stack):
             numbers = {name: values[index] for name, values in measured.items()}
             run_of = {**dataclasses.asdict(own), "seed": seed, "epoch": epoch}
@@ -261,24 +261,37 @@ def _losses(tf: Any, logits: Any, labels: Any) -> Any:
 
 
 def _measure(
-    weights: Sequence, activation: str, probe: Any, probe_labels: Any, images: np.ndarray, labels: np.ndarray
+    weights: Sequence,
+    activation: str,
+    probe: np.ndarray,
+    probe_labels: np.ndarray,
+    images: np.ndarray,
+    labels: np.ndarray,
 ) -> dict[str, list]:
     """Return for each of K stacked networks the numbers that `run` describes."""
     import tensorflow as tf
 
     act, networks = _activation(activation), weights[0].shape[0]
-    logits = _forward(tf, weights, tf.constant(images.reshape(-1, 784), "float32") / 255, act)[-1]
-    answers = tf.constant(np.broadcast_to(labels.astype("int32"), (networks, len(labels))))
+
+    def answer(pixels: Any, answers: Any) -> tuple[list, Any]:
+        sums = _forward(tf, weights, tf.cast(pixels.reshape(-1, 784), "float32") / 255, act)
+        return sums, _losses(tf, sums[-1], tf.tile(tf.cast(answers, "int32")[tf.newaxis], (networks, 1)))
+
+    loss, right = np.zeros(networks), np.zeros(networks)
+    for start in range(0, len(labels), 1000):  # a thousand images at a time, to keep memory low
+        piece = slice(start, start + 1000)
+        sums, losses = answer(images[piece], labels[piece])
+        loss += losses.numpy() * len(labels[piece])
+        right += np.sum(np.argmax(sums[-1], axis=-1) == labels[piece], axis=1)
     with tf.GradientTape() as tape:
         tape.watch(weights)
-        sums = _forward(tf, weights, tf.cast(probe, "float32") / 255, act)
-        losses = _losses(tf, sums[-1], tf.tile(probe_labels[tf.newaxis], (networks, 1)))
+        sums, losses = answer(probe, probe_labels)
     gradients = tape.gradient(losses, weights)[::2]
     rms = np.stack([np.sqrt(np.mean(np.square(g.numpy()), axis=(1, 2))) for g in gradients], axis=1)
     flat = np.concatenate([_slope(tf, act, z) < FLAT * STEEPEST[activation] for z in sums[:-1]], axis=2)
     return {
-        "loss": _losses(tf, logits, answers).numpy().tolist(),
-        "accuracy": np.mean(np.argmax(logits, axis=-1) == labels, axis=1).tolist(),
+        "loss": (loss / len(labels)).tolist(),
+        "accuracy": (right / len(labels)).tolist(),
         "gradient_rms": [tuple(row) for row in rms.tolist()],
         "saturated": flat.mean(axis=(1, 2)).tolist(),
         "dead": flat.all(axis=1).mean(axis=1).tolist(),
