@@ -44,6 +44,9 @@ bench: .venv/dev/.done  ## measure what the book costs; ONLY=chapters measures o
 clean:  ## remove what was built; the environments stay
 	@rm -rf _build notebooks dist .*_cache .coverage
 
+downloads: book .venv/dev/.done  ## the book as one PDF and the site as one zip, beside its pages
+	@.venv/dev/bin/python book/_ext/downloads.py
+
 dist: .venv/dev/.done  ## build the wheel and the source archive
 	@rm -rf dist
 	@PIP_CONSTRAINT=constraints.txt .venv/dev/bin/python -m build --outdir dist . > /dev/null
@@ -55,7 +58,7 @@ lock: .venv/dev/.done  ## pin the newest versions that go together
 	@.venv/dev/bin/uv pip compile --quiet pyproject.toml --all-extras --universal --python-version 3.11 --no-header \
 	  --no-annotate --no-emit-index-url --no-emit-find-links --upgrade --output-file constraints.txt
 
-.PHONY: help book serve notebooks test lint bench clean dist links lock
+.PHONY: help book serve notebooks test lint bench clean dist downloads links lock
 .PRECIOUS: .venv/%/.done
 
 web/node_modules/.done: web/package-lock.json web/.npmrc .venv/book/.done
