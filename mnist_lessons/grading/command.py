@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 EXIT_INCOMPLETE = 3
 _EXIT_CODES = """exit codes:
@@ -30,7 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    wide = {"formatter_class": argparse.RawDescriptionHelpFormatter, "epilog": _EXIT_CODES}
+    wide: dict[str, Any] = {"formatter_class": argparse.RawDescriptionHelpFormatter, "epilog": _EXIT_CODES}
     parser = argparse.ArgumentParser(prog="mnist-lessons", description="Assignments of MNIST Lessons.", **wide)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 

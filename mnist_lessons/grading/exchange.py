@@ -28,20 +28,20 @@ MAX_ACTIVATIONS = 2_000_000
 MAX_MULTIPLICATIONS = 50_000_000
 
 _LAYERS = frozenset(
-    """Activation Add AveragePooling2D BatchNormalization Concatenate Conv2D Dense DepthwiseConv2D Dropout ELU Flatten
-    GaussianNoise GlobalAveragePooling2D GlobalMaxPooling2D InputLayer LayerNormalization LeakyReLU MaxPooling2D
-    Normalization PReLU ReLU Rescaling Reshape SeparableConv2D Softmax SpatialDropout2D ZeroPadding2D""".split()
+    "Activation Add AveragePooling2D BatchNormalization Concatenate Conv2D Dense DepthwiseConv2D Dropout ELU Flatten "  # noqa: SIM905
+    "GaussianNoise GlobalAveragePooling2D GlobalMaxPooling2D InputLayer LayerNormalization LeakyReLU MaxPooling2D "
+    "Normalization PReLU ReLU Rescaling Reshape SeparableConv2D Softmax SpatialDropout2D ZeroPadding2D".split()
 )
 _MODELS = frozenset({("keras", "Sequential"), ("keras.src.models.functional", "Functional"), ("keras", "Functional")})
 _PARTS = frozenset({"keras.initializers", "keras.regularizers", "keras.constraints", "keras.losses", "keras.metrics"})
 _TRAINING = frozenset({"keras.optimizers", "keras.optimizers.schedules"})
 
 
-class Closed(Exception):
+class ClosedError(Exception):
     """The other side has gone, or did not answer in time."""
 
 
-class _TooLarge(ValueError):
+class _TooLargeError(ValueError):
     """A model beyond what the grader is willing to compute."""
 
 
@@ -52,7 +52,7 @@ def send(channel: socket.socket, value: Any, *, deadline: float = math.inf) -> N
     ------
     ValueError
         The value is of a kind that cannot travel, or too large.
-    Closed
+    ClosedError
         The other side is gone, or did not take it by `deadline` (of `time.monotonic`).
     """
     arrays: list[np.ndarray] = []
@@ -65,7 +65,7 @@ def send(channel: socket.socket, value: Any, *, deadline: float = math.inf) -> N
         _set_timeout(channel, deadline)
         channel.sendall(message)
     except OSError as error:
-        raise Closed(str(error)) from error
+        raise ClosedError(str(error)) from error
 
 
 def receive(channel: socket.socket, *, deadline: float = math.inf) -> Any:
@@ -75,7 +75,7 @@ def receive(channel: socket.socket, *, deadline: float = math.inf) -> Any:
     ------
     ValueError
         What came is not a message, holds something that must not travel, or is too large.
-    Closed
+    ClosedError
         The other side is gone, or nothing complete came by `deadline` (of `time.monotonic`).
     """
     (length,) = struct.unpack(">I", _read(channel, 4, deadline))
@@ -100,7 +100,7 @@ def receive(channel: socket.socket, *, deadline: float = math.inf) -> Any:
 def _set_timeout(channel: socket.socket, deadline: float) -> None:
     remaining = deadline - time.monotonic()
     if remaining <= 0:
-        raise Closed("out of time")
+        raise ClosedError("out of time")
     channel.settimeout(None if math.isinf(deadline) else remaining)
 
 
@@ -111,9 +111,9 @@ def _read(channel: socket.socket, size: int, deadline: float) -> bytes:
             _set_timeout(channel, deadline)
             chunk = channel.recv(min(size - len(buffer), 1 << 20))
         except OSError as error:
-            raise Closed(str(error)) from error
+            raise ClosedError(str(error)) from error
         if not chunk:
-            raise Closed("the process ended")
+            raise ClosedError("the process ended")
         buffer += chunk
     return bytes(buffer)
 
@@ -191,14 +191,14 @@ def rebuild_model(description: dict[str, Any], weights: list[np.ndarray]) -> "ke
     _check_description(description, models=True)
     try:
         if len(description["config"]["layers"]) > MAX_LAYERS:
-            raise _TooLarge(f"model: expected at most {MAX_LAYERS} layers")
+            raise _TooLargeError(f"model: expected at most {MAX_LAYERS} layers")
         with ThreadPoolExecutor(1) as thread:
             shapes = thread.submit(_measure_model, description).result()
         if shapes != [array.shape for array in weights]:
             raise ValueError("weights and layers do not fit")
         model = keras.saving.deserialize_keras_object(description, safe_mode=True)
         model.set_weights(weights)
-    except _TooLarge:
+    except _TooLargeError:
         raise
     except Exception as error:  # whatever Keras makes of a description that somebody tampered with
         raise ValueError("model: cannot be graded; build it from Keras's own layers and functions") from error
@@ -226,7 +226,7 @@ def _measure_model(description: dict[str, Any]) -> list[tuple[int, ...]]:
         ("multiplications an image", multiplications, MAX_MULTIPLICATIONS),
     ]:
         if value > limit:
-            raise _TooLarge(f"model: expected at most {limit:,} {name}, got {value:,}")
+            raise _TooLargeError(f"model: expected at most {limit:,} {name}, got {value:,}")
     return [tuple(weight.shape) for weight in model.weights]
 
 
@@ -250,7 +250,7 @@ def _check_description(node: Any, *, models: bool) -> None:
         part = module in _PARTS | _TRAINING and isinstance(getattr(_resolve(keras, module), str(name), None), type)
         own_name = node.get("registered_name") in (None, name)
         tensor = name == "__keras_tensor__"  # where a layer is connected to another in a functional model
-        if not ((layer or model or policy or part) and (own_name or model) or tensor):
+        if not (tensor or model or (own_name and (layer or policy or part))):
             raise ValueError(f"model: {module}.{name} cannot be graded; use Keras's own layers")
     elif models:
         raise ValueError("model: expected the description of a model")

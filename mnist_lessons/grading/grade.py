@@ -64,7 +64,8 @@ def grade_answer(exercise: Exercise, answer: Answer | None, zygote: Zygote) -> l
     required = [(code, True) for code in exercise.setup]
     required += [(code, False) for code in answer.context] + [(code, True) for code in answer.cells]
     names = _set_up(exercise.setup)
-    with zygote.student(required, limits=Limits(seconds=exercise.seconds)) as student:
+    limits = Limits(seconds=exercise.seconds)
+    with zygote.student(required, limits=limits, modules=exercise.modules) as student:
         problem = _run(student)
         names |= {} if problem else _fetch(student, exercise.names)
         # The tests of an answer share their names, as in a notebook.

@@ -24,7 +24,8 @@ _COVER = """# {name}
 
 Replace each `raise NotImplementedError` by your answer.
 Below every answer stand tests: run them to see whether you are on the right way.
-When your work is graded, further tests with other data are run, and your answers only: changes to any other cell have no effect.
+When your work is graded, your answers are put to further tests with other data.
+Changes to any cell that is not an answer have no effect.
 Each question is graded on its own, with what its answer needs from your other cells.
 Before you hand in, restart the kernel and run all cells."""
 

@@ -80,7 +80,7 @@ def _write_grades(records: list[Record], file: Path, assignment: str) -> None:
 def _write_canvas(records: list[Record], file: Path, assignment: str) -> None:
     """Write a table for Grades > Import; Canvas matches students by ID, the number it puts into file names."""
     most = records[0]["max_score"] if records else 0
-    rows = [["Student", "ID", "SIS User ID", "SIS Login ID", "Section", assignment]]
+    rows: list[list] = [["Student", "ID", "SIS User ID", "SIS Login ID", "Section", assignment]]
     rows.append(["    Points Possible", "", "", "", "", most])
     for record in records:
         name, number = _name_and_number(record["student"])
@@ -140,9 +140,12 @@ def make_summary(records: list[Record], *, assignment: str) -> str:
         f'<td class="number">{r["score"]}</td><td>{html.escape(r["problem"])}</td></tr>'
         for r in records
     )
-    body = f"""<p>{len(records)} submissions, {most} points; the median is {middle:g}, the range {scores[0]} to {scores[-1]}.</p>
-{_figure(_plot_scores(scores, most), f"Histogram of the points of {len(records)} submissions; the median is {middle:g}.")}
-{_figure(_plot_shares(shares), f"Mean share of the points by question; the hardest is {hardest}, with {shares[hardest]:.0%}.")}
+    count = f"{len(records)} submissions"
+    described = f"Histogram of the points of {count}; the median is {middle:g}."
+    compared = f"Mean share of the points by question; the hardest is {hardest}, with {shares[hardest]:.0%}."
+    body = f"""<p>{count}, {most} points; the median is {middle:g}, the range {scores[0]} to {scores[-1]}.</p>
+{_figure(_plot_scores(scores, most), described)}
+{_figure(_plot_shares(shares), compared)}
 <table><thead><tr><th scope="col">Student</th><th scope="col" class="number">Points</th><th scope="col">Remark</th></tr>
 </thead><tbody>{rows}</tbody></table>"""
     return _PAGE.format(title=title, body=body)

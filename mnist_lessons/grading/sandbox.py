@@ -1,7 +1,7 @@
 """Take everything from this process that a student's code must not have, with the Linux kernel's own means.
 
-Namespaces: a file system of its own holding Python, read-only, and an empty folder; no other process to see; no network.
-A system-call filter forbids new processes. Resource limits bound time, memory, files and threads.
+Namespaces: a file system of its own that holds Python, read-only, and an empty folder; no other process to see; no
+network. A system-call filter forbids new processes. Resource limits bound time, memory, files and threads.
 Nothing here needs root, or a program that might not be installed.
 """
 
@@ -10,9 +10,11 @@ import os
 import platform
 import resource
 import struct
+import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import mnist_lessons
 
@@ -28,7 +30,7 @@ _SYS_MOUNT_SETATTR, _AT_FDCWD, _AT_RECURSIVE, _MOUNT_ATTR_READ_ONLY_NOSUID = 442
 _NOBODY = 65534
 
 # Numbers of the system calls the filter speaks of: <asm/unistd.h> of each architecture.
-_FILTERED = {
+_FILTERED: dict[str, dict[str, Any]] = {
     "x86_64": {
         "audit": 0xC000003E,
         "clone": 56,
@@ -231,19 +233,19 @@ def confine(limits: Limits, *, become_nobody: bool) -> None:
 
 def available() -> bool:
     """Tell whether this machine lets us isolate a process, by doing it once."""
-    if sys.platform != "linux":
-        return False
-    sys.stdout.flush()
+    command = [sys.executable, "-m", __name__]
+    return sys.platform == "linux" and subprocess.run(command, capture_output=True).returncode == 0
+
+
+def _try() -> None:
+    """End with code 0 if isolation works."""
+    user_namespace = enter_namespaces()
     pid = os.fork()
     if pid == 0:
-        code = 1
-        try:
-            user_namespace = enter_namespaces()
-            child = os.fork()
-            if child == 0:
-                confine(Limits(), become_nobody=not user_namespace)
-                os._exit(0)
-            code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-        finally:
-            os._exit(code)
-    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+        confine(Limits(), become_nobody=not user_namespace)
+        os._exit(0)
+    sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+
+
+if __name__ == "__main__":
+    _try()

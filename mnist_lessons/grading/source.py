@@ -4,7 +4,7 @@ An exercise is a run of cells in ``<chapter>.md``:
 
 - a Markdown cell of role *task*, after a line ``+++ {"exercise": {"id": ..., "role": "task", ...}}``;
 - any number of code cells of role *setup*, which students see and cannot change;
-- one code cell of role *solution*, tagged ``hide-input``: the page shows it collapsed, students get a stub made from it;
+- one code cell of role *solution*, tagged ``hide-input``: the page shows it collapsed, students get a stub of it;
 - code cells of role *test*, with points, which students see;
 - code cells of role *hidden*, with points, tagged ``remove-cell``: on no page, in no release.
 
@@ -90,6 +90,17 @@ class Exercise:
         return [name for statement in ast.parse(self.solution).body for name in defined_names(statement)]
 
     @property
+    def modules(self) -> list[str]:
+        """What the set-up cells import."""
+        found: list[str] = []
+        for statement in (node for code in self.setup for node in ast.walk(ast.parse(code))):
+            if isinstance(statement, ast.Import):
+                found += [alias.name for alias in statement.names]
+            elif isinstance(statement, ast.ImportFrom):
+                found.append(statement.module or "")
+        return found
+
+    @property
     def stub(self) -> str:
         """What students start from."""
         return make_stub(self.solution)
@@ -150,8 +161,8 @@ def read_file(file: Path) -> list[Exercise]:
             _check_prose(file, cell)
             continue
         _check_cell(file, cell)
-        role, name = cell.about["role"], cell.about.get("id")
-        if role == "setup" and name is None:
+        role, name = cell.about["role"], cell.about.get("id", "")
+        if role == "setup" and not name:
             if drafts:
                 _fail(file, cell, "the set-up of all exercises must come before the first")
             shared.append(cell)
@@ -220,9 +231,7 @@ def _check_cell(file: Path, cell: _Cell) -> None:
     if role in ("test", "hidden") and not (type(about.get("points")) is int and about["points"] > 0):
         _fail(file, cell, f"points: expected a positive whole number, got {about.get('points')!r}")
     if re.search(r"###\s*(BEGIN|END)\b", cell.code):
-        _fail(
-            file, cell, "markers are not used here: stubs come from the solution, hidden tests are cells of their own"
-        )
+        _fail(file, cell, "no markers here: a stub is made from the solution, hidden tests are cells of their own")
     if role != "task":
         try:
             ast.parse(cell.code)

@@ -55,7 +55,8 @@ class _Entry:
 def find_submissions(paths: list[Path]) -> list[Callable[[], Submission]]:
     """Return for each student, in the order of their names, a function that reads what was handed in.
 
-    Paths may be folders, zip archives and single notebooks. A folder holds a notebook for each student, or a folder for each: as nbgrader, Moodle and Canvas lay them out.
+    Paths may be folders, zip archives and single notebooks.
+    A folder holds a notebook for each student, or a folder for each: as nbgrader, Moodle and Canvas lay them out.
     Where a student handed in several notebooks, the last one counts (by the time in nbgrader's names, else by name).
 
     Raises
@@ -88,7 +89,8 @@ def _entries(path: Path) -> Iterator[_Entry]:
         archive = zipfile.ZipFile(path)
         for info in archive.infolist():
             if not info.is_dir():
-                yield _Entry(tuple(info.filename.split("/")), info.file_size, lambda info=info: archive.read(info))
+                read = functools.partial(archive.read, info)
+                yield _Entry(tuple(info.filename.split("/")), info.file_size, read)
     elif path.suffix == ".ipynb":
         yield _Entry((path.name,), path.stat().st_size, path.read_bytes)
     else:

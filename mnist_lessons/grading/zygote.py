@@ -11,6 +11,7 @@ import builtins
 import contextlib
 import functools
 import gc
+import importlib
 import json
 import os
 import select
@@ -20,7 +21,7 @@ import subprocess
 import sys
 import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import Any, NoReturn
 
@@ -48,7 +49,15 @@ class Zygote:
     def __init__(self, *, unsafe: bool = False) -> None:
         self._channel, theirs = socket.socketpair()
         threads = {"TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1", "OMP_NUM_THREADS": "1"}
-        command = [sys.executable, "-m", __name__, str(theirs.fileno()), *(["--unsafe"] if unsafe else [])]
+        command = [
+            sys.executable,
+            "-W",
+            "ignore",
+            "-m",
+            __name__,
+            str(theirs.fileno()),
+            *(["--unsafe"] if unsafe else []),
+        ]
         with theirs:
             self._process = subprocess.Popen(
                 command,
@@ -73,13 +82,25 @@ class Zygote:
         self._process.wait()
 
     @contextlib.contextmanager
-    def student(self, code: list[tuple[str, bool]], *, limits: Limits) -> Iterator["Student"]:
-        """Start a process for cells of code, each with whether it must succeed; all is gone when the context ends."""
+    def student(
+        self, code: list[tuple[str, bool]], *, limits: Limits, modules: Sequence[str] = ()
+    ) -> Iterator["Student"]:
+        """Start a process for cells of code; it is gone, with all it started, when the context ends.
+
+        Parameters
+        ----------
+        code
+            Cells, each with whether it must succeed.
+        limits
+            What the process may use.
+        modules
+            What the zygote imports before it forks, once, so that no student waits for it. Ours to say, not theirs.
+        """
         channel, theirs = socket.socketpair()
         leash, their_leash = socket.socketpair()
         with channel, leash:
             with theirs, their_leash:
-                request = json.dumps({"code": code, "limits": asdict(limits)}).encode()
+                request = json.dumps({"code": code, "limits": asdict(limits), "modules": modules}).encode()
                 self._request(request, [theirs.fileno(), their_leash.fileno()])
             try:
                 _await_start(channel)
@@ -101,7 +122,7 @@ def _await_start(channel: socket.socket) -> None:
     """Wait until a student's process is ready to run the first line of their code: so far, any failure is ours."""
     try:
         exchange.receive(channel, deadline=time.monotonic() + 60)
-    except exchange.Closed as error:
+    except exchange.ClosedError as error:
         raise GraderError("no process could be started for a student's code") from error
 
 
@@ -129,7 +150,7 @@ class Student:
         try:
             exchange.send(self._channel, question, deadline=self._deadline)
             answer = exchange.receive(self._channel, deadline=self._deadline)
-        except exchange.Closed as error:
+        except exchange.ClosedError as error:
             out_of_time = time.monotonic() >= self._deadline
             reason = "took longer than allowed" if out_of_time else "ended its own process or used too much memory"
             raise StudentError(f"The code {reason}.") from error
@@ -139,9 +160,14 @@ class Student:
             raise StudentError("The code interfered with its answer.")
         if "value" in answer:
             return answer["value"]
-        kind = getattr(builtins, str(answer["error"]), None)
-        is_error = isinstance(kind, type) and issubclass(kind, Exception)
-        raise (kind if is_error else StudentError)(str(answer.get("text", ""))[:2000])
+        raise _error_class(str(answer["error"]))(str(answer.get("text", ""))[:2000])
+
+
+def _error_class(name: str) -> type[Exception]:
+    """Return Python's own class of that name, so that a test can expect a ValueError; StudentError for any other."""
+    found = getattr(builtins, name, None)
+    simple = isinstance(found, type) and issubclass(found, Exception) and not issubclass(found, UnicodeError)
+    return found if simple and not issubclass(found, BaseExceptionGroup) else StudentError
 
 
 def _environment() -> dict[str, str]:
@@ -157,12 +183,10 @@ def serve(channel: socket.socket, *, unsafe: bool) -> None:
     """Be the zygote: fork a warden for each request, until the grader hangs up."""
     import mnist_lessons.data
 
-    mnist_lessons.data.load_mnist = functools.cache(mnist_lessons.data.load_mnist)  # type: ignore[assignment]
+    mnist_lessons.data.load_mnist = functools.cache(mnist_lessons.data.load_mnist)
     mnist_lessons.data.load_mnist()
     import keras  # noqa: F401
 
-    gc.collect()
-    gc.freeze()  # else the first collection in a child touches, and so copies, every page
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # wardens are not waited for
     channel.send(b"+")
     while True:
@@ -172,6 +196,9 @@ def serve(channel: socket.socket, *, unsafe: bool) -> None:
         descriptors = array.array("i")
         descriptors.frombytes(ancillary[0][2])
         request = json.loads(_receive_exactly(channel, int.from_bytes(length, "big")))
+        for module in request["modules"]:
+            importlib.import_module(module)
+        gc.freeze()  # else the first collection in a child touches, and so copies, every page
         if os.fork() == 0:
             _guard(request["code"], Limits(**request["limits"]), *descriptors, unsafe=unsafe)
         for descriptor in descriptors:
@@ -214,6 +241,7 @@ def _be_student(
         nowhere = os.open(os.devnull, os.O_RDWR)
         for stream in (0, 1, 2):
             os.dup2(nowhere, stream)
+        os.environ["HOME"] = "/tmp"
         kept = os.dup2(channel, 3)
         os.closerange(4, 4096)
         if unsafe:

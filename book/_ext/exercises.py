@@ -1,0 +1,58 @@
+"""The directive ``{exercises} CHAPTER``: links to a chapter's exercises.
+
+The exercises themselves are pages, ``exercises/CHAPTER.md``, executed like any chapter. All are read here first: one
+that is not in order stops the build with its file and line.
+"""
+
+from pathlib import Path
+
+from docutils import nodes
+from sphinx.application import Sphinx
+from sphinx.errors import SphinxError
+from sphinx.util.docutils import SphinxDirective
+
+from mnist_lessons.grading.source import Exercise, SourceError, read_exercises
+
+FOLDER = Path(__file__).resolve().parents[1] / "exercises"
+DIFFICULTY = {1: "easy", 2: "medium", 3: "hard"}
+
+
+class ExercisesError(SphinxError):
+    """An exercise is not in order; stops the build."""
+
+    category = "Exercises"
+
+
+class Exercises(SphinxDirective):
+    """``{exercises} CHAPTER``."""
+
+    required_arguments = 1
+
+    def run(self) -> list[nodes.Node]:
+        """Return a list of links, with difficulty and minutes."""
+        chapter = self.arguments[0]
+        self.env.note_dependency(str(FOLDER / f"{chapter}.md"))
+        found = [exercise for exercise in self.env.app.exercises if exercise.chapter == chapter]
+        if not found:
+            raise ExercisesError(f"{self.env.docname}: no exercises in {FOLDER / chapter}.md")
+        return self.parse_text_to_nodes(_links(found))
+
+
+def _links(exercises: list[Exercise]) -> str:
+    return "\n".join(
+        f"- {{ref}}`{e.title} <exercise-{e.id}>` ({DIFFICULTY[e.difficulty]}, {e.minutes} min)" for e in exercises
+    )
+
+
+def _read(app: Sphinx) -> None:
+    try:
+        app.exercises = read_exercises(FOLDER)
+    except SourceError as error:
+        raise ExercisesError(str(error)) from error
+
+
+def setup(app: Sphinx) -> dict[str, bool]:
+    """Register the directive."""
+    app.add_directive("exercises", Exercises)
+    app.connect("builder-inited", _read)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
