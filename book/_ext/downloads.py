@@ -16,8 +16,9 @@ import zipfile
 from pathlib import Path
 
 from bs4 import BeautifulSoup, Tag
-from build import BUILD, SITE, documents_in_toc
 from pypdf import PdfReader
+
+from build import BUILD, SITE, documents_in_toc
 
 PDF = SITE / "mnist-lessons.pdf"
 ZIP = SITE / "mnist-lessons.zip"
