@@ -107,7 +107,7 @@ def choose_threshold(probabilities: np.ndarray, labels: np.ndarray, *, accuracy:
     certainty, right = probabilities.max(axis=1), probabilities.argmax(axis=1) == labels
     for percent in range(100):
         answered = certainty >= percent / 100
-        if np.mean(right[answered]) >= accuracy:
+        if answered.any() and np.mean(right[answered]) >= accuracy:
             return percent / 100
     raise ValueError(f"probabilities: expected an accuracy of {accuracy} at some certainty below 1, got none")
 
@@ -135,7 +135,7 @@ def describe_layers(model: Any) -> tuple[list[dict[str, Any]], list[np.ndarray]]
 
 
 def _nothing(layer: Any) -> list[dict[str, Any]]:
-    """Layers that only rename the shape, or do something in training only."""
+    """Leave out layers that only rename the shape, or do something in training only."""
     return []
 
 
@@ -182,7 +182,9 @@ def _activation(layer: Any) -> list[dict[str, Any]]:
     name = {"ReLU": "relu", "Softmax": "softmax"}.get(type(layer).__name__) or layer.activation.__name__
     if name == "linear":
         return []
-    plain = type(layer).__name__ != "ReLU" or (layer.max_value is None and not layer.negative_slope and not layer.threshold)
+    plain = type(layer).__name__ != "ReLU" or (
+        layer.max_value is None and not layer.negative_slope and not layer.threshold
+    )
     if name not in ACTIVATIONS or not plain:
         raise ValueError(f"model: expected an activation among {sorted(ACTIVATIONS)}, got {name} in {layer.name}")
     return [{"type": "activation", "name": name}]
@@ -241,7 +243,7 @@ def _encode_images(images: np.ndarray) -> str:
 
 
 def digits_data(*, each: int = 28) -> dict[str, Any]:
-    """The first test digits of every kind, and those whose label is in doubt."""
+    """Return the first test digits of every kind, and those whose label is in doubt."""
     _, (images, labels) = data.load_mnist()
     first = [np.flatnonzero(labels == digit)[:each] for digit in range(10)]
     indices = np.unique(np.concatenate([*first, list(DOUBTED_LABELS)]))
@@ -254,7 +256,7 @@ def digits_data(*, each: int = 28) -> dict[str, Any]:
 
 
 def errors_data(probabilities: np.ndarray) -> dict[str, Any]:
-    """Every test digit that the model gets wrong, and the confusion matrix of all."""
+    """Return every test digit that the model gets wrong, and the confusion matrix of all."""
     _, (images, labels) = data.load_mnist()
     predicted = probabilities.argmax(axis=1)
     confusion = np.zeros((10, 10), int)
@@ -274,7 +276,7 @@ def errors_data(probabilities: np.ndarray) -> dict[str, Any]:
 
 
 def race_data(*, count: int = 5000) -> dict[str, Any]:
-    """The first training digits, in 64 shades of grey, which halves what the reader's connection must carry.
+    """Return the first training digits, in 64 shades of grey: half of what 256 would cost the reader.
 
     The race trains on most of them and measures accuracy on the last 500.
     """
@@ -284,7 +286,7 @@ def race_data(*, count: int = 5000) -> dict[str, Any]:
 
 
 def neuron_data(*, each: int = 100) -> dict[str, Any]:
-    """Zeros and ones of the training set as points: ink in the whole image and in its middle 8 x 8 pixels.
+    """Return zeros and ones of the training set as points: ink in the whole image and in its middle 8 x 8 pixels.
 
     Both are standardised by their own mean and deviation, as the chapter on the data does with pixels.
     """
@@ -296,7 +298,7 @@ def neuron_data(*, each: int = 100) -> dict[str, Any]:
 
 
 def convolution_data(cnn: Any) -> dict[str, Any]:
-    """One test digit of each kind, and the kernels of the network's first convolution."""
+    """Return one test digit of each kind, and the kernels of the network's first convolution."""
     _, (images, labels) = data.load_mnist()
     first = [int(np.flatnonzero(labels == digit)[0]) for digit in range(10)]
     kernels = next(layer for layer in cnn.layers if type(layer).__name__ == "Conv2D").get_weights()[0]

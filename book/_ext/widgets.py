@@ -61,7 +61,7 @@ def depart_html(translator: Any, node: widget) -> None:
 
 def copy_files(app: Sphinx) -> None:
     """Copy the built widgets beside the site's other static files, where pages link to them."""
-    source, target = Path(app.config.widgets_path), Path(app.outdir) / "_static" / "widgets"
+    source, target = Path(app.confdir) / app.config.widgets_path, Path(app.outdir) / "_static" / "widgets"
     files = [STYLE] + [f"{name}.js" for name in WIDGETS]
     files += [f"{name}.data.js" for name in sorted({name for data in WIDGETS.values() for name in data})]
     missing = [file for file in files if not (source / file).is_file()]

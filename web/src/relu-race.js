@@ -53,20 +53,24 @@ mount("relu-race", async ({ root, say, load }) => {
       : "Nothing runs until you start it. Start loads 5,000 digits once (0.7 MB).";
   };
 
-  /** Take some steps; the first time, build the networks before. @param {Race} mine */
-  const advance = async (mine) => {
-    const messages = mine.workers.length ? RUNNERS.map(() => ({ advance: EACH })) : await prepare(mine);
-    const answers = await Promise.all(messages.map((message, i) => ask(mine.workers[i], message)));
-    RUNNERS.forEach((name, i) => mine.records[name].push(answers[i]));
-    if (mine === race) draw();
-    return mine === race;
-  };
   /** @param {Race} mine */
   const prepare = async (mine) => {
     const { labels, shades } = await load("race");
     const pixels = decodeDigits(shades).map((shade) => Math.round((shade * 255) / 63));
     mine.workers = RUNNERS.map(startWorker);
     return RUNNERS.map((activation) => ({ start: { pixels, labels: Array.from(labels, Number), activation, settings } }));
+  };
+  /** @param {Race} mine @param {object[]} messages  one for each runner */
+  const tell = async (mine, messages) => {
+    const answers = await Promise.all(messages.map((message, i) => ask(mine.workers[i], message)));
+    RUNNERS.forEach((name, i) => mine.records[name].push(answers[i]));
+    if (mine === race) draw();
+  };
+  /** Take some steps; the first time, build the networks before. @param {Race} mine */
+  const advance = async (mine) => {
+    if (!mine.workers.length) await tell(mine, await prepare(mine));
+    await tell(mine, RUNNERS.map(() => ({ advance: EACH })));
+    return mine === race;
   };
   /** @param {Race} mine */
   const attempt = (mine) => (mine.queue = mine.queue.then(() => advance(mine)).catch((error) => {

@@ -1,0 +1,436 @@
+"""The widgets' arithmetic and data, against Keras and the package; the directive; sizes."""
+
+import gzip
+import json
+import re
+import subprocess
+import sys
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy import ndimage
+
+from mnist_lessons import data, training
+from mnist_lessons.drawing import prepare_drawing
+
+ROOT = Path(__file__).parents[1]
+NODE = Path(sys.executable).with_name("node")
+TSC = ROOT / "web/node_modules/typescript/bin/tsc"
+sys.path.insert(0, str(ROOT / "book/_ext"))
+
+import export_widgets  # noqa: E402
+
+RECIPES = {"dense": training.train_dense, "sigmoid": training.train_sigmoid, "cnn": training.train_cnn}
+
+
+def run(*command):
+    done = subprocess.run([str(part) for part in command], capture_output=True, text=True, cwd=ROOT)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+@pytest.fixture
+def arithmetic(tmp_path):
+    """Run a command of the widgets' arithmetic; arrays travel as files."""
+
+    def ask(command, *, out=None, **request):
+        for name, value in request.items():
+            if isinstance(value, np.ndarray):
+                value.tofile(tmp_path / name)
+                request[name] = str(tmp_path / name)
+        if out is not None:
+            request["out"] = str(tmp_path / "out")
+        (tmp_path / "request.json").write_text(json.dumps(request))
+        printed = run(NODE, ROOT / "tests/widgets/arithmetic.mjs", command, tmp_path / "request.json")
+        return json.loads(printed) if out is None else np.fromfile(tmp_path / "out", out)
+
+    return ask
+
+
+@pytest.fixture(scope="module")
+def built():
+    """The folder of the bundled widgets and their data, built as the book builds it."""
+    folder = ROOT / "_build/widgets"
+    run(NODE, ROOT / "web/build.mjs", folder)
+    export_widgets.main(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def images_test():
+    return data.load_mnist()[1][0]
+
+
+@pytest.fixture(scope="module")
+def labels_test():
+    return data.load_mnist()[1][1]
+
+
+def read(file):
+    """The content of a data file: a script that puts one value into a global variable."""
+    return json.loads(file.read_text().split("]=", 1)[1].rstrip(";\n"))
+
+
+# The same numbers as Keras's
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_probabilities_equal_those_of_keras_on_the_whole_test_set(name, built, arithmetic, images_test):
+    page = arithmetic("forward", model=str(built / f"model-{name}.data.js"), images=images_test, out=np.float32)
+    page = page.reshape(10_000, 10)
+    model = training.load_or_train(RECIPES[name])
+    full = model.predict(images_test, batch_size=1000, verbose=0)
+    weights = [export_widgets.round_weights(array).astype(np.float32) for array in model.get_weights()]
+    model.set_weights(weights)
+    rounded = model.predict(images_test, batch_size=1000, verbose=0)
+
+    assert np.abs(page - rounded).max() < 1e-5
+    assert not (differ(page, rounded) & (margin(rounded) > 1e-4)).any()
+    assert np.abs(page - full).max() < 5e-3
+    assert not (differ(page, full) & (margin(full) > 0.01)).any()
+
+
+def differ(first, second):
+    return first.argmax(axis=1) != second.argmax(axis=1)
+
+
+def margin(probabilities):
+    ordered = np.sort(probabilities, axis=1)
+    return ordered[:, -1] - ordered[:, -2]
+
+
+def every_layer():
+    import keras
+    from keras import layers
+
+    return keras.Sequential(
+        [
+            keras.Input((28, 28), dtype="uint8"),
+            layers.Rescaling(1 / 127.5, offset=-1),
+            layers.Reshape((28, 28, 1)),
+            layers.Conv2D(4, 5, strides=2, padding="same"),
+            layers.BatchNormalization(),
+            layers.ReLU(),
+            layers.MaxPooling2D(3, strides=2, padding="same"),
+            layers.Conv2D(5, (2, 3), strides=(2, 1), use_bias=False),
+            layers.MaxPooling2D(2),
+            layers.BatchNormalization(scale=False, center=False),
+            layers.Activation("tanh"),
+            layers.Flatten(),
+            layers.Dropout(0.5),
+            layers.Dense(6, activation="sigmoid"),
+            layers.Dense(10),
+            layers.Softmax(),
+        ]
+    )
+
+
+def test_every_layer_type_that_the_page_knows_equals_that_of_keras(arithmetic, images_test, tmp_path):
+    import keras
+
+    keras.utils.set_random_seed(0)
+    model = every_layer()
+    rng = np.random.default_rng(0)
+    # Kernels of both signs; what has one number a channel is positive, as variances must be.
+    weights = [rng.normal(0, 0.5, a.shape) if a.ndim > 1 else rng.uniform(0.5, 2, a.shape) for a in model.get_weights()]
+    model.set_weights([export_widgets.round_weights(array) for array in weights])
+    layers, exported = export_widgets.describe_layers(model)
+    encoded = export_widgets.encode_halves(
+        export_widgets.round_weights(np.concatenate([array.ravel() for array in exported]))
+    )
+    stored = {"name": "every", "layers": layers, "weights": encoded, "crc32": zlib.crc32("".join(encoded).encode())}
+    export_widgets._write(tmp_path, "every", stored)
+
+    page = arithmetic("forward", model=str(tmp_path / "every.data.js"), images=images_test[:50], out=np.float32)
+    expected = model.predict(images_test[:50], verbose=0)
+    assert expected.std(axis=0).max() > 0.01  # the images make a difference
+    np.testing.assert_allclose(page.reshape(50, 10), expected, atol=1e-6)
+
+
+def unknown_layers():
+    import keras
+
+    return {
+        "LayerNormalization": [keras.layers.LayerNormalization()],
+        "elu": [keras.layers.Dense(3, activation="elu")],
+        "relu": [keras.layers.ReLU(max_value=6)],
+        "with them": [keras.layers.Reshape((28, 28, 1)), keras.layers.Conv2D(3, 3, dilation_rate=2)],
+    }
+
+
+@pytest.mark.parametrize("complaint", ["LayerNormalization", "elu", "relu", "with them"])
+def test_a_layer_that_the_page_does_not_know_is_refused(complaint):
+    import keras
+
+    model = keras.Sequential([keras.Input((28, 28)), *unknown_layers()[complaint]])
+    with pytest.raises(ValueError, match=f"model: expected .*, got|got {complaint}"):
+        export_widgets.describe_layers(model)
+
+
+def test_half_precision_numbers_survive_the_page(arithmetic):
+    halves = np.array([0, 1, -1, 0.1, -2.5, 65504, 6e-8, -6e-5, 1 / 4096], np.float16)
+    np.testing.assert_array_equal(arithmetic("halves", weights=export_widgets.encode_halves(halves)), halves)
+
+
+@pytest.mark.parametrize("weight", [np.inf, np.nan, 1e6])
+def test_weights_beyond_half_precision_are_refused(weight):
+    with (
+        np.errstate(over="ignore"),
+        pytest.raises(ValueError, match="weights: expected finite numbers within float16's range"),
+    ):
+        export_widgets.round_weights(np.array([0.5, weight]))
+
+
+@pytest.mark.parametrize("activation", ["relu", "sigmoid", "tanh"])
+def test_gradients_equal_those_of_tensorflow(activation, arithmetic):
+    import keras
+    import tensorflow as tf
+
+    from mnist_lessons.models import build_dense
+
+    (images, labels), _ = data.load_mnist()
+    images, labels = images[:64], labels[:64]
+    keras.utils.set_random_seed(1)
+    model = build_dense((50, 50, 50, 50), activation=activation)
+    with tf.GradientTape() as tape:
+        loss = tf.reduce_mean(keras.losses.sparse_categorical_crossentropy(labels, model(images)))
+    expected = [np.asarray(gradient) for gradient in tape.gradient(loss, model.trainable_variables)]
+
+    kernels, biases = model.get_weights()[::2], model.get_weights()[1::2]
+    page = arithmetic(
+        "gradients",
+        sizes=[784, 50, 50, 50, 50, 10],
+        activation=activation,
+        kernels=[kernel.tolist() for kernel in kernels],
+        biases=[bias.tolist() for bias in biases],
+        images=images,
+        labels=labels.tolist(),
+    )
+    assert page["loss"] == pytest.approx(float(loss), abs=1e-5)
+    for ours, theirs in zip(page["kernels"], expected[::2], strict=True):
+        np.testing.assert_allclose(ours, theirs.ravel(), atol=1e-6)
+    for ours, theirs in zip(page["biases"], expected[1::2], strict=True):
+        np.testing.assert_allclose(ours, theirs, atol=1e-6)
+
+
+# The same preparation as the package's
+
+
+@pytest.fixture(scope="module")
+def drawings(images_test):
+    """2,000 test digits, each scaled and put somewhere on a sheet of 280 x 280."""
+    rng = np.random.default_rng(0)
+    sheets = np.zeros((2000, 280, 280), np.uint8)
+    for sheet, image in zip(sheets, images_test, strict=False):
+        digit = np.clip(ndimage.zoom(image.astype(float), rng.uniform(2, 9), order=1), 0, 255).astype(np.uint8)
+        top, left = rng.integers(0, 280 - np.array(digit.shape), endpoint=True)
+        sheet[top : top + len(digit), left : left + len(digit)] = digit
+    return sheets
+
+
+@pytest.fixture(scope="module")
+def prepared(drawings):
+    return np.stack([prepare_drawing(drawing) for drawing in drawings])
+
+
+def test_the_page_prepares_drawings_as_the_package_does(arithmetic, drawings, prepared):
+    page = arithmetic("prepare", drawings=drawings, width=280, height=280, out=np.uint8)
+    np.testing.assert_array_equal(page.reshape(-1, 28, 28), prepared)
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_moved_and_scaled_digits_are_recognised_as_well_as_unmoved_ones(name, prepared, images_test, labels_test):
+    model = training.load_or_train(RECIPES[name])
+    moved, unmoved = (
+        np.mean(model.predict(images, batch_size=1000, verbose=0).argmax(axis=1) == labels_test[:2000])
+        for images in (prepared, images_test[:2000])
+    )
+    assert moved >= unmoved - 0.01
+    # Half a pixel off is no longer as good, so the line above would notice.
+    off = ndimage.shift(prepared.astype(float), (0, 0.5, 0.5), order=1).astype(np.uint8)
+    assert np.abs(centres(prepared) - 14).mean() < 0.3 < np.abs(centres(off) - 14).mean()
+
+
+def centres(images):
+    grid = np.indices((28, 28))
+    return (grid[None] * images[:, None]).sum(axis=(2, 3)) / images.sum(axis=(1, 2))[:, None]
+
+
+# The race
+
+
+@pytest.fixture(scope="module")
+def race_digits(built):
+    content = read(built / "race.data.js")
+    shades = np.array([export_widgets.DIGITS.index(shade) for shade in content["shades"].encode()])
+    return np.rint(shades * (255 / 63)).astype(np.uint8), [int(label) for label in content["labels"]]
+
+
+def test_the_race_runs_on_5000_training_digits(race_digits):
+    images, labels = race_digits
+    expected, expected_labels = data.split_mnist().train
+    assert labels == expected_labels[:5000].tolist()
+    assert np.abs(images.astype(int) - expected[:5000].ravel()).max() <= 2
+
+
+def test_four_layers_of_relu_learn_and_four_of_sigmoid_do_not(arithmetic, race_digits):
+    images, labels = race_digits
+    settings = {"depth": 4, "width": 50, "rate": 0.1, "initialisation": "glorot", "seed": 1}
+    request = {"images": images, "labels": labels, "settings": settings, "steps": 800}
+    relu = arithmetic("race", activation="relu", **request)
+    sigmoid = arithmetic("race", activation="sigmoid", **request)
+    assert relu[-1]["loss"] < 0.6
+    assert relu[-1]["accuracy"] > 0.85
+    assert sigmoid[-1]["loss"] > 2.0
+    # The gradient of the first layer has all but vanished, that of the last has not.
+    assert sigmoid[-1]["gradients"][0] < sigmoid[-1]["gradients"][-1] / 50
+    assert relu[-1]["gradients"][0] > relu[-1]["gradients"][-1] / 10
+    assert arithmetic("race", activation="relu", **request) == relu
+
+
+# The data that the other widgets show
+
+
+def test_the_gallery_shows_every_error_of_the_chapters_model(built, images_test, labels_test):
+    content = read(built / "errors.data.js")
+    predicted = (
+        training.load_or_train(training.train_dense).predict(images_test, batch_size=1000, verbose=0).argmax(axis=1)
+    )
+    wrong = np.flatnonzero(predicted != labels_test)
+    assert sorted(content["indices"]) == wrong.tolist()
+    assert content["predicted"] == predicted[content["indices"]].tolist()
+    assert content["labels"] == labels_test[content["indices"]].tolist()
+    confusion = np.array(content["confusion"])
+    assert confusion.sum() == 10_000
+    assert np.trace(confusion) == 10_000 - len(wrong)
+    assert [row[label] for row, label in zip(confusion.tolist(), range(10), strict=True)] == [
+        int(np.sum((predicted == label) & (labels_test == label))) for label in range(10)
+    ]
+
+
+def test_the_test_digits_offered_hold_all_doubted_labels(built, labels_test):
+    content = read(built / "digits.data.js")
+    assert len(content["indices"]) == len(content["labels"]) >= 280
+    assert set(content["doubted"]) <= set(content["indices"])
+    assert len(content["doubted"]) == 15
+    assert content["labels"] == labels_test[content["indices"]].tolist()
+
+
+def test_a_model_answers_from_the_certainty_at_which_it_is_right_often_enough():
+    probabilities = np.array([[0.9, 0.1], [0.6, 0.4], [0.3, 0.7], [0.45, 0.55]])
+    labels = np.array([0, 0, 1, 0])
+    assert export_widgets.choose_threshold(probabilities, labels, accuracy=1.0) == 0.56
+    assert export_widgets.choose_threshold(probabilities, labels, accuracy=0.75) == 0
+    with pytest.raises(ValueError, match="probabilities: expected an accuracy of 1.0"):
+        export_widgets.choose_threshold(probabilities[3:], labels[3:], accuracy=1.0)
+
+
+def test_the_manifest_names_what_was_written(built, labels_test):
+    manifest = json.loads((built / "manifest.json").read_text())
+    assert {file.name for file in built.glob("*.data.js")} == {each["file"] for each in manifest["files"].values()}
+    for name in RECIPES:
+        assert manifest["files"][name]["accuracy"] == read(built / f"model-{name}.data.js")["accuracy"] > 0.95
+
+
+def test_a_second_export_writes_nothing_and_a_damaged_file_is_written_anew(built):
+    before = (built / "errors.data.js").stat().st_mtime_ns
+    export_widgets.main(built)
+    assert (built / "errors.data.js").stat().st_mtime_ns == before
+    intact = (built / "neuron.data.js").read_bytes()
+    (built / "neuron.data.js").write_text("damaged")
+    export_widgets.main(built)
+    assert (built / "neuron.data.js").read_bytes() == intact
+
+
+# Budgets, in bytes of gzip
+
+
+def size(*files):
+    return sum(len(gzip.compress(file.read_bytes(), mtime=0)) for file in files)
+
+
+def test_scripts_and_data_stay_within_their_budgets(built):
+    names = ["draw-digit", "relu-race", "one-neuron", "gradient-step", "convolution", "error-gallery"]
+    assert {name: size(built / f"{name}.js") for name in names if size(built / f"{name}.js") > 15_000} == {}
+    drawing = [built / "draw-digit.js", built / "widgets.css", built / "model-dense.data.js"]
+    assert size(*drawing) <= 250_000
+    assert size(*drawing, built / "model-sigmoid.data.js", built / "model-cnn.data.js") <= 350_000
+    assert size(built / "race.data.js") <= 850_000
+    # What loads without being asked for; the rest waits.
+    for name in ("errors", "neuron", "convolution"):
+        assert size(built / f"{name}.data.js") <= 300_000
+
+
+# The sources
+
+
+def test_the_sources_pass_the_type_checker():
+    run(NODE, TSC, "--project", ROOT / "web")
+
+
+def test_the_arithmetic_keeps_its_promises():
+    run(NODE, "--test", *sorted((ROOT / "tests/widgets").glob("*.test.mjs")))
+
+
+def test_the_lock_file_holds_no_address():
+    lock = json.loads((ROOT / "web/package-lock.json").read_text())
+    assert len(lock["packages"]) > 8
+    assert not [name for name, package in lock["packages"].items() if "resolved" in package]
+
+
+# The directive
+
+
+CONFIGURATION = """
+import sys
+sys.path.insert(0, {extensions!r})
+extensions = ["myst_parser", "widgets"]
+widgets_path = {widgets!r}
+"""
+
+
+def build_site(folder, pages, *, widgets):
+    source, target = folder / "source", folder / "html"
+    source.mkdir()
+    (source / "conf.py").write_text(CONFIGURATION.format(extensions=str(ROOT / "book/_ext"), widgets=str(widgets)))
+    for name, text in pages.items():
+        (source / f"{name}.md").write_text(text)
+    command = [sys.executable, "-m", "sphinx", "-q", "-W", "-b", "html", str(source), str(target)]
+    return target, subprocess.run(command, capture_output=True, text=True)
+
+
+def test_a_page_loads_its_own_widgets_and_no_others(tmp_path, built):
+    pages = {
+        "index": "# Home\n\n```{toctree}\nwith\nwithout\n```\n",
+        "with": "# With\n\n```{widget} one-neuron\nWithout scripts, *read on*.\n```\n",
+        "without": "# Without\n\nNothing here.\n",
+    }
+    target, done = build_site(tmp_path, pages, widgets=built)
+    assert done.returncode == 0, done.stderr
+    page = (target / "with.html").read_text()
+    assert '<div class="ml-widget" data-widget="one-neuron">\n<p>Without scripts, <em>read on</em>.</p>' in page
+    assert page.count("_static/widgets/") == 2
+    assert 'defer="defer" src="_static/widgets/one-neuron.js' in page
+    assert "widgets/" not in (target / "without.html").read_text()
+    assert (target / "_static/widgets/neuron.data.js").read_bytes() == (built / "neuron.data.js").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("directive", "complaint"),
+    [
+        ("```{widget} draw-a-cat\ntext\n```", "widget: expected one of draw-digit, .*; got draw-a-cat"),
+        ("```{widget} draw-digit\n```", "widget draw-digit: expected content that stands in"),
+    ],
+)
+def test_a_wrong_directive_stops_the_build(directive, complaint, tmp_path, built):
+    _, done = build_site(tmp_path, {"index": f"# Home\n\n{directive}\n"}, widgets=built)
+    assert done.returncode != 0
+    assert re.search(complaint, done.stderr)
+
+
+def test_missing_widget_files_stop_the_build(tmp_path):
+    _, done = build_site(tmp_path, {"index": "# Home\n"}, widgets=tmp_path / "nowhere")
+    assert done.returncode != 0
+    assert "expected widgets.css, draw-digit.js" in done.stderr

@@ -1,0 +1,59 @@
+// Runs the widgets' arithmetic on files, for the tests to compare with Keras and with the package:
+//
+//     node arithmetic.mjs COMMAND REQUEST.json
+//
+// Large arrays are files of their own, named in the request.
+
+import { readFileSync, writeFileSync } from "node:fs";
+import { decodeHalves, readModel } from "../../web/src/model.js";
+import { buildDense, computeGradients, forward, zeroGradients } from "../../web/src/network.js";
+import { prepareDrawing } from "../../web/src/prepare.js";
+import { createRunner } from "../../web/src/race.js";
+
+/** A data file as the page gets it: a script that leaves its content in a global variable. */
+const read = (file) => {
+  globalThis.mnistLessons = {};
+  new Function(readFileSync(file, "utf8"))();
+  return Object.values(globalThis.mnistLessons)[0];
+};
+const rows = (file, size) => {
+  const bytes = readFileSync(file);
+  return Array.from({ length: bytes.length / size }, (_, i) => bytes.subarray(size * i, size * (i + 1)));
+};
+const scaled = (images) => images.map((image) => Float32Array.from(image, (value) => value / 255));
+
+const commands = {
+  forward({ model, images, out }) {
+    const { layers } = readModel(read(model));
+    const size = layers[layers.length - 1].output.length;
+    const inputs = rows(images, 784);
+    const results = new Float32Array(inputs.length * size);
+    inputs.forEach((image, i) => results.set(forward(layers, image), i * size));
+    writeFileSync(out, results);
+  },
+  halves({ weights }) {
+    return Array.from(decodeHalves(weights));
+  },
+  gradients({ sizes, activation, kernels, biases, images, labels }) {
+    const layers = buildDense({ sizes, activation, initialisation: "glorot", random: Math.random });
+    layers.filter(({ type }) => type === "dense").forEach((layer, i) => {
+      layer.kernel.set(kernels[i].flat());
+      layer.bias.set(biases[i]);
+    });
+    const gradients = zeroGradients(layers);
+    computeGradients(layers, scaled(rows(images, 784)), labels, gradients);
+    return { loss: gradients.loss, kernels: gradients.kernels.map((each) => Array.from(each)),
+      biases: gradients.biases.map((each) => Array.from(each)) };
+  },
+  prepare({ drawings, width, height, out }) {
+    writeFileSync(out, Buffer.concat(rows(drawings, width * height).map((ink) => prepareDrawing(ink, width))));
+  },
+  race({ images, labels, activation, settings, steps }) {
+    const runner = createRunner({ images: scaled(rows(images, 784)), labels, activation, settings });
+    return [runner.start(), runner.advance(steps - 20), runner.advance(20)];
+  },
+};
+
+const [command, request] = process.argv.slice(2);
+const answer = commands[command](JSON.parse(readFileSync(request, "utf8")));
+if (answer) process.stdout.write(JSON.stringify(answer));

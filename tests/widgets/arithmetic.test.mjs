@@ -1,0 +1,113 @@
+// What the arithmetic promises by itself; what it must share with Keras stands in tests/test_widgets.py.
+
+import assert from "node:assert/strict";
+import test from "node:test";
+import { convolve, productsAt, total } from "../../web/src/convolve.js";
+import { distort, UNCHANGED } from "../../web/src/distort.js";
+import { checksum, decodeBytes, decodeDigits, readModel } from "../../web/src/model.js";
+import { buildDense, descend, forward, randomNumbers, zeroGradients, computeGradients } from "../../web/src/network.js";
+import { evaluate } from "../../web/src/neuron.js";
+import { prepareDrawing } from "../../web/src/prepare.js";
+
+const dot = () => Uint8Array.from({ length: 784 }, (_, i) => (i === 14 * 28 + 14 ? 200 : 0));
+
+test("an empty drawing has no prepared form", () => {
+  assert.equal(prepareDrawing(new Uint8Array(100 * 80), 100), null);
+});
+
+test("a prepared image is prepared already", () => {
+  const square = Uint8Array.from({ length: 784 }, (_, i) => {
+    const [row, column] = [Math.floor(i / 28), i % 28];
+    return row >= 5 && row < 25 && column >= 10 && column < 19 ? 255 : 0;
+  });
+  assert.deepEqual(prepareDrawing(square, 28), square);
+});
+
+test("damaged weights are refused, whole ones are read", () => {
+  const weights = ["PP", "AA", "AA"]; // 1 and 1
+  const stored = { name: "tiny", title: "", accuracy: 1, threshold: 0, crc32: checksum("PPAAAA"), weights,
+    layers: [{ type: "dense", inputs: 1, shape: [1] }] };
+  assert.deepEqual([...forward(readModel(stored).layers, [3])], [4]);
+  assert.throws(() => readModel({ ...stored, weights: ["PQ", "AA", "AA"] }), /tiny is damaged/);
+  assert.throws(() => readModel({ ...stored, weights: ["P", "AA", "AA"] }), /tiny is damaged/);
+});
+
+test("the checksum is zlib's", () => assert.equal(checksum("123456789"), 0xcbf43926));
+
+test("bytes and digits are decoded", () => {
+  assert.deepEqual([...decodeBytes("AP8B")], [0, 255, 1]);
+  assert.deepEqual([...decodeDigits("Aaz09+/")], [0, 26, 51, 52, 61, 62, 63]);
+});
+
+test("random numbers repeat with their seed and fill the interval evenly", () => {
+  const draw = (seed) => Array.from({ length: 10000 }, randomNumbers(seed));
+  assert.deepEqual(draw(3), draw(3));
+  assert.notDeepEqual(draw(3), draw(4));
+  const counts = new Array(10).fill(0);
+  for (const value of draw(3)) counts[Math.floor(10 * value)]++;
+  assert.ok(Math.min(...counts) > 900 && Math.max(...counts) < 1100, String(counts));
+});
+
+test("a step goes down the gradient by the learning rate", () => {
+  const layers = buildDense({ sizes: [2, 3, 2], activation: "tanh", initialisation: "he", random: randomNumbers(1) });
+  const gradients = zeroGradients(layers);
+  computeGradients(layers, [[0.5, 1]], [1], gradients);
+  const before = layers[0].kernel[1];
+  descend(layers, gradients, 0.5);
+  assert.ok(Math.abs(layers[0].kernel[1] - (before - 0.5 * gradients.kernels[0][1])) < 1e-7);
+});
+
+test("unknown activations are refused", () => {
+  const layers = buildDense({ sizes: [1, 1, 2], activation: "elu", initialisation: "he", random: Math.random });
+  assert.throws(() => forward(layers, [1]), /elu: expected relu, sigmoid, tanh or softmax/);
+});
+
+test("an image that nothing changes stays as it is", () => {
+  const image = Uint8Array.from({ length: 784 }, (_, i) => i % 256);
+  assert.deepEqual(distort(image, UNCHANGED), image);
+});
+
+test("shifts move by whole and half pixels", () => {
+  const moved = distort(dot(), { ...UNCHANGED, right: 2, down: -3 });
+  assert.equal(moved[11 * 28 + 16], 200);
+  const half = distort(dot(), { ...UNCHANGED, right: 0.5 });
+  assert.deepEqual([half[14 * 28 + 14], half[14 * 28 + 15]], [100, 100]);
+});
+
+test("a turn is clockwise about the centre", () => {
+  const above = distort(dot(), { ...UNCHANGED, down: -5 });
+  const turned = distort(above, { ...UNCHANGED, rotate: 90 });
+  assert.equal(turned[14 * 28 + 19], 200);
+});
+
+test("thickening by one pixel reaches the neighbours", () => {
+  const thick = distort(dot(), { ...UNCHANGED, thicken: 1 });
+  assert.deepEqual([13, 15].map((row) => thick[row * 28 + 14]), [200, 200]);
+  assert.equal(thick[14 * 28 + 17], 0);
+});
+
+test("noise is the same each time and of the size asked for", () => {
+  const grey = new Uint8Array(784).fill(128);
+  const noisy = distort(grey, { ...UNCHANGED, noise: 20 });
+  assert.deepEqual(noisy, distort(grey, { ...UNCHANGED, noise: 20 }));
+  const deviation = Math.sqrt(noisy.reduce((sum, value) => sum + (value - 128) ** 2, 0) / 784);
+  assert.ok(Math.abs(deviation - 20) < 2, String(deviation));
+});
+
+test("a kernel's sums are the products' sums", () => {
+  const image = Float64Array.from({ length: 784 }, (_, i) => i % 7);
+  const kernel = [[1, 2, 3], [0, -1, 0], [5, 0, -2]];
+  const { values, side } = convolve(image, kernel);
+  assert.equal(side, 26);
+  assert.equal(values[3 * 26 + 5], total(productsAt(image, kernel, 3, 5)));
+  assert.equal(values[0], image[0] + 2 * image[1] + 3 * image[2] - image[29] + 5 * image[56] - 2 * image[58]);
+});
+
+test("the neuron's gradient is the slope of its loss, and its loss at 0 is ln 2", () => {
+  const digits = { points: [[1, 2], [-1, 0.5], [0.3, -2]], labels: [1, 0, 1] };
+  assert.ok(Math.abs(evaluate(digits, [0, 0]).loss - Math.LN2) < 1e-12);
+  const { gradient } = evaluate(digits, [0.7, -0.2], 0.1);
+  const slope = (evaluate(digits, [0.7 + 1e-6, -0.2], 0.1).loss - evaluate(digits, [0.7 - 1e-6, -0.2], 0.1).loss) / 2e-6;
+  assert.ok(Math.abs(gradient[0] - slope) < 1e-8);
+  assert.ok(Number.isFinite(evaluate(digits, [900, -900]).loss));
+});
