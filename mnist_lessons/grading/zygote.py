@@ -166,8 +166,10 @@ class Student:
 def _error_class(name: str) -> type[Exception]:
     """Return Python's own class of that name, so that a test can expect a ValueError; StudentError for any other."""
     found = getattr(builtins, name, None)
-    simple = isinstance(found, type) and issubclass(found, Exception) and not issubclass(found, UnicodeError)
-    return found if simple and not issubclass(found, BaseExceptionGroup) else StudentError
+    if not (isinstance(found, type) and issubclass(found, Exception)):
+        return StudentError
+    takes_more = issubclass(found, UnicodeError | BaseExceptionGroup)  # than a text
+    return StudentError if takes_more else found
 
 
 def _environment() -> dict[str, str]:
