@@ -42,6 +42,7 @@ def build_cnn(filters: Sequence[int] = (16, 32, 64)) -> "keras.Model":
     """Return a small convolutional network of three convolutions and one dense layer.
 
     The first convolution moves by two pixels, which makes the later ones four times cheaper.
+    There is no batch normalization: on a CPU it nearly doubles the cost of an epoch.
     Taught in the chapter `cnn`.
 
     Parameters
@@ -62,6 +63,7 @@ def build_cnn(filters: Sequence[int] = (16, 32, 64)) -> "keras.Model":
             keras.layers.MaxPooling2D(2),
             keras.layers.Conv2D(third, 3, activation="relu"),
             keras.layers.Flatten(),
+            keras.layers.Dropout(0.4),
             keras.layers.Dense(10, activation="softmax"),
         ]
     )
