@@ -1,0 +1,128 @@
+"""What a chapter takes on Binder: JupyterLab and one kernel on one core, the chapter opened in a browser and run."""
+
+import contextlib
+import functools
+import json
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from bench import Row
+
+ROOT = Path(__file__).resolve().parents[1]
+ENVIRONMENT = ROOT / ".venv" / "binder"
+CHAPTERS = ("data", "train", "evaluate", "relu-vs-sigmoid", "cnn")
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+SECONDS_TO_START = 120
+
+
+def rows() -> list[Row]:
+    """Return the memory and the time of the chapters that take most."""
+    found = []
+    for name in CHAPTERS:
+        found.append(
+            Row(f"{name}: server and kernel", "MB", "ours <= 1200", functools.partial(figure, name, "megabytes"))
+        )
+        found.append(Row(f"{name}: run all cells", "s", "", functools.partial(figure, name, "seconds")))
+    return found
+
+
+def figure(name: str, what: str) -> dict:
+    """Return one figure of a chapter's session."""
+    return {"ours": session(name)[what], "note": "summed PSS, sampled; one core; models stored"}
+
+
+@functools.cache
+def session(name: str) -> dict:
+    """Open a chapter at the launch button's path, run it, and return what was seen and how much memory it took.
+
+    Returns
+    -------
+    session
+        ``cells`` (each with ``count``, ``kinds``, ``streams``), ``seconds``, ``megabytes`` (peak of the summed
+        proportional set sizes of the server and all its children), ``title``.
+    """
+    browser = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if browser is None:
+        raise FileNotFoundError(f"no browser: expected one of {', '.join(BROWSERS)}")
+    with tempfile.TemporaryDirectory() as folder, server(Path(folder)) as (address, process):
+        peak = [0.0]
+        done = threading.Event()
+        watch = threading.Thread(target=_watch, args=(process.pid, peak, done))
+        watch.start()
+        try:
+            node = ROOT / ".venv" / "dev" / "bin" / "node"
+            command = [node, ROOT / "bench" / "open_chapter.mjs", address.format(f"lab/tree/book/{name}.md"), browser]
+            said = subprocess.run(list(map(str, command)), capture_output=True, text=True, timeout=1200)
+        finally:
+            done.set()
+            watch.join()
+        if said.returncode:
+            raise RuntimeError(f"{name}: {said.stderr}")
+    return json.loads(said.stdout) | {"megabytes": peak[0] / 1e3}
+
+
+@contextlib.contextmanager
+def server(home: Path) -> Iterator[tuple[str, subprocess.Popen]]:
+    """Start JupyterLab as Binder does after postBuild, on loopback and one core; give its address with a gap."""
+    (home / "work").mkdir()
+    shutil.copytree(ROOT / "book", home / "work" / "book")
+    store = os.environ.get("MNIST_LESSONS_STORE") or str(ROOT / "_build" / "models")
+    environment = {
+        "HOME": str(home),
+        "PATH": f"{ENVIRONMENT / 'bin'}:{os.environ['PATH']}",
+        "MNIST_LESSONS_STORE": store,
+        "JUPYTER_CONFIG_DIR": str(home / ".jupyter"),
+    }
+    subprocess.run(["jupytext-config", "set-default-viewer"], env=environment, check=True, capture_output=True)
+    options = ["--no-browser", "--allow-root", "--ip=127.0.0.1", "--port=0", "--LabApp.expose_app_in_browser=True"]
+    log = home / "log"
+    with log.open("w") as out:
+        process = subprocess.Popen(
+            [str(ENVIRONMENT / "bin" / "jupyter"), "lab", *options, f"--ServerApp.root_dir={home / 'work'}"],
+            env=environment,
+            cwd=home / "work",
+            stdout=out,
+            stderr=subprocess.STDOUT,
+        )
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(process.pid, {min(os.sched_getaffinity(0))})
+    try:
+        for _ in range(SECONDS_TO_START):
+            found = re.search(r"(http://127\.0\.0\.1:\d+)/lab\?token=(\w+)", log.read_text())
+            if found:
+                break
+            time.sleep(1)
+        else:
+            raise TimeoutError(f"JupyterLab did not start in {SECONDS_TO_START} s:\n{log.read_text()}")
+        yield f"{found[1]}/{{}}?token={found[2]}", process
+    finally:
+        process.terminate()
+        process.wait(timeout=60)
+
+
+def _watch(root: int, peak: list[float], done: threading.Event) -> None:
+    """Keep the largest sum of proportional set sizes, in kB, of a process and its descendants."""
+    while not done.wait(0.5):
+        peak[0] = max(peak[0], sum(map(_pss, _family(root))))
+
+
+def _family(root: int) -> Iterator[int]:
+    yield root
+    for task in Path(f"/proc/{root}/task").glob("*"):
+        with contextlib.suppress(OSError):
+            for child in (task / "children").read_text().split():
+                yield from _family(int(child))
+
+
+def _pss(process: int) -> float:
+    with contextlib.suppress(OSError):
+        found = re.search(r"^Pss:\s+(\d+) kB", Path(f"/proc/{process}/smaps_rollup").read_text(), re.M)
+        return float(found[1]) if found else 0.0
+    return 0.0
