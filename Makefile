@@ -17,7 +17,7 @@ help:  ## list the targets
 	  --build-constraint constraints.txt --compile-bytecode --editable .[$*]
 	@touch $@
 
-book: .venv/book/.done  ## execute the chapters that changed and build the site
+book: .venv/book/.done web/node_modules/.done  ## execute the chapters that changed and build the site
 	@.venv/book/bin/python book/_ext/build.py
 
 serve:  ## show the built site on this machine

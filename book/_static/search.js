@@ -41,5 +41,4 @@ if (query) {
   }
 } else {
   found.textContent = "Write what you look for into the field.";
-  document.getElementById("find").focus();
 }

@@ -48,7 +48,7 @@ const mark = () => {
   for (const element of wide) {
     if (element.scrollWidth > element.clientWidth) {
       element.tabIndex = 0;
-      element.setAttribute("role", "region");
+      element.setAttribute("role", "group");
       const caption = element.querySelector("caption")?.textContent.trim();
       element.setAttribute("aria-label", caption || (element.matches("pre") ? "Code, scrolls sideways" : "Scrolls sideways"));
     } else {

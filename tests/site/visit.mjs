@@ -1,0 +1,272 @@
+// Visit every page of the built site in Chromium and write what was seen as JSON; test_pages.py says what is right.
+//
+//     node tests/site/visit.mjs SITE BASE < list of pages, one a line > report.json
+//
+// One browser and one server for all; the server answers under BASE, as GitHub Pages does.
+
+import { createReadStream, existsSync, readFileSync, statSync } from "node:fs";
+import { createServer } from "node:http";
+import { createRequire } from "node:module";
+import { extname, join } from "node:path";
+import { pathToFileURL } from "node:url";
+import { gzipSync } from "node:zlib";
+
+const require = createRequire(new URL("../../web/", import.meta.url));
+const { chromium } = require("playwright-core");
+const axe = readFileSync(require.resolve("axe-core/axe.min.js"), "utf8");
+
+const [site, base] = process.argv.slice(2);
+const pages = readFileSync(0, "utf8").trim().split("\n");
+const TYPES = {
+  ".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml", ".png": "image/png",
+  ".woff2": "font/woff2", ".json": "application/json", ".xml": "application/xml",
+};
+const PICTURES = /\.(svg|png|jpe?g|webp)$/;
+const STATES = [["light", 1280, 900], ["dark", 1280, 900], ["light", 360, 740], ["dark", 360, 740]];
+
+const server = createServer((request, response) => {
+  const path = decodeURIComponent(new URL(request.url, "http://here").pathname);
+  const file = join(site, path.startsWith(base) ? path.slice(base.length) : "no such page");
+  const found = existsSync(file) && statSync(file).isFile();
+  response.writeHead(found ? 200 : 404, { "content-type": TYPES[found ? extname(file) : ".html"] ?? "application/octet-stream" });
+  createReadStream(found ? file : join(site, "404.html")).pipe(response);
+});
+await new Promise((ready) => server.listen(0, "127.0.0.1", ready));
+const origin = `http://127.0.0.1:${server.address().port}`;
+
+const browser = await chromium.launch({
+  executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
+  args: [
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+    "--disable-background-networking", "--disable-component-update", "--disable-sync",
+  ],
+});
+
+/** Open a page in a state of its own; returns it with all that went wrong and every request it made. */
+async function open(address, options, watch = "") {
+  const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, ...options });
+  const page = await context.newPage();
+  const seen = { errors: [], requests: [] };
+  page.on("pageerror", (error) => seen.errors.push(error.message));
+  page.on("console", (message) => message.type() === "error" && seen.errors.push(message.text()));
+  page.on("request", (request) => seen.requests.push(request.url()));
+  if (watch) await page.addInitScript(watch);
+  await page.goto(address, { waitUntil: "load" });
+  return { page, seen, close: () => context.close() };
+}
+
+const WATCH_SHIFT = `
+  window.shift = 0;
+  new PerformanceObserver((list) => {
+    for (const entry of list.getEntries()) if (!entry.hadRecentInput) window.shift += entry.value;
+  }).observe({ type: "layout-shift", buffered: true });`;
+
+/** Scroll to the end in steps, so that pictures that load when near do. */
+const scrollThrough = (page) =>
+  page.evaluate(async () => {
+    for (let at = 0; at < document.documentElement.scrollHeight; at += innerHeight) {
+      scrollTo({ top: at, behavior: "instant" });
+      await new Promise((next) => setTimeout(next, 20));
+    }
+    await Promise.all([...document.images].filter((i) => i.checkVisibility()).map((i) => i.decode().catch(() => {})));
+    scrollTo({ top: 0, behavior: "instant" });
+    await document.fonts.ready;
+  });
+
+/** What stands out of the page sideways. */
+const overflow = (page) =>
+  page.evaluate(() => {
+    const width = document.documentElement.clientWidth;
+    if (document.documentElement.scrollWidth <= width) return [];
+    const out = [...document.body.querySelectorAll("*")].filter((e) => e.getBoundingClientRect().right > width + 1);
+    return [`${document.documentElement.scrollWidth} px`, ...out.slice(0, 5).map((e) => e.outerHTML.slice(0, 120))];
+  });
+
+async function violations(page, part = "html") {
+  const found = await page.evaluate(
+    (part) =>
+      globalThis.axe.run(part, {
+        runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"],
+        resultTypes: ["violations"],
+      }),
+    part,
+  );
+  return found.violations.map(({ id, nodes }) => `${id}: ${nodes.slice(0, 3).map((n) => n.html.slice(0, 160)).join(" | ")}`);
+}
+
+/** axe on the page with everything unfolded, and on what its buttons open. */
+async function axed(page) {
+  await page.evaluate(axe);
+  await page.evaluate(() => document.querySelectorAll("details").forEach((details) => (details.open = true)));
+  const found = await violations(page);
+  for (const opener of ["main .term", ".menu"]) {
+    const button = page.locator(opener).first();
+    if (!(await button.count()) || !(await button.isVisible())) continue;
+    await button.click();
+    const opened = `#${await button.getAttribute("popovertarget")}`;
+    found.push(...(await violations(page, opened)).map((text) => `${opened} open: ${text}`));
+    await page.keyboard.press("Escape");
+  }
+  return found;
+}
+
+/** What the page is made of, and what reading it from the top costs, gzipped. */
+async function content(page, requests) {
+  const files = requests.filter((url) => url.startsWith(origin) && !PICTURES.test(new URL(url).pathname));
+  const size = (name) => (name.endsWith(".woff2") ? statSync(join(site, name)).size : gzipSync(readFileSync(join(site, name))).length);
+  const names = [...new Set(files.map((url) => new URL(url).pathname.slice(base.length)))];
+  const seen = await page.evaluate(() => {
+    const ids = [...document.querySelectorAll("[id]")].map((element) => element.id);
+    return {
+      title: document.title,
+      heads: document.querySelectorAll("h1").length,
+      description: document.querySelector("meta[name=description]")?.content ?? "",
+      card: document.querySelector("meta[property='og:image']")?.content ?? "",
+      policy: document.querySelector("meta[http-equiv='Content-Security-Policy']")?.content ?? "",
+      twice: ids.filter((id, index) => ids.indexOf(id) < index),
+      pictures: [...document.images].map((i) => ({ source: i.getAttribute("src"), text: i.getAttribute("alt"), sized: i.hasAttribute("width") })),
+      formulas: [...document.querySelectorAll("math")].map((m) => m.getBoundingClientRect().width > 0 || !m.checkVisibility()),
+      untypeset: document.querySelectorAll(".math, mjx-container, .MathJax, math merror").length,
+      text: document.querySelector("main").innerText.length,
+    };
+  });
+  return { ...seen, bytes: Object.fromEntries(names.map((name) => [name, size(name)])) };
+}
+
+/** Press Tab from the top to the end: what was reached, what shows no focus, what lies out of view. */
+async function keyboard(page) {
+  await page.evaluate(() => {
+    const can = "a[href], button, input, select, textarea, summary, [tabindex='0']";
+    const shown = [...document.querySelectorAll(can)].filter((e) => e.checkVisibility() && !e.disabled && e.tabIndex >= 0);
+    // Of radio buttons with one name the Tab key visits one.
+    globalThis.wanted = shown.filter((e) => e.type !== "radio" || e === shown.find((other) => other.name === e.name));
+    globalThis.reached = new Set();
+    document.activeElement.blur();
+    scrollTo(0, 0);
+  });
+  const result = { unseen: [], first: "" };
+  const limit = (await page.evaluate(() => globalThis.wanted.length)) + 5;
+  for (let press = 0; press < limit; press += 1) {
+    await page.keyboard.press("Tab");
+    const at = await page.evaluate(() => {
+      const element = document.activeElement;
+      if (element === document.body) return null;
+      globalThis.reached.add(element);
+      const style = getComputedStyle(element);
+      const box = element.getBoundingClientRect();
+      const marked = (style.outlineStyle !== "none" && parseFloat(style.outlineWidth) > 0) || style.boxShadow !== "none";
+      const inView = box.bottom > 0 && box.top < innerHeight;
+      return { name: (element.innerText || element.getAttribute("aria-label") || element.id).slice(0, 60), fine: marked && inView };
+    });
+    if (at === null) break;
+    if (press === 0) result.first = at.name;
+    if (!at.fine) result.unseen.push(at.name);
+  }
+  result.missed = await page.evaluate(() => globalThis.wanted.filter((e) => !globalThis.reached.has(e)).map((e) => e.outerHTML.slice(0, 120)));
+  return result;
+}
+
+/** The page as a reader's system may ask for it: enlarged, without motion, with more contrast, in its own colors. */
+async function asAsked(page) {
+  const result = { zoomed: {} };
+  // 200 and 400 per cent of 1280 by 1024.
+  for (const [percent, width, height] of [[200, 640, 512], [400, 320, 256]]) {
+    await page.setViewportSize({ width, height });
+    result.zoomed[percent] = await overflow(page);
+  }
+  await page.setViewportSize({ width: 1280, height: 900 });
+  await page.emulateMedia({ reducedMotion: "reduce" });
+  result.moving = await page.evaluate(() =>
+    [...document.querySelectorAll("*")]
+      .filter((e) => [getComputedStyle(e), getComputedStyle(e, "::before")].some((s) => parseFloat(s.transitionDuration) > 0 || s.animationName !== "none"))
+      .map((e) => e.outerHTML.slice(0, 120)),
+  );
+  await page.emulateMedia({ contrast: "more" });
+  result.contrast = await page.evaluate(() => [getComputedStyle(document.body).color, getComputedStyle(document.documentElement).backgroundColor]);
+  await page.emulateMedia({ contrast: null, forcedColors: "active" });
+  result.forced = await page.evaluate(() =>
+    [...document.querySelectorAll(".top button, .contents button, .contents input, .contents [aria-current]")]
+      .filter((e) => e.checkVisibility() && getComputedStyle(e).borderLeftStyle === "none")
+      .map((e) => e.outerHTML.slice(0, 120)),
+  );
+  await page.emulateMedia({ forcedColors: null });
+  return result;
+}
+
+/** From a folder on disk. */
+async function fromDisk(name) {
+  const { page, seen, close } = await open(pathToFileURL(join(site, name)).href, {});
+  await scrollThrough(page);
+  await close();
+  return { errors: seen.errors, elsewhere: seen.requests.filter((url) => !/^(file|data|blob):/.test(url)) };
+}
+
+/** With scripts off. */
+async function withoutScripts(address) {
+  const { page, close } = await open(address, { javaScriptEnabled: false });
+  const result = await page.evaluate(() => ({
+    text: document.querySelector("main").innerText.length,
+    links: [...document.querySelectorAll("#contents a")].filter((a) => a.checkVisibility()).length,
+    dead: [...document.querySelectorAll("button")].filter((b) => b.checkVisibility() && b.type === "button" && !b.hasAttribute("popovertarget")).map((b) => b.outerHTML.slice(0, 120)),
+  }));
+  await close();
+  return result;
+}
+
+const report = {};
+async function visit(name) {
+  const address = `${origin}${base}${name}`;
+  const about = { states: {}, file: await fromDisk(name), noScript: await withoutScripts(address) };
+  for (const [colorScheme, width, height] of STATES) {
+    const { page, seen, close } = await open(address, { colorScheme, viewport: { width, height } }, WATCH_SHIFT);
+    const full = colorScheme === "light" && width === 1280;
+    if (full) Object.assign(about, await content(page, seen.requests));
+    await scrollThrough(page);
+    const state = { shift: await page.evaluate(() => window.shift), overflow: await overflow(page) };
+    if (full) Object.assign(about, { keyboard: await keyboard(page) }, await asAsked(page));
+    state.axe = await axed(page);
+    state.errors = seen.errors;
+    state.elsewhere = seen.requests.filter((url) => !/^(data|blob):/.test(url) && !url.startsWith(origin));
+    about.states[`${colorScheme} ${width}`] = state;
+    await close();
+  }
+  report[name] = about;
+}
+
+/** What the search finds, over http and from disk. */
+async function search(query) {
+  const hits = {};
+  for (const [way, address] of [["http", `${origin}${base}search.html`], ["file", pathToFileURL(join(site, "search.html")).href]]) {
+    const { page, seen, close } = await open(`${address}?q=${encodeURIComponent(query)}`, {});
+    hits[way] = { links: await page.locator("#results a").evaluateAll((links) => links.map((a) => a.getAttribute("href"))), errors: seen.errors };
+    await close();
+  }
+  return hits;
+}
+
+/** A page that is not there, deep in folders: is what the server sends in its place whole? */
+async function missing() {
+  const { page, seen, close } = await open(`${origin}${base}no/such/page.html`, {});
+  const result = {
+    head: await page.locator("h1").innerText(),
+    styled: await page.evaluate(() => getComputedStyle(document.querySelector(".top")).display),
+    links: await page.locator("#contents a").evaluateAll((links) => links.map((a) => new URL(a.href)).filter((a) => a.origin === location.origin).map((a) => a.pathname)),
+    errors: seen.errors.filter((text) => !text.includes("404")),
+    axe: await axed(page),
+  };
+  await close();
+  return result;
+}
+
+for (const name of pages) {
+  const start = Date.now();
+  await visit(name);
+  process.stderr.write(`${name}: ${Date.now() - start} ms\n`);
+}
+const queries = ["vanishing gradient", "vanishing gradeint", "learning rate", "softmax"];
+const searches = {};
+for (const query of queries) searches[query] = await search(query);
+const lost = await missing();
+await browser.close();
+server.close();
+process.stdout.write(JSON.stringify({ pages: report, searches, missing: lost }));
