@@ -30,6 +30,11 @@ test: book notebooks .venv/dev/.done  ## lint, check types, run all tests
 	@$(MAKE) --no-print-directory lint
 	@MNIST_LESSONS_STORE=$(CURDIR)/_build/models .venv/dev/bin/python -m pytest --cov=mnist_lessons --nbmake tests notebooks
 
+audit: book  ## hold every page to Lighthouse's mobile audit
+	@test -d _build/audit/node_modules/lighthouse || .venv/book/bin/npm install --silent --no-audit --no-fund \
+	  --prefix _build/audit lighthouse@13.5.0
+	@.venv/book/bin/node tests/site/audit.mjs _build/html
+
 lint: .venv/dev/.done  ## check style and types
 	@.venv/dev/bin/ruff check --quiet .
 	@.venv/dev/bin/ruff format --check --quiet .
@@ -58,7 +63,7 @@ lock: .venv/dev/.done  ## pin the newest versions that go together
 	@.venv/dev/bin/uv pip compile --quiet pyproject.toml --all-extras --universal --python-version 3.11 --no-header \
 	  --no-annotate --no-emit-index-url --no-emit-find-links --upgrade --output-file constraints.txt
 
-.PHONY: help book serve notebooks test lint bench clean dist downloads links lock
+.PHONY: help book serve notebooks test audit lint bench clean dist downloads links lock
 .PRECIOUS: .venv/%/.done
 
 web/node_modules/.done: web/package-lock.json web/.npmrc .venv/book/.done

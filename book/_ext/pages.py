@@ -41,6 +41,7 @@ CONTENT_POLICY = "; ".join(
         "style-src 'self' 'unsafe-inline'",
         "img-src 'self' data: blob:",
         "font-src 'self'",
+        "connect-src 'self'",
         "worker-src blob:",
         "base-uri 'self'",
         "form-action 'self'",
@@ -98,7 +99,7 @@ def sections(env: BuildEnvironment, page: str) -> list[tuple[str, str]]:
 def contents(app: Sphinx, page: str) -> str:
     """Return the list of all pages as HTML, open at the page that it stands on."""
     root = app.config.root_doc
-    lines = [f"<ul>{_entry(app, root, page, 'Start')}</ul>"]
+    lines = [f"<ul>{_entry(app, root, page, 'Home')}</ul>"]
     for caption, pages in parts(app.env):
         entries = "".join(_entry(app, other, page, number(app.env, other) + title(app.env, other)) for other in pages)
         lines.append(f"<p>{escape(caption)}</p><ul>{entries}</ul>")
@@ -169,16 +170,25 @@ def _hours(minutes: int) -> str:
 
 def figure_list(app: Sphinx, page: str) -> str:
     """Return every numbered figure with its caption, in reading order."""
-    captions = {(doc, name): text for doc, name, text in app.env.get_domain("std").labels.values()}
-    items = []
-    for other in _reading_order(app.env, app.config.root_doc):
-        address = app.builder.get_relative_uri(page, other)
-        for name, digits in app.env.toc_fignumbers.get(other, {}).get("figure", {}).items():
-            label = f"Figure {'.'.join(map(str, digits))}"
-            items.append(
-                f'<li><a href="{escape(address)}#{name}">{label}</a> {escape(captions.get((other, name), ""))}</li>'
-            )
-    return f'<ul class="index-list">{"".join(items)}</ul>'
+    labels = app.env.get_domain("std").labels
+    found = [
+        (other, name, f"Figure {'.'.join(map(str, digits))}")
+        for other in _reading_order(app.env, app.config.root_doc)
+        for name, digits in app.env.toc_fignumbers.get(other, {}).get("figure", {}).items()
+    ]
+    # Captions know each other by label.
+    numbers = {label: text for label, (*place, _) in labels.items() for *at, text in found if place == at}
+    captions = {tuple(place): _named(caption, numbers) for *place, caption in labels.values()}
+    items = "".join(
+        f'<li><a href="{escape(app.builder.get_relative_uri(page, other))}#{name}">{text}</a>'
+        f" {escape(captions.get((other, name), ''))}</li>"
+        for other, name, text in found
+    )
+    return f"<ul>{items}</ul>"
+
+
+def _named(caption: str, numbers: dict[str, str]) -> str:
+    return re.sub(r"\bfig-[\w-]+", lambda label: numbers.get(label[0], label[0]), caption)
 
 
 def _reading_order(env: BuildEnvironment, page: str) -> Iterator[str]:
