@@ -61,9 +61,12 @@ async function start(host, folder, build) {
   const instead = [...host.childNodes];
   const root = h("div", { class: "ml-widget-body" });
   const live = h("div", { class: "ml-sr", role: "status" });
+  const speak = speaker(live);
+  // What a widget shows at first is not news.
+  const say = (/** @type {string} */ text) => live.isConnected && speak(text);
   try {
     await whenNear(host);
-    await build({ root, say: speaker(live), load: (data) => load(data, folder) });
+    await build({ root, say, load: (data) => load(data, folder) });
     host.replaceChildren(root, live);
   } catch (error) {
     host.replaceChildren(warning(/** @type {Error} */ (error)), ...instead);

@@ -220,11 +220,11 @@ function tables(records, depth) {
     ...of(({ idle }) => (i < depth ? percent(idle[i], 0) : "")),
   ]);
   return [
-    table(last[0] ? `After ${last[0].step} steps` : "Before the start", ["", "ReLU", "sigmoid"], [
+    table(last[0] ? `After ${last[0].step} steps` : "Before the start", ["Measured", "ReLU", "sigmoid"], [
       ["Training loss", ...of(({ loss }) => loss.toFixed(3))],
       ["Accuracy on digits held out", ...of(({ accuracy }) => percent(accuracy))],
     ]),
-    table("By layer", ["", "gradient, ReLU", "gradient, sigmoid", "dead units, ReLU", "saturated units, sigmoid"], layers),
+    table("By layer", ["Layer", "gradient, ReLU", "gradient, sigmoid", "dead units, ReLU", "saturated units, sigmoid"], layers),
   ];
 }
 

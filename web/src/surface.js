@@ -38,7 +38,8 @@ export function createSurface({ onchange, say }) {
   const line = (/** @type {Point} */ from, /** @type {Point} */ to) => {
     context.beginPath();
     context.moveTo(from.x, from.y);
-    context.lineTo(to.x, to.y);
+    // A line of no length leaves no ink; a pen that is put down does.
+    context.lineTo(to.x, from.x === to.x && from.y === to.y ? to.y + 0.01 : to.y);
     context.stroke();
     report();
   };

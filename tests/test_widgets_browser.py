@@ -1,0 +1,84 @@
+"""Each widget used to its end in a real Chromium, from a server and from disk: see widgets/browser.mjs."""
+
+import functools
+import http.server
+import os
+import re
+import shutil
+import subprocess
+import threading
+
+import pytest
+from test_widgets import NODE, ROOT, build_site, built  # noqa: F401  a fixture
+
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome", "chrome"))), None)
+POLICY = (
+    "default-src 'self'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; "
+    "img-src 'self' data:; worker-src blob:; connect-src 'none'"
+)
+WIDGETS = ["draw-digit", "relu-race", "one-neuron", "gradient-step", "convolution", "error-gallery"]
+
+pytestmark = pytest.mark.skipif(
+    CHROMIUM is None and os.environ.get("CI") != "true",
+    reason="no Chromium found: the widgets are not used in a browser",
+)
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory, built):  # noqa: F811
+    """A small site with a page for each widget, under the real site's style sheet and content policy."""
+    pages = {name: f"# {name}\n\n```{{widget}} {name}\nWhat stands here instead.\n```\n" for name in WIDGETS}
+    listed = "\n".join(WIDGETS)
+    folder = tmp_path_factory.mktemp("site")
+    target, done = build_site(folder, {"index": f"# Widgets\n\n```{{toctree}}\n{listed}\n```\n"} | pages, widgets=built)
+    assert done.returncode == 0, done.stderr
+    style = (ROOT / "book/_static/site.css").read_text()
+    # The fonts are not part of this small site.
+    (target / "_static/site.css").write_text(re.sub(r"@font-face\s*{[^}]*}", "", style))
+    for name in WIDGETS:
+        (target / f"{name}.html").write_text(page(name, (target / f"{name}.html").read_text()))
+    return target
+
+
+def page(name, built_by_sphinx):
+    """Put the widget's part of a page that Sphinx built into a page without Sphinx's own theme."""
+    links = re.findall(r"<(?:link|script)[^>]*_static/widgets/[^>]*>(?:</script>)?", built_by_sphinx)
+    widget = re.search(r'<div class="ml-widget".*?</div>', built_by_sphinx, re.DOTALL)
+    assert len(links) == 2
+    assert widget
+    return f"""<!doctype html>
+<html lang="en" data-theme="light"><head><meta charset="utf-8"><title>{name}</title>
+<meta http-equiv="Content-Security-Policy" content="{POLICY}">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<link rel="icon" href="data:,"><link rel="stylesheet" href="_static/site.css">{"".join(links)}</head>
+<body style="padding: 1rem"><main style="max-width: 43rem; margin: auto"><h1>{name}</h1>
+<p><a id="before" href="#x">Before it</a></p>
+{widget.group()}
+<p><a id="after" href="#x">After it</a></p><p style="height: 60rem">And more.</p></main></body></html>
+"""
+
+
+@pytest.fixture(scope="module")
+def server(site):
+    """The address of a loopback server of the small site."""
+
+    class Quiet(http.server.SimpleHTTPRequestHandler):
+        def log_message(self, *_):
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=site)) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}/"
+        server.shutdown()
+        thread.join()
+
+
+@pytest.mark.parametrize("scheme", ["http", "file"])
+@pytest.mark.parametrize("name", WIDGETS)
+def test_a_widget_is_used_to_its_end(name, scheme, site, server):
+    assert CHROMIUM, "no Chromium found"
+    base = server if scheme == "http" else f"{site.as_uri()}/"
+    command = [str(NODE), str(ROOT / "tests/widgets/browser.mjs"), base, name]
+    done = subprocess.run(command, capture_output=True, text=True, env=os.environ | {"CHROMIUM": CHROMIUM}, timeout=900)
+    assert done.returncode == 0, done.stdout + done.stderr

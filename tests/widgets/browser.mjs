@@ -1,0 +1,507 @@
+// Uses one widget to its end in a real Chromium, as tests/test_widgets_browser.py asks:
+//
+//     CHROMIUM=/usr/bin/chromium node browser.mjs BASE WIDGET      BASE: http://127.0.0.1:PORT/ or file:///.../
+//
+// Ends with an error that says what went wrong.
+
+import assert from "node:assert/strict";
+import { createRequire } from "node:module";
+
+const require = createRequire(new URL("../../web/package.json", import.meta.url));
+const { chromium } = require("playwright-core");
+const axe = require.resolve("axe-core/axe.min.js");
+
+const [base, name] = process.argv.slice(2);
+const online = base.startsWith("http");
+const RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"];
+
+const browser = await chromium.launch({
+  executablePath: process.env.CHROMIUM,
+  args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync"],
+});
+/** Open the widget's page; whatever it reports or asks of another host fails the test at the end. */
+async function open({ width = 1280, theme = "light", touch = false, query = "", scripts = true, alter, faults = [] } = {}) {
+  const context = await browser.newContext({ viewport: { width, height: 900 }, hasTouch: touch, javaScriptEnabled: scripts,
+    reducedMotion: "reduce" });
+  const page = await context.newPage();
+  const problems = [];
+  page.on("console", (message) => message.type() === "error" && problems.push(message.text()));
+  page.on("pageerror", (error) => problems.push(error.stack));
+  page.on("request", (request) => {
+    if (!/^(data|blob):/.test(request.url()) && !request.url().startsWith(base)) problems.push(request.url());
+  });
+  if (alter) await alter(page);
+  await page.addInitScript((value) => document.documentElement?.setAttribute("data-theme", value), theme);
+  await page.goto(`${base}${name}.html${query}`);
+  if (scripts) await page.evaluate((value) => (document.documentElement.dataset.theme = value), theme);
+  const close = async () => {
+    assert.deepEqual(problems.filter((problem) => !faults.some((fault) => problem.includes(fault))), []);
+    await context.close();
+  };
+  return { page, widget: page.locator(".ml-widget"), requests: problems, close };
+}
+
+async function ready(options) {
+  const opened = await open(options);
+  await opened.page.waitForSelector(".ml-widget-body", { timeout: 30_000 });
+  return opened;
+}
+
+// What holds for every widget
+
+async function checkLooks() {
+  for (const theme of ["light", "dark"]) {
+    for (const width of [1280, 360]) {
+      const { page, close } = await ready({ theme, width });
+      await page.locator(".ml-widget summary").evaluateAll((all) => all.forEach((each) => each.click()));
+      await page.waitForTimeout(300);
+      await page.addScriptTag({ path: axe });
+      const { violations } = await page.evaluate((values) =>
+        window.axe.run({ include: [".ml-widget"] }, { preload: false, runOnly: { type: "tag", values } }), RULES);
+      assert.deepEqual(violations.map(({ id, nodes }) => [id, nodes.map(({ html }) => html.slice(0, 200))]), [],
+        `axe, ${theme}, ${width}`);
+      const wide = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+      assert.ok(wide <= 0, `${wide} pixels too wide at ${width}`);
+      const small = await page.locator(".ml-widget").evaluate((widget) =>
+        [...widget.querySelectorAll("button, select, summary, input, [role=application]")]
+          .filter((each) => each.checkVisibility())
+          .map((each) => (each.type === "checkbox" ? each.closest("label") : each))
+          .filter((each) => each.getBoundingClientRect().height < 44 || each.getBoundingClientRect().width < 44)
+          .map((each) => each.outerHTML));
+      assert.deepEqual(small, [], `smaller than 44 px at ${width}`);
+      const ids = await page.evaluate(() => [...document.querySelectorAll("[id]")].map((each) => each.id));
+      assert.equal(new Set(ids).size, ids.length, "an id twice");
+      if (width === 1280) await checkKeyboard(page);
+      await close();
+    }
+  }
+}
+
+/** The Tab key alone walks through the widget, out at its end, and the focus is always seen. */
+async function checkKeyboard(page) {
+  await page.locator("#before").focus();
+  for (let presses = 0; presses < 250; presses++) {
+    await page.keyboard.press("Tab");
+    const at = await page.evaluate(() => ({
+      id: document.activeElement.id,
+      inside: Boolean(document.activeElement.closest(".ml-widget")),
+      outline: getComputedStyle(document.activeElement).outlineStyle,
+    }));
+    if (at.id === "after") return;
+    assert.ok(at.inside, "the focus left the page");
+    assert.notEqual(at.outline, "none", "a focus that is not seen");
+  }
+  assert.fail("the focus does not leave the widget");
+}
+
+/** Without scripts, or where the script does not arrive, the page's own text stands. */
+async function checkFallback() {
+  const text = "What stands here instead.";
+  const plain = await open({ scripts: false });
+  assert.equal((await plain.widget.innerText()).trim(), text);
+  await plain.close();
+  if (!online) return;
+  const failed = await open({ alter: (page) => page.route(`**/${name}.js*`, (route) => route.abort()), faults: ["ERR_FAILED"] });
+  assert.equal((await failed.widget.innerText()).trim(), text);
+  await failed.close();
+}
+
+/** A data file that arrives damaged, or not at all: the page says so, and its own text stands. */
+async function checkDamage(file) {
+  if (!online) return;
+  for (const [body, complaint] of [["globalThis.mnistLessons={}", "is damaged"], [null, "could not be loaded"]]) {
+    const alter = (page) => page.route(`**/${file}.data.js`, (route) =>
+      body === null ? route.abort() : route.fulfill({ body, contentType: "text/javascript" }));
+    const { page, widget, close } = await open({ alter, faults: ["ERR_FAILED"] });
+    await page.waitForSelector(".ml-warning");
+    const text = await widget.innerText();
+    assert.ok(text.includes(complaint) && text.includes("What stands here instead."), text);
+    await close();
+  }
+}
+
+// Draw a digit
+
+const SEVEN = [[0.3, 0.2], [0.7, 0.2], [0.55, 0.5], [0.45, 0.85]];
+
+async function place(page, [x, y]) {
+  const box = await page.locator(".ml-sheet canvas").boundingBox();
+  return [box.x + x * box.width, box.y + y * box.height];
+}
+
+async function drawByMouse(page, points, steps = 10) {
+  await page.mouse.move(...(await place(page, points[0])));
+  await page.mouse.down();
+  for (const point of points) await page.mouse.move(...(await place(page, point)), { steps });
+  await page.mouse.up();
+  await page.waitForTimeout(100);
+}
+
+const ink = (page) => page.locator(".ml-sheet canvas").evaluate((canvas) => {
+  const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+  return data.reduce((sum, value, i) => sum + (i % 4 === 3 ? value : 0), 0) / 255;
+});
+const answer = async (page, i = 0) => (await page.locator(".ml-answer").nth(i).innerText()).trim();
+const press = (page, label) => page.locator(".ml-widget").getByRole("button", { name: label, exact: true }).click();
+
+async function drawDigit() {
+  const { page, widget, close } = await ready();
+  assert.equal(await answer(page), "The sheet is empty");
+
+  await drawByMouse(page, SEVEN);
+  assert.equal(await answer(page), "7");
+  assert.match(await widget.locator(".ml-best").innerText(), /^7/);
+  const live = page.locator(".ml-widget [role=status]").last();
+  assert.equal(await live.innerText(), "", "it speaks before the reader pauses");
+  await page.waitForTimeout(1000);
+  assert.match(await live.textContent(), /^Dense network, ReLU: 7, .* sure\.$/);
+  const seven = await ink(page);
+
+  await press(page, "Clear");
+  await page.waitForTimeout(100);
+  assert.equal(await answer(page), "The sheet is empty");
+  await press(page, "Undo");
+  await page.waitForTimeout(100);
+  assert.equal(await ink(page), seven);
+
+  await comparesNetworks(page, widget);
+  await takesTestDigits(page, widget);
+  await changesWhatIsSeen(page, widget);
+  await close();
+
+  await survivesOddInput();
+  await drawsByTouch();
+  await drawsByKeys();
+  await checkDamage("model-dense");
+  await reportsDamagedWeights();
+}
+
+async function comparesNetworks(page, widget) {
+  for (const title of ["Dense network, sigmoid", "Convolutional network"]) await widget.getByRole("checkbox", { name: title }).check();
+  await page.waitForFunction(() => document.querySelectorAll(".ml-column").length === 3);
+  for (const i of [0, 1, 2]) assert.equal(await answer(page, i), "7");
+  await widget.getByText("Look inside").click();
+  await page.waitForTimeout(100);
+  const labels = await widget.locator(".ml-activations").evaluateAll((all) => all.map((each) => each.getAttribute("aria-label")));
+  assert.equal(labels.length, 7);
+  assert.match(labels[0], /^Hidden layer 1: 128 units; \d+ of 128 above 0$/);
+  assert.match(labels[4], /^Hidden layer 1: 16 filters, 14 by 14 places each; \d+ of 3136 above 0$/);
+  await widget.getByRole("checkbox", { name: "Dense network, sigmoid" }).uncheck();
+  assert.equal(await widget.locator(".ml-column:visible").count(), 2);
+}
+
+async function takesTestDigits(page, widget) {
+  await widget.getByText("Take a test digit instead").click();
+  await widget.getByLabel("Which").waitFor();
+  await press(page, "Next");
+  assert.match(await widget.innerText(), /1 of 15: test image 947, labelled 8; most reviewers did not agree with this label\./);
+  await widget.getByLabel("Which").selectOption("3");
+  await page.waitForTimeout(100);
+  assert.equal(await answer(page), "3");
+  await press(page, "Previous");
+  assert.match(await widget.innerText(), /28 of 28: test image \d+, labelled 3/);
+}
+
+async function changesWhatIsSeen(page, widget) {
+  await press(page, "Next");
+  await widget.getByText("Change what the network sees").click();
+  const before = await widget.locator(".ml-number").allInnerTexts();
+  await widget.getByLabel("Turn clockwise").fill("90");
+  await widget.getByLabel("Noise").fill("100");
+  await page.waitForTimeout(100);
+  assert.notDeepEqual(await widget.locator(".ml-number").allInnerTexts(), before);
+  await press(page, "As drawn");
+  await page.waitForTimeout(100);
+  assert.deepEqual(await widget.locator(".ml-number").allInnerTexts(), before);
+}
+
+async function survivesOddInput() {
+  const { page, close } = await ready();
+  await drawByMouse(page, [[0.5, 0.5]], 1);
+  assert.ok((await ink(page)) > 100, "a dot leaves no ink");
+  await page.locator(".ml-answer").waitFor();
+
+  const spiral = Array.from({ length: 3000 }, (_, i) => [0.5 + (i / 7000) * Math.cos(i / 20), 0.5 + (i / 7000) * Math.sin(i / 20)]);
+  const at = await Promise.all([place(page, [0, 0]), place(page, [1, 1])]);
+  await page.mouse.move(...(await place(page, spiral[0])));
+  await page.mouse.down();
+  for (const [x, y] of spiral) await page.mouse.move(at[0][0] + x * (at[1][0] - at[0][0]), at[0][1] + y * (at[1][1] - at[0][1]));
+  const filled = await ink(page);
+  assert.ok(filled > 50_000, `a stroke of 3,000 points left ink on ${filled} pixels only`);
+
+  // Still in the stroke: the window narrows and the theme changes. Nothing is lost, and the stroke goes on.
+  await page.setViewportSize({ width: 360, height: 700 });
+  await page.evaluate(() => (document.documentElement.dataset.theme = "dark"));
+  assert.equal(await ink(page), filled);
+  await page.mouse.move(...(await place(page, [0.02, 0.02])));
+  await page.mouse.up();
+  assert.ok((await ink(page)) > filled);
+  await page.waitForTimeout(100);
+  assert.match(await answer(page), /^(\d|I don’t know)$/);
+  await close();
+}
+
+async function drawsByTouch() {
+  const { page, close } = await ready({ width: 360, touch: true });
+  await page.locator(".ml-sheet").scrollIntoViewIfNeeded();
+  const cdp = await page.context().newCDPSession(page);
+  const send = (type, points) => cdp.send("Input.dispatchTouchEvent", { type,
+    touchPoints: points.map(([x, y], id) => ({ x, y, id })) });
+  const touch = async (type, ...points) => send(type, await Promise.all(points.map((point) => place(page, point))));
+  const scrolled = () => page.evaluate(() => scrollY);
+  const before = await scrolled();
+  await touch("touchStart", SEVEN[0]);
+  for (let i = 1; i < SEVEN.length; i++) {
+    for (let share = 0.1; share <= 1; share += 0.1) {
+      await touch("touchMove", [0, 1].map((axis) => SEVEN[i - 1][axis] + share * (SEVEN[i][axis] - SEVEN[i - 1][axis])));
+    }
+  }
+  await touch("touchEnd");
+  await page.waitForTimeout(200);
+  assert.equal(await answer(page), "7");
+  assert.equal(await scrolled(), before, "the page scrolls while a finger draws");
+
+  // A second finger changes nothing while the first one draws.
+  await press(page, "Clear");
+  await touch("touchStart", [0.5, 0.1]);
+  await touch("touchMove", [0.5, 0.5]);
+  await touch("touchStart", [0.5, 0.5], [0.1, 0.1]);
+  await touch("touchMove", [0.5, 0.9], [0.9, 0.1]);
+  await touch("touchEnd");
+  await page.waitForTimeout(200);
+  assert.equal(await page.locator(".ml-sheet canvas").evaluate((canvas) =>
+    canvas.getContext("2d").getImageData(30, 30, 60, 60).data.some(Boolean)), false, "the second finger drew");
+  assert.equal(await answer(page), "1");
+
+  // Beside the sheet, a finger scrolls.
+  const { x, y } = await page.locator(".ml-under").boundingBox();
+  await send("touchStart", [[x + 5, y + 130]]);
+  for (let moved = 20; moved <= 200; moved += 20) await send("touchMove", [[x + 5, y + 130 - moved]]);
+  await send("touchEnd", []);
+  await page.waitForTimeout(300);
+  assert.notEqual(await scrolled(), before, "the page does not scroll");
+  await close();
+}
+
+async function drawsByKeys() {
+  const { page, close } = await ready();
+  await page.locator(".ml-sheet").focus();
+  await page.keyboard.press("ArrowDown");
+  assert.equal(await ink(page), 0, "a lifted pen draws");
+  assert.ok(await page.locator(".ml-pen").isVisible(), "the pen is not seen");
+  await page.keyboard.press("Space");
+  for (let i = 0; i < 16; i++) await page.keyboard.press("ArrowDown");
+  await page.keyboard.press("Space");
+  await page.waitForTimeout(100);
+  assert.equal(await answer(page), "1");
+  const before = await ink(page);
+  // Two arrows at once go aslant, Shift goes further, and a lifted pen leaves nothing.
+  await page.keyboard.down("ArrowLeft");
+  await page.keyboard.down("ArrowUp");
+  await page.keyboard.up("ArrowLeft");
+  await page.keyboard.up("ArrowUp");
+  await page.keyboard.press("Shift+ArrowRight");
+  assert.equal(await ink(page), before);
+  await page.keyboard.press("Tab");
+  assert.equal(await page.evaluate(() => document.activeElement.textContent), "Clear");
+  await close();
+}
+
+/** One digit of a model's weights changed on the way: this network is refused, the others work on. */
+async function reportsDamagedWeights() {
+  if (!online) return;
+  const alter = (page) => page.route("**/model-cnn.data.js", async (route) => {
+    const body = await (await route.fetch()).text();
+    const at = body.lastIndexOf('"]') - 1;
+    await route.fulfill({ body: body.slice(0, at) + (body[at] === "A" ? "B" : "A") + body.slice(at + 1) });
+  });
+  const { page, widget, close } = await ready({ alter });
+  await widget.getByRole("checkbox", { name: "Convolutional network" }).click();
+  await page.waitForSelector(".ml-warning");
+  assert.match(await widget.innerText(), /the model cnn is damaged/);
+  await drawByMouse(page, SEVEN);
+  assert.equal(await answer(page), "7");
+  await close();
+}
+
+// ReLU against sigmoid
+
+async function race() {
+  const query = "?depth=2&width=25&rate=0.3&seed=77&initialisation=he";
+  const { page, widget, close } = await ready({ query });
+  const status = page.locator(".ml-race > .ml-state");
+  const step = async () => Number(/Step (\d+)/.exec(await status.innerText())?.[1] ?? 0);
+  const reach = (wanted) => page.waitForFunction((least) =>
+    Number(/(?:Step|Finished:) (\d+)/.exec(document.querySelector(".ml-race > .ml-state").textContent)?.[1]) >= least,
+  wanted, { timeout: 120_000 });
+  assert.match(await status.innerText(), /^Nothing runs until you start it/);
+  // The address sets the race; a seed that is not offered stays at its default.
+  assert.equal(await widget.getByLabel("Hidden layers").inputValue(), "2");
+  assert.equal(await widget.getByLabel("Units a layer").inputValue(), "25");
+  assert.equal(await widget.getByLabel("Learning rate").inputValue(), "0.3");
+  assert.equal(await widget.getByLabel("Seed").inputValue(), "1");
+  assert.equal(await widget.getByLabel("Initial weights").inputValue(), "he");
+  await widget.getByLabel("Units a layer").selectOption("10");
+  assert.match(page.url(), /width=10/);
+  assert.match(page.url(), /depth=2/);
+
+  await press(page, "20 steps");
+  await reach(20);
+  assert.equal(await step(), 20);
+  const numbers = await widget.locator(".ml-table").first().innerText();
+  await press(page, "Go on");
+  await reach(60);
+  await press(page, "Pause");
+  await page.waitForTimeout(500);
+  const paused = await step();
+  await page.waitForTimeout(700);
+  assert.equal(await step(), paused, "it goes on after Pause");
+
+  await press(page, "Reset");
+  assert.match(await status.innerText(), /^Nothing runs/);
+  await press(page, "20 steps");
+  await reach(20);
+  assert.equal(await widget.locator(".ml-table").first().innerText(), numbers, "the same seed gives other numbers");
+
+  await press(page, "Go on");
+  await reach(40);
+  await page.evaluate(() => {
+    Object.defineProperty(document, "hidden", { get: () => true });
+    document.dispatchEvent(new Event("visibilitychange"));
+  });
+  await page.waitForTimeout(500);
+  assert.ok(await widget.getByRole("button", { name: "Go on" }).isVisible(), "it runs on a hidden page");
+
+  await press(page, "Go on");
+  await reach(800);
+  assert.equal(await status.innerText(), "Finished: 800 steps.");
+  assert.ok(await widget.getByRole("button", { name: "20 steps" }).isDisabled());
+  assert.match(await widget.locator("svg").first().getAttribute("aria-label"), /^Training loss, last measurement: ReLU [\d.]+, sigmoid [\d.]+$/);
+  assert.equal(await widget.locator(".ml-table").nth(1).locator("tbody tr").count(), 3);
+  await page.waitForTimeout(1000);
+  assert.match(await page.locator(".ml-widget > [role=status]").textContent(), /^After 800 steps: ReLU loss/);
+  await close();
+
+  if (!online) return;
+  const damaged = await ready({ alter: (each) => each.route("**/race.data.js", (route) => route.abort()), faults: ["ERR_FAILED"] });
+  await press(damaged.page, "Start");
+  await damaged.page.waitForFunction(() => /The race cannot run: the file race.data.js could not be loaded/.test(document.body.textContent));
+  await damaged.close();
+}
+
+// The smaller ones
+
+async function oneNeuron() {
+  const { page, widget, close } = await ready();
+  const text = () => widget.locator(".ml-state").innerText();
+  const line = () => widget.locator(".ml-border").getAttribute("d");
+  const before = await line();
+  await widget.getByLabel("Weight w₁").fill("-3");
+  await widget.getByLabel("Weight w₂").fill("1.5");
+  assert.notEqual(await line(), before, "the line does not move");
+  const right = Number(/^(\d+) of 200/.exec(await text())[1]);
+  assert.ok(right > 185, await text());
+  const [, w1, x1, w2, x2, b, z] = /z = (.+) × (.+) \+ (.+) × (.+) \+ (.+) = (.+);/
+    .exec(await widget.locator(".ml-formula").innerText()).map((part) => Number(part.replace(/[()]/g, "").replace("−", "-")));
+  assert.ok(Math.abs(w1 * x1 + w2 * x2 + b - z) < 0.006, "the formula does not add up");
+  await widget.getByLabel("Activation").selectOption("ReLU");
+  assert.match(await widget.locator(".ml-formula").innerText(), /ReLU\(z\) = /);
+  await press(page, "Previous digit");
+  assert.match(await widget.locator(".ml-formula").innerText(), /^Digit 200, a one/);
+  for (const label of ["Weight w₁", "Weight w₂", "Bias b"]) await widget.getByLabel(label).fill("0");
+  assert.match(await text(), /cross-entropy is 0\.693/);
+  await close();
+  await checkDamage("neuron");
+}
+
+async function gradientStep() {
+  const { page, widget, close } = await ready();
+  const losses = async () => (await widget.locator(".ml-table tbody tr td:last-child").allInnerTexts()).map(Number);
+  const promised = /= (\S+), w₂/.exec(await widget.locator(".ml-formula").innerText())[1];
+  await press(page, "Step");
+  assert.equal(await widget.locator(".ml-table tbody tr:last-child td").first().innerText(), promised);
+  const [first, second] = await losses();
+  assert.ok(second < first);
+  await press(page, "Ten steps");
+  assert.equal((await losses()).length, 10);
+  await widget.getByLabel("Learning rate").fill("2");
+  await press(page, "Reset");
+  await press(page, "Step");
+  assert.match(await widget.innerText(), /The weights have left the picture/);
+  await close();
+  await checkDamage("neuron");
+}
+
+async function convolution() {
+  const { page, widget, close } = await ready();
+  const sum = async () => Number(/add up to (−?[\d.]+\d)/.exec(await widget.locator(".ml-formula").innerText())[1].replace("−", "-"));
+  const cells = async (caption) => (await widget.locator("table", { hasText: caption }).locator("td").allInnerTexts())
+    .map((text) => Number(text.replace("−", "-")));
+  const total = async () => (await cells("Products")).reduce((a, b) => a + b, 0);
+  assert.ok(Math.abs((await total()) - (await sum())) < 0.05);
+  await press(page, "Next place");
+  assert.match(await widget.locator(".ml-formula").innerText(), /^Row 13, column 16/);
+  await widget.getByLabel("Weight in row 1, column 1").fill("-2.5");
+  assert.ok(Math.abs((await total()) - (await sum())) < 0.05);
+  await widget.getByLabel("Weight in row 1, column 1").fill("");
+  assert.ok(Number.isFinite(await sum()), "an empty field breaks it");
+  await press(page, "Then ReLU");
+  assert.match(await widget.locator(".ml-formula").innerText(), /ReLU makes it [\d.]+\.$/);
+  const kernels = await widget.getByLabel("Kernel", { exact: true }).locator("option").allInnerTexts();
+  const learned = kernels.filter((text) => text.startsWith("Learned"));
+  assert.equal(learned.length, 16);
+  await widget.getByLabel("Kernel", { exact: true }).selectOption(learned[3]);
+  assert.equal(await widget.locator(".ml-kernel input").count(), 25);
+  await widget.getByLabel("Row", { exact: true }).fill("23");
+  await widget.getByLabel("Column", { exact: true }).fill("23");
+  await press(page, "Next place");
+  assert.match(await widget.locator(".ml-formula").innerText(), /^Row 0, column 0/);
+  const box = await widget.locator(".ml-stack svg").first().boundingBox();
+  await page.mouse.click(box.x + box.width / 2 + 3, box.y + box.height / 2 + 3);
+  assert.match(await widget.locator(".ml-formula").innerText(), /^Row 12, column 12/);
+  await close();
+  await checkDamage("convolution");
+}
+
+async function errorGallery() {
+  const { page, widget, close } = await ready();
+  const all = Number(/^\d+ of (\d+) errors/.exec(await widget.locator(".ml-state").innerText())[1]);
+  const counts = await widget.locator(".ml-matrix button").allInnerTexts();
+  assert.equal(counts.map(Number).reduce((a, b) => a + b, 0), all);
+  const cell = widget.locator(".ml-matrix button", { hasText: /^[2-9]$/ }).first();
+  const [, count, truth, guess] = /(\d+) labelled (\d), predicted (\d)/.exec(await cell.getAttribute("aria-label"));
+  await cell.focus();
+  await page.keyboard.press("Enter");
+  assert.equal(await cell.getAttribute("aria-pressed"), "true");
+  assert.equal(await widget.locator(".ml-gallery li").count(), Number(count));
+  for (const text of await widget.locator(".ml-gallery strong").allInnerTexts()) assert.equal(text, `${truth}, taken for ${guess}`);
+  await page.waitForTimeout(1000);
+  assert.match(await page.locator(".ml-widget > [role=status]").textContent(), new RegExp(`^${count} of ${all} errors`));
+  await press(page, "All errors");
+  assert.equal(await widget.locator(".ml-gallery li").count(), 24);
+  await press(page, "Show more");
+  assert.equal(await widget.locator(".ml-gallery li").count(), 48);
+  await widget.getByLabel("Label", { exact: true }).selectOption("9");
+  await widget.getByLabel("Predicted", { exact: true }).selectOption("9");
+  assert.match(await widget.locator(".ml-state").innerText(), /^0 of/);
+  await close();
+  await checkDamage("errors");
+}
+
+const USE = {
+  "draw-digit": drawDigit,
+  "relu-race": race,
+  "one-neuron": oneNeuron,
+  "gradient-step": gradientStep,
+  "convolution": convolution,
+  "error-gallery": errorGallery,
+};
+
+try {
+  await checkLooks();
+  await checkFallback();
+  await USE[name]();
+} finally {
+  await browser.close();
+}
