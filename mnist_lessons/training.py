@@ -69,10 +69,10 @@ def train_sigmoid(*, seed: int, epochs: int = 15) -> tuple["keras.Model", Histor
     return model, fit(model, train, validation=validation, batch_size=128, epochs=epochs)
 
 
-def train_cnn(*, seed: int, epochs: int = 5) -> tuple["keras.Model", History]:
+def train_cnn(*, seed: int, epochs: int = 6) -> tuple["keras.Model", History]:
     """Train the book's small convolutional network; taught in the chapter `cnn`.
 
-    As `train_dense`, for fewer epochs. Rate, epochs and dropout were chosen on the validation images.
+    As `train_dense`. The rate, the epochs and the share of dropout were chosen on the validation images.
     """
     import keras
 
