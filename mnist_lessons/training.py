@@ -108,12 +108,12 @@ def train_old_recipe(*, seed: int, epochs: int = 25) -> tuple["keras.Model", His
     model = keras.Sequential([keras.Input((28, 28), dtype="uint8"), rescaling, *models.build_dense().layers[1:]])
     model.compile(optimizer=keras.optimizers.SGD(0.01), loss="sparse_categorical_crossentropy", metrics=["accuracy"])
     train_epoch = compiled_epoch(model)
-    arrays = tf.constant(images), tf.constant(labels.astype("int32"))
+    images, labels = tf.constant(images), tf.constant(labels.astype("int32"))
     generator = np.random.default_rng(seed)
     history: History = {"loss": [], "accuracy": [], "val_loss": [], "val_accuracy": []}
     for _ in range(epochs):
         order = generator.permutation(len(images))[: len(images) // 32 * 32].reshape(-1, 32)
-        trained = train_epoch(*arrays, tf.constant(order.astype("int32")))
+        trained = train_epoch(images, labels, tf.constant(order.astype("int32")))
         measured = (*trained, *model.evaluate(*validation, batch_size=1000, verbose=0))
         for name, value in zip(history, measured, strict=True):
             history[name].append(float(value))
