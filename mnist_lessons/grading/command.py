@@ -2,7 +2,6 @@
 
 import argparse
 import hashlib
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -127,8 +126,7 @@ def _grade(options: argparse.Namespace) -> int:
     _check_isolation(options, sandbox)
     master = options.assignment / MASTER
     name, exercises = load(master)
-    os.umask(0o077)  # marks are nobody else's business
-    options.out.mkdir(parents=True, exist_ok=True)
+    options.out.mkdir(mode=0o700, parents=True, exist_ok=True)  # marks are nobody else's business
     submissions = find_submissions(options.submissions)
     graded = run.grade_all(
         submissions,

@@ -189,7 +189,7 @@ def serve(channel: socket.socket, *, unsafe: bool) -> None:
     mnist_lessons.data.load_mnist()
     import keras  # noqa: F401
 
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # wardens are not waited for
+    signal.signal(signal.SIGCHLD, _reap)
     channel.send(b"+")
     while True:
         length, ancillary, _, _ = channel.recvmsg(4, socket.CMSG_SPACE(8))
@@ -205,6 +205,13 @@ def serve(channel: socket.socket, *, unsafe: bool) -> None:
             _guard(request["code"], Limits(**request["limits"]), *descriptors, unsafe=unsafe)
         for descriptor in descriptors:
             os.close(descriptor)
+
+
+def _reap(*_: object) -> None:
+    """Let go of wardens that have ended."""
+    with contextlib.suppress(ChildProcessError):
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
 
 
 def _receive_exactly(channel: socket.socket, size: int) -> bytes:

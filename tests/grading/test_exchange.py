@@ -106,7 +106,10 @@ def change(description, path, value):
         (["config", "layers", 3, "class_name"], "TFSMLayer"),
         (["config", "layers", 3, "module"], "subprocess"),
         (["config", "layers", 3, "registered_name"], "Custom>Dense"),
-        (["config", "layers", 3, "config", "activation"], {"class_name": "function", "module": "os", "config": "system"}),
+        (
+            ["config", "layers", 3, "config", "activation"],
+            {"class_name": "function", "module": "os", "config": "system"},
+        ),
         (["config", "layers", 3, "config", "kernel_initializer", "module"], "builtins"),
         (["config", "layers", 3, "config", "units"], 10**9),
         (["config", "layers", 3, "config", "units"], -1),

@@ -1,6 +1,8 @@
 import json
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -80,7 +82,8 @@ def test_nbgrader_takes_it(exercises, tmp_path):
 
     def run(*arguments):
         command = [*nbgrader, *map(str, arguments)]
-        return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300)
+        path = {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}  # nbgrader calls another program
+        return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, env=os.environ | path)
 
     assert "Success! Your notebook passes all the tests." in run("validate", source).stdout
     assert "VALIDATION FAILED ON 1 CELL(S)!" in run("validate", release).stdout

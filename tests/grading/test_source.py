@@ -173,7 +173,13 @@ def test_defined_names_are_those_of_others():
     import ast
 
     code = "import a\ndef b(): c = 1\nd = e = 2\nf, (g, _h) = 1, (2, 3)\nd.x = 1\nfor i in []: pass"
-    assert [name for statement in ast.parse(code).body for name in defined_names(statement)] == ["b", "d", "e", "f", "g"]
+    assert [name for statement in ast.parse(code).body for name in defined_names(statement)] == [
+        "b",
+        "d",
+        "e",
+        "f",
+        "g",
+    ]
 
 
 def test_a_master_is_read_as_it_was_written(write, tmp_path):

@@ -1,0 +1,99 @@
+import json
+import os
+import sys
+
+import pytest
+
+from mnist_lessons.grading import command, sandbox
+from mnist_lessons.grading.source import load
+
+SOURCE = os.path.join(os.path.dirname(__file__), "..", "..", "book", "exercises")
+
+
+def test_exercises_are_listed(capsys):
+    assert command.main(["assignment", "list", "--source", SOURCE]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) >= 24
+    assert any(line.split()[:3] == ["model-softmax", "4", "points"] for line in lines)
+
+
+def test_an_assignment_is_built_of_exercises_and_chapters(tmp_path, capsys):
+    chosen = ["assignment", "build", "week-1", "--exercises", "model-softmax", "predict", "--source", SOURCE]
+    assert command.main([*chosen, "--out", str(tmp_path)]) == 0
+    name, exercises = load(tmp_path / "assignment.json")
+    assert name == "week-1"
+    assert [exercise.id for exercise in exercises] == [
+        "model-softmax", "predict-top", "predict-abstain", "predict-center",
+    ]  # fmt: skip
+    notebook = json.loads((tmp_path / "release" / "week-1" / "week-1.ipynb").read_text())
+    assert notebook["nbformat"] == 4
+    assert str(tmp_path / "release") in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["assignment", "build", "x", "--exercises", "y", "--out", "o", "--source", SOURCE], "no exercise or chapter"),
+        (["assignment", "build", "a b", "--exercises", "data", "--out", "o", "--source", SOURCE], "name: expected"),
+        (["assignment", "list", "--source", "nowhere"], "--source: expected a folder"),
+        (["grade", "nothing", "--assignment", "nowhere", "--out", "o", "--unsafe"], "No such file"),
+    ],
+)  # fmt: skip
+def test_errors_are_one_line_and_code_1(arguments, message, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert command.main(arguments) == 1
+    error = capsys.readouterr().err.splitlines()[-1]
+    assert error.startswith("mnist-lessons: ")
+    assert message in error
+
+
+@pytest.mark.parametrize("arguments", [[], ["grade"], ["grade", "x"], ["assignment"], ["frobnicate"]])
+def test_a_wrong_command_line_is_code_2(arguments):
+    with pytest.raises(SystemExit) as end:
+        command.main(arguments)
+    assert end.value.code == 2
+
+
+def test_no_workers_are_refused():
+    with pytest.raises(SystemExit) as end:
+        command.main(["grade", "x", "--assignment", "y", "--out", "z", "--workers", "0"])
+    assert end.value.code == 2
+
+
+def test_help_names_the_exit_codes(capsys):
+    with pytest.raises(SystemExit) as end:
+        command.main(["grade", "--help"])
+    assert end.value.code == 0
+    assert "run the same command again" in capsys.readouterr().out
+
+
+@pytest.fixture
+def assignment(tmp_path):
+    arguments = ["assignment", "build", "week-1", "--exercises", "predict-top", "--source", SOURCE]
+    assert command.main([*arguments, "--out", str(tmp_path / "week-1")]) == 0
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "ada.ipynb").write_bytes((tmp_path / "week-1/source/week-1/week-1.ipynb").read_bytes())
+    return ["grade", str(tmp_path / "in"), "--assignment", str(tmp_path / "week-1"), "--out", str(tmp_path / "out")]
+
+
+def test_without_isolation_it_refuses(assignment, monkeypatch, capsys, tmp_path):
+    monkeypatch.setattr(sandbox, "available", lambda: False)
+    assert command.main(assignment) == 1
+    assert "cannot be isolated here" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_place_that_students_can_read_is_refused(assignment, monkeypatch, capsys):
+    monkeypatch.setattr(sandbox, "available", lambda: True)
+    inside = os.path.join(sys.prefix, "grades")
+    assert command.main([*assignment[:-1], inside]) == 1
+    assert "students' code can read this folder" in capsys.readouterr().err
+    assert not os.path.exists(inside)
+
+
+def test_unsafe_is_said_and_decides_marks_the_same(assignment, monkeypatch, capsys, tmp_path):
+    monkeypatch.setattr(sandbox, "available", lambda: False)
+    assert command.main([*assignment, "--unsafe"]) == 0
+    assert "--unsafe" in capsys.readouterr().err
+    assert "week-1,,,ada,,,,3,0,3,3" in (tmp_path / "out" / "grades.csv").read_text()
+    assert (tmp_path / "out").stat().st_mode & 0o077 == 0, "marks are nobody else's business"

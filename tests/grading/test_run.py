@@ -1,0 +1,153 @@
+"""A class is graded whole, whatever is killed in between."""
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from mnist_lessons.grading import command, run
+from mnist_lessons.grading.release import build_assignment, make_notebook
+
+pytestmark = pytest.mark.usefixtures("needs_isolation")
+STUDENTS = [f"student{number:02}" for number in range(12)]
+SLOW = "import time\ntime.sleep(0.7)\n"
+
+
+@pytest.fixture
+def course(tmp_path, exercises):
+    """An assignment of one question, and twelve submissions: every third is right, the others are not."""
+    exercise = exercises["predict-top"]
+    build_assignment("week-1", [exercise], tmp_path / "week-1")
+    notebook = make_notebook("week-1", [exercise], with_answers=True)
+    answer = next(c for c in notebook.cells if c.metadata["nbgrader"]["grade_id"] == "predict-top")
+    right = answer.source
+    for number, student in enumerate(STUDENTS):
+        answer.source = SLOW + (right if number % 3 == 0 else right.replace("-prob", "prob"))
+        file = tmp_path / "in" / student / "week-1.ipynb"
+        file.parent.mkdir(parents=True)
+        file.write_text(json.dumps(notebook))
+    return tmp_path
+
+
+def arguments(course, out, *more):
+    return ["grade", str(course / "in"), "--assignment", str(course / "week-1"), "--out", str(out), *more]
+
+
+def scores(out):
+    with (out / "grades.csv").open() as stream:
+        return {row["student_id"]: int(row["score"]) for row in csv.DictReader(stream)}
+
+
+EXPECTED = {student: 3 if number % 3 == 0 else 0 for number, student in enumerate(STUDENTS)}
+
+
+def start(course, out, *more):
+    code = "import sys; from mnist_lessons.grading.command import main; sys.exit(main(sys.argv[1:]))"
+    return subprocess.Popen([sys.executable, "-c", code, *arguments(course, out, *more)], start_new_session=True)
+
+
+def wait_for(condition, *, seconds=240):
+    end = time.monotonic() + seconds
+    while not (found := condition()):
+        assert time.monotonic() < end, "nothing happened"
+        time.sleep(0.05)
+    return found
+
+
+def records(out):
+    return {path: path.read_bytes() for path in (out / "records").glob("*.json")}
+
+
+def test_killed_in_the_middle_it_goes_on_and_grades_nothing_twice(course):
+    out = course / "out"
+    process = start(course, out)
+    wait_for(lambda: len(records(out)) >= 3)
+    family = psutil.Process(process.pid).children(recursive=True)
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    assert psutil.wait_procs(family, timeout=20)[1] == [], "what it had started ends with it"
+    before = records(out)
+    assert len(before) < len(STUDENTS)
+
+    assert command.main(arguments(course, out, "--workers", "2")) == 0
+    assert scores(out) == EXPECTED
+    assert {path: records(out)[path] for path in before} == before
+
+    final = records(out)
+    assert command.main(arguments(course, out)) == 0, "a third time there is nothing to do"
+    assert records(out) == final
+
+
+def test_a_changed_submission_is_graded_again(course):
+    out = course / "out"
+    for student in STUDENTS[2:]:
+        (course / "in" / student / "week-1.ipynb").unlink()
+        (course / "in" / student).rmdir()
+    assert command.main(arguments(course, out)) == 0
+    assert scores(out) == {"student00": 3, "student01": 0}
+    (course / "in" / "student01" / "week-1.ipynb").write_bytes((course / "in/student00/week-1.ipynb").read_bytes())
+    (course / "in" / "student00" / "week-1.ipynb").write_text("")
+    assert command.main(arguments(course, out)) == 0
+    assert scores(out) == {"student00": 0, "student01": 3}
+
+
+def test_a_killed_grading_process_blames_nobody_and_is_made_good(course):
+    out = course / "out"
+    process = start(course, out)
+    wait_for(lambda: len(records(out)) >= 2)
+    grader = next(
+        child for child in psutil.Process(process.pid).children() if "spawn_main" in " ".join(child.cmdline())
+    )
+    grader.kill()
+    assert process.wait(timeout=120) == command.EXIT_INCOMPLETE
+    with (out / "grades.csv").open() as stream:
+        rows = {row["student_id"]: row["score"] for row in csv.DictReader(stream)}
+    assert set(rows) == set(STUDENTS)
+    assert all(score in ("", str(EXPECTED[student])) for student, score in rows.items())
+    assert "" in rows.values()
+    assert command.main(arguments(course, out)) == 0
+    assert scores(out) == EXPECTED
+
+
+def test_a_cluster_that_loses_a_worker_gives_the_same_marks(course):
+    """Two workers, one killed in the middle: only what it was grading is graded again."""
+    pytest.importorskip("distributed")
+    from distributed import LocalCluster
+
+    out = course / "out"
+    with LocalCluster(
+        n_workers=2, threads_per_worker=1, host="127.0.0.1", dashboard_address=None, silence_logs=50
+    ) as cluster:
+        process = start(course, out, "--scheduler", cluster.scheduler_address)
+        wait_for(lambda: len(records(out)) >= 3)
+        before = records(out)
+        next(iter(cluster.workers.values())).process.process._process.kill()
+        assert process.wait(timeout=400) == 0
+    assert scores(out) == EXPECTED
+    assert {path: records(out)[path] for path in before} == before
+
+
+def test_damaged_records_are_made_anew(course):
+    out = course / "out"
+    for student in STUDENTS[1:]:
+        (course / "in" / student / "week-1.ipynb").unlink()
+        (course / "in" / student).rmdir()
+    assert command.main(arguments(course, out)) == 0
+    (record,) = records(out)
+    for damaged in ("", "{", "[]", '{"digest": 1}'):
+        Path(record).write_text(damaged)
+        assert command.main(arguments(course, out)) == 0
+        assert scores(out) == {"student00": 3}
+
+
+def test_names_of_records_are_safe_and_differ():
+    names = [run._file_name(name) for name in ("../../etc/passwd", "a" * 500, "a/b", "a_b", "Ünï")]
+    assert len(set(names)) == 5
+    assert all("/" not in name and len(name) < 100 for name in names)
