@@ -63,7 +63,13 @@ class Setting:
 
 
 def run(
-    settings: Sequence[Setting], *, seeds: Sequence[int], train: Split, held_out: Split, at_once: int = 10
+    settings: Sequence[Setting],
+    *,
+    seeds: Sequence[int],
+    train: Split,
+    held_out: Split,
+    at_once: int = 10,
+    jit_compile: bool = True,
 ) -> list[Row]:
     """Train one network for each setting and seed and return what was measured after each epoch.
 
@@ -78,6 +84,8 @@ def run(
         out of that epoch.
     at_once
         How many networks are stacked at most; each needs memory for a batch of its own.
+    jit_compile
+        Whether XLA compiles an epoch. Without it small batches take about twice as long, and 100 MB less memory.
 
     Returns
     -------
@@ -101,7 +109,7 @@ def run(
     for stack in _stacks(settings, seeds, at_once):
         if len(train[0]) < stack[0][0].batch_size:
             raise ValueError(f"train: expected at least {stack[0][0].batch_size} images, got {len(train[0])}")
-        rows += _run_stack(stack, train, held_out)
+        rows += _run_stack(stack, train, held_out, jit_compile)
     return rows
 
 
@@ -179,7 +187,7 @@ def _stacks(settings: Sequence[Setting], seeds: Sequence[int], at_once: int) -> 
             yield networks[start : start + at_once]
 
 
-def _run_stack(stack: Sequence[tuple[Setting, int]], train: Split, held_out: Split) -> list[Row]:
+def _run_stack(stack: Sequence[tuple[Setting, int]], train: Split, held_out: Split, jit_compile: bool) -> list[Row]:
     import tensorflow as tf
 
     setting = stack[0][0]
@@ -197,7 +205,8 @@ def _run_stack(stack: Sequence[tuple[Setting, int]], train: Split, held_out: Spl
             steps_done = tf.constant(order.shape[0] * (epoch - 1), "float32")
             arguments = (weights, state, images, labels, tf.constant(order), rates, steps_done)
             # A concrete function is looked up by the shapes of its arguments, and compiled once for each.
-            train_epoch = _epoch(setting.activation, setting.optimizer).get_concrete_function(*arguments)
+            epochs_of = _epoch(setting.activation, setting.optimizer, jit_compile)
+            train_epoch = epochs_of.get_concrete_function(*arguments)
             weights, state, losses = train_epoch(*arguments)
             training_loss = losses.numpy()
         measured = _measure(weights, setting.activation, train[0][:1000], train[1][:1000], *held_out)
@@ -209,7 +218,7 @@ def _run_stack(stack: Sequence[tuple[Setting, int]], train: Split, held_out: Spl
 
 
 @functools.cache
-def _epoch(activation: str, optimizer: str) -> Any:
+def _epoch(activation: str, optimizer: str, jit_compile: bool) -> Any:
     """Return a compiled function that trains a stack of K networks for one epoch.
 
     The data are an argument: a function that captured them would keep its own copy.
@@ -226,17 +235,17 @@ def _epoch(activation: str, optimizer: str) -> Any:
             total = tf.reduce_sum(losses)
         return *update(weights, tape.gradient(total, weights), state, rates, number), losses
 
-    @tf.function(jit_compile=True)
+    @tf.function(jit_compile=jit_compile)
     def epoch(weights, state, images, labels, order, rates, steps_done):  # type: ignore[no-untyped-def]
         rates = rates[:, tf.newaxis, tf.newaxis]
-        total = tf.zeros(tf.shape(order)[1])
-        for index in tf.range(tf.shape(order)[0]):
+        total = tf.zeros(order.shape[1])
+        for index in tf.range(order.shape[0]):
             chosen = order[index]
             pixels = tf.cast(tf.gather(images, chosen), "float32") / 255
             number = steps_done + tf.cast(index, "float32") + 1
             weights, state, losses = step(weights, state, pixels, tf.gather(labels, chosen), rates, number)
             total += losses
-        return weights, state, total / tf.cast(tf.shape(order)[0], "float32")
+        return weights, state, total / order.shape[0]
 
     return epoch
 

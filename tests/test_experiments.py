@@ -113,6 +113,8 @@ def test_a_network_does_not_depend_on_those_trained_beside_it(splits):
     assert len(together) == 2 * 3 * 3
     alone = run([fast], seeds=[2], train=train, held_out=splits.validation)
     beside = [row for row in together if row["seed"] == 2 and row["learning_rate"] == 0.5]
+    (_, *_, plain) = run([fast], seeds=[2], train=train, held_out=splits.validation, jit_compile=False)
+    assert plain["loss"] == pytest.approx(alone[-1]["loss"], rel=1e-4)
     np.testing.assert_allclose([row["loss"] for row in beside], [row["loss"] for row in alone], rtol=1e-4)
     assert beside[-1]["loss"] < min(row["loss"] for row in final(together) if row["learning_rate"] == 0.05)
 
