@@ -46,6 +46,9 @@ lint: .venv/dev/.done  ## check style and types
 bench: .venv/dev/.done  ## measure what the book costs; ONLY=chapters measures one table
 	@MNIST_LESSONS_STORE=$(CURDIR)/_build/models .venv/dev/bin/python -m bench $(if $(ONLY),--only $(ONLY))
 
+experiments: .venv/book/.done  ## make the stored tables of heavy experiments anew; ONLY=old_protocol makes one
+	@.venv/book/bin/python -m experiments $(ONLY)
+
 clean:  ## remove what was built; the environments stay
 	@rm -rf _build notebooks dist .*_cache .coverage
 
