@@ -112,4 +112,6 @@ def _read_record(file: Path, *, digest: str, version: str) -> Record | None:
         record = json.loads(file.read_text(encoding="utf-8"))
     except (FileNotFoundError, ValueError):
         return None
-    return record if record.get("digest") == digest and record.get("version") == version else None
+    if not isinstance(record, dict) or (record.get("digest"), record.get("version")) != (digest, version):
+        return None
+    return record
