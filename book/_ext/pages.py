@@ -25,6 +25,7 @@ from sphinx.environment import BuildEnvironment
 from sphinx.util import logging
 from sphinx.util.docutils import SphinxDirective
 
+from formulas import typeset
 from mnist_lessons.plots import DARK
 
 logger = logging.getLogger(__name__)
@@ -71,9 +72,15 @@ def set_address(app: Sphinx, config: Any) -> None:
 
 
 def parts(env: BuildEnvironment) -> list[tuple[str, list[str]]]:
-    """Return each part's caption and pages, in reading order."""
-    toctrees = env.tocs[env.config.root_doc].findall(addnodes.toctree)
-    return [(tree.get("caption") or "", list(tree["includefiles"])) for tree in toctrees]
+    """Return each part's caption and pages, in reading order; parts of numbered chapters have a number too."""
+    found, count = [], 0
+    for tree in env.tocs[env.config.root_doc].findall(addnodes.toctree):
+        caption, pages = tree.get("caption") or "", list(tree["includefiles"])
+        if pages and number(env, pages[0]):
+            count += 1
+            caption = f"Part {count}: {caption}"
+        found.append((caption, pages))
+    return found
 
 
 def number(env: BuildEnvironment, page: str) -> str:
@@ -188,7 +195,7 @@ def figure_list(app: Sphinx, page: str) -> str:
 
 
 def _named(caption: str, numbers: dict[str, str]) -> str:
-    return re.sub(r"\bfig-[\w-]+", lambda label: numbers.get(label[0], label[0]), caption)
+    return re.sub(r"\bfig-[\w-]+", lambda label: numbers.get(label[0], label[0]), str(caption))
 
 
 def _reading_order(env: BuildEnvironment, page: str) -> Iterator[str]:
@@ -261,15 +268,29 @@ def picture_size(file: Path) -> tuple[int, int]:
 
 @functools.cache
 def definitions(env: BuildEnvironment) -> dict[str, str]:
-    """Return the first paragraph of what the glossary says of each term, by the term's anchor."""
+    """Return as HTML what the glossary says of each term, by the term's anchor, without where it is taught."""
     glossaries = {page for (kind, _), (page, _) in env.get_domain("std").objects.items() if kind == "term"}
     found = {}
     for page in glossaries:
         for item in env.get_doctree(page).findall(nodes.definition_list_item):
             text = item.next_node(nodes.definition).next_node(nodes.paragraph)
             for term in item.findall(nodes.term):
-                found |= {name: text.astext() for name in term["ids"]}
+                found |= {name: definition(text) for name in term["ids"]}
     return found
+
+
+def definition(paragraph: nodes.paragraph) -> str:
+    """Return the sentences of a glossary's entry that come before "Taught in", with their formulas typeset."""
+    html = ""
+    for node in paragraph.children:
+        if isinstance(node, nodes.math):
+            html += typeset(node.astext(), display=False)
+            continue
+        text, *rest = re.split(r"\s*\bTaught in\b", node.astext(), maxsplit=1)
+        html += f"<code>{escape(text)}</code>" if isinstance(node, nodes.literal) else escape(text)
+        if rest:
+            break
+    return html
 
 
 def explain_terms(app: Sphinx, doctree: nodes.document, page: str) -> None:
@@ -292,7 +313,7 @@ def explain_terms(app: Sphinx, doctree: nodes.document, page: str) -> None:
         reference.parent.replace(reference, _html(button))
     doctree += [
         _html(
-            f'<div class="about-term" id="about-{name}" popover><p>{escape(known[name])}</p>'
+            f'<div class="about-term" id="about-{name}" popover><p>{known[name]}</p>'
             f'<p><a href="{escape(address)}">In the glossary</a></p></div>'
         )
         for name, address in seen.items()
@@ -359,7 +380,6 @@ def finish_page(app: Sphinx, page: str, template: str, context: dict[str, Any], 
     if "body" in context and doctree is not None:
         sources = {name: Path(app.srcdir, file) for file, (_, name) in env.images.items()}
         context["body"] = tidy(set_sizes(context["body"], sources))
-        SECTIONS[page] = list(searchable(app, page, doctree))
 
 
 def _description(env: BuildEnvironment, page: str, metatags: str) -> str:
@@ -397,13 +417,19 @@ def is_own(app: Sphinx, name: str) -> bool:
 # Search ----------------------------------------------------------------------------------------------------------
 
 SECTIONS: dict[str, list[dict[str, str]]] = {}
+NOT_PROSE = (nodes.raw, nodes.math, nodes.math_block, nodes.comment, nodes.footnote_reference)
+
+
+def note_sections(app: Sphinx, doctree: nodes.document, page: str) -> None:
+    """Keep for the search what the page says, before its terms become buttons."""
+    SECTIONS[page] = list(searchable(app, page, doctree))
 
 
 def searchable(app: Sphinx, page: str, doctree: nodes.document) -> Iterator[dict[str, str]]:
     """Yield what the search knows of each section: address, title, page and text."""
     for section in doctree.findall(nodes.section):
         own = [node for node in section.children if not isinstance(node, nodes.section | nodes.title)]
-        words = (text.astext() for node in own for text in node.findall(nodes.Text) if not _within(text, nodes.raw))
+        words = (text.astext() for node in own for text in node.findall(nodes.Text) if not _within(text, *NOT_PROSE))
         is_page = section.parent is doctree
         yield {
             "address": app.builder.get_target_uri(page) + ("" if is_page else f"#{section['ids'][0]}"),
@@ -456,6 +482,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
         app.add_directive(name, Listing)
     app.connect("config-inited", set_address)
     app.connect("doctree-read", pair_pictures, priority=400)  # before Sphinx collects the pictures
+    app.connect("doctree-resolved", note_sections, priority=400)
     app.connect("doctree-resolved", fill_listings)
     app.connect("doctree-resolved", explain_terms)
     app.connect("doctree-resolved", fold_dropdowns)

@@ -68,7 +68,10 @@ const scrollThrough = (page) =>
       scrollTo({ top: at, behavior: "instant" });
       await new Promise((next) => setTimeout(next, 20));
     }
-    await Promise.all([...document.images].filter((i) => i.checkVisibility()).map((i) => i.decode().catch(() => {})));
+    // On a busy machine some may still wait; one that is far away would wait for ever.
+    const shown = [...document.images].filter((image) => image.checkVisibility());
+    for (const image of shown) image.loading = "eager";
+    await Promise.all(shown.map((image) => image.decode().catch(() => {})));
     scrollTo({ top: 0, behavior: "instant" });
     await document.fonts.ready;
   });
