@@ -1,0 +1,72 @@
+"""The widgets: training and prediction in the page's own arithmetic, and what a page must load."""
+
+import functools
+import gzip
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+from bench import Row
+
+ROOT = Path(__file__).parents[1]
+NODE = Path(sys.executable).with_name("node")
+BUILT = ROOT / "_build" / "widgets"
+
+
+def rows() -> list[Row]:
+    """Return the table's rows; they need the widgets that `make book` builds."""
+    speed = "examples per CPU second, 784-50-50-10, ReLU"
+    return [
+        Row("training in the page", speed, "ours >= 12000", lambda: {"ours": training()["ours"]}),
+        # The unit is a time, so that more than 1 is better here as in the other tables.
+        Row("training, against TensorFlow.js on its CPU backend", "CPU µs per example", "ratio >= 4", per_example),
+        Row("prediction by all three models, preparation included", "CPU ms", "ours <= 5", prediction),
+        *[
+            Row(f"script of {file.stem}", "KB, gzipped", "ours <= 15", functools.partial(size, file))
+            for file in sorted(BUILT.glob("*.js"))
+            if not file.name.endswith(".data.js")
+        ],
+        Row("draw-digit with its first model", "KB, gzipped", "ours <= 250", lambda: size(*drawing("dense"))),
+        Row(
+            "draw-digit with all three models",
+            "KB, gzipped",
+            "ours <= 350",
+            lambda: size(*drawing("dense", "sigmoid", "cnn")),
+        ),
+        Row("the race's data", "KB, gzipped", "ours <= 850", lambda: size(BUILT / "race.data.js")),
+    ]
+
+
+@functools.cache
+def training() -> dict:
+    """Train the same network on the same digits by both: examples per CPU second, medians of alternating runs."""
+    return measured("training")
+
+
+def per_example() -> dict:
+    """Turn both speeds into CPU time for one example."""
+    speeds = training()
+    return {"ours": 1e6 / speeds["ours"], "baseline": 1e6 / speeds["baseline"], "note": speeds["note"]}
+
+
+def prediction() -> dict:
+    """Prepare a drawing of 336 x 336 and ask all three networks."""
+    return measured("prediction")
+
+
+def measured(what: str) -> dict:
+    """Run the JavaScript part of this file."""
+    script = Path(__file__).with_suffix(".mjs")
+    done = subprocess.run([NODE, script, what, BUILT], capture_output=True, text=True, check=True)
+    return json.loads(done.stdout)
+
+
+def drawing(*models: str) -> list[Path]:
+    """List what the drawing widget loads with these models."""
+    return [BUILT / "draw-digit.js", BUILT / "widgets.css", *(BUILT / f"model-{name}.data.js" for name in models)]
+
+
+def size(*files: Path) -> dict:
+    """Add up what files weigh on their way to the reader."""
+    return {"ours": sum(len(gzip.compress(file.read_bytes(), mtime=0)) for file in files) / 1000}
