@@ -280,9 +280,12 @@ def definitions(env: BuildEnvironment) -> dict[str, str]:
 
 
 def definition(paragraph: nodes.paragraph) -> str:
-    """Return the sentences of a glossary's entry that come before "Taught in", with their formulas typeset."""
+    """Return a glossary's sentences up to "Taught in", with their formulas typeset and without citations."""
     html = ""
     for node in paragraph.children:
+        if isinstance(node, addnodes.pending_xref) and node["refdomain"] == "cite":
+            html = html.rstrip()
+            continue
         if isinstance(node, nodes.math):
             html += typeset(node.astext(), display=False)
             continue
