@@ -23,10 +23,10 @@ book: .venv/book/.done web/node_modules/.done  ## execute the chapters that chan
 serve:  ## show the built site on this machine
 	@.venv/book/bin/python book/_ext/serve.py
 
-notebooks: .venv/book/.done  ## derive a notebook from each chapter, in notebooks/
+notebooks: book  ## derive a notebook from each chapter, in notebooks/
 	@.venv/book/bin/python book/_ext/notebooks.py
 
-test: book notebooks .venv/dev/.done  ## lint, check types, run all tests
+test: notebooks .venv/dev/.done  ## lint, check types, run all tests
 	@$(MAKE) --no-print-directory lint
 	@MNIST_LESSONS_STORE=$(CURDIR)/_build/models .venv/dev/bin/python -m pytest --cov=mnist_lessons --nbmake tests notebooks
 

@@ -110,6 +110,26 @@ def _ask(_):
     return weights(model), said.getvalue().count("trained in")
 
 
+def test_every_model_of_the_book_can_be_trained_ahead(store, monkeypatch):
+    asked = []
+    monkeypatch.setattr(training, "load_or_train", asked.append)
+    training.train_all()
+    recipes = [getattr(training, name) for name in dir(training) if name.startswith("train_") and name != "train_all"]
+    assert sorted(asked, key=str) == sorted(recipes, key=str)
+
+
+def test_a_recipe_falls_to_a_rate_of_zero_and_is_seeded(monkeypatch):
+    split = data.split(IMAGES, LABELS, size=56)
+    monkeypatch.setattr(training.data, "split_mnist", lambda: (*split, None))
+    model, history = training.train_dense(seed=3, epochs=2)
+    assert len(history["val_loss"]) == 2
+    steps = 2 * 2  # 200 images in batches of 128
+    schedule = model.optimizer._learning_rate
+    assert float(schedule(0)) == pytest.approx(0.003)
+    assert float(schedule(steps)) == pytest.approx(0, abs=1e-9)
+    np.testing.assert_array_equal(weights(model), weights(training.train_dense(seed=3, epochs=2)[0]))
+
+
 def test_the_store_is_the_folder_named_in_the_environment(monkeypatch, tmp_path):
     monkeypatch.setenv("MNIST_LESSONS_STORE", str(tmp_path / "here"))
     assert training.store_folder() == tmp_path / "here"
