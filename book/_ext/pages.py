@@ -256,7 +256,8 @@ def set_sizes(html: str, source_of: dict[str, Path]) -> str:
 def picture_size(file: Path) -> tuple[int, int]:
     """Return a picture's size in CSS pixels."""
     if file.suffix != ".svg":
-        return Image.open(file).size
+        with Image.open(file) as picture:
+            return picture.size
     root = ElementTree.parse(file).getroot()
     width, height = (float(number) for number in root.get("viewBox").split()[2:])
     points = 4 / 3 if (root.get("width") or "").endswith("pt") else 1
