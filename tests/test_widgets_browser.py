@@ -51,7 +51,7 @@ def page(name, built_by_sphinx):
 <meta http-equiv="Content-Security-Policy" content="{POLICY}">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <link rel="icon" href="data:,"><link rel="stylesheet" href="_static/site.css">{"".join(links)}</head>
-<body style="padding: 1rem"><main style="max-width: 43rem; margin: auto"><h1>{name}</h1>
+<body style="display: block; padding: 1rem"><main style="max-width: 43rem; margin: auto; padding: 0"><h1>{name}</h1>
 <p><a id="before" href="#x">Before it</a></p>
 {widget.group()}
 <p><a id="after" href="#x">After it</a></p><p style="height: 60rem">And more.</p></main></body></html>

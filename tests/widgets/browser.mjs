@@ -482,9 +482,9 @@ async function errorGallery() {
   for (const text of await widget.locator(".ml-gallery strong").allInnerTexts()) assert.equal(text, `${truth}, taken for ${guess}`);
   await becomes(() => page.locator(".ml-widget > [role=status]").textContent(), new RegExp(`^${count} of ${all} errors`));
   await press(page, "All errors");
-  assert.equal(await widget.locator(".ml-gallery li").count(), 24);
+  assert.equal(await widget.locator(".ml-gallery li").count(), 12);
   await press(page, "Show more");
-  assert.equal(await widget.locator(".ml-gallery li").count(), 48);
+  assert.equal(await widget.locator(".ml-gallery li").count(), 24);
   await widget.getByLabel("Label", { exact: true }).selectOption("9");
   await widget.getByLabel("Predicted", { exact: true }).selectOption("9");
   assert.match(await widget.locator(".ml-state").innerText(), /^0 of/);

@@ -8,7 +8,7 @@ import { button, chooser, digitPicture, h, mount, percent } from "./page.js";
  *   probabilities: number[][], doubted: number[], images: string}} Errors
  */
 const ANY = "any";
-const EACH = 24;
+const EACH = 12;
 
 mount("error-gallery", async ({ root, say, load }) => {
   /** @type {Errors} */
