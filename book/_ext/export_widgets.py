@@ -2,11 +2,13 @@
 
     python book/_ext/export_widgets.py OUTDIR
 
-The models are those that the chapters trained. A second call with the same package and store does nothing.
+The models are those that the chapters trained. A second call from the same sources does nothing.
 """
 
 import base64
+import contextlib
 import hashlib
+import importlib.metadata
 import json
 import sys
 import zlib
@@ -16,8 +18,7 @@ from typing import Any
 
 import numpy as np
 
-import mnist_lessons
-from mnist_lessons import data, training
+from mnist_lessons import data, evaluation, models, training
 from mnist_lessons.evaluation import DOUBTED_LABELS
 
 MODELS = {
@@ -52,11 +53,13 @@ def main(folder: Path) -> None:
 
 
 def source_hash() -> str:
-    """Hash the package, its stored models' recipes included, and this file."""
-    package = Path(str(mnist_lessons.__file__)).parent
+    """Hash what decides the files' content: this file, the modules that it draws on, the libraries' versions."""
     digest = hashlib.sha256()
-    for file in [Path(__file__), *sorted(package.glob("*.py"))]:
-        digest.update(file.read_bytes())
+    for file in [__file__, *(str(module.__file__) for module in (data, evaluation, models, training))]:
+        digest.update(Path(file).read_bytes())
+    for library in ("keras", "numpy", "tensorflow", "tensorflow-cpu"):
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+            digest.update(importlib.metadata.version(library).encode())
     return digest.hexdigest()
 
 

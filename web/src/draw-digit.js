@@ -27,6 +27,7 @@ mount("draw-digit", async ({ root, say, load }) => {
   /** @type {Map<string, Shown>} */
   const shown = new Map();
   let distortion = UNCHANGED;
+  let news = ""; // to be spoken before the answers
 
   const seen = h("canvas", { class: "ml-ink ml-seen", role: "img", "aria-label": "Nothing yet" });
   const columns = h("div", { class: "ml-columns" });
@@ -42,7 +43,8 @@ mount("draw-digit", async ({ root, say, load }) => {
       column.show(prepared ? probabilities : null);
       inside.show(prepared !== null);
     }
-    say(prepared ? visible.map(({ column }) => column.text()).join(" ") : "The sheet is empty.");
+    say(news + (prepared ? visible.map(({ column }) => column.text()).join(" ") : "The sheet is empty."));
+    news = "";
   };
   const surface = createSurface({ onchange: refresh, say });
 
@@ -73,7 +75,10 @@ mount("draw-digit", async ({ root, say, load }) => {
     modelChoice(shown, add, refresh),
     h("p", { class: "ml-note" }, "A network answers “I don’t know” when it is less sure than it must be for 99.5 % "
       + "of its answers to validation images to be right."),
-    details("Take a test digit instead", (body) => fillWithDigits(body, load, surface.putInk)),
+    details("Take a test digit instead", (body) => fillWithDigits(body, load, (image, about) => {
+      news = `${about} `;
+      surface.putInk(image);
+    })),
     details("Change what the network sees", (body) => fillWithSliders(body, (changed) => {
       distortion = changed;
       refresh();
@@ -170,14 +175,15 @@ function details(title, fill) {
 }
 
 /**
- * @param {HTMLElement} body @param {(name: string) => Promise<any>} load @param {(image: Uint8Array) => void} put
+ * @param {HTMLElement} body @param {(name: string) => Promise<any>} load
+ * @param {(image: Uint8Array, about: string) => void} put
  */
 async function fillWithDigits(body, load, put) {
   try {
     body.textContent = "Loading the digits …";
     const { indices, labels, doubted, images } = await load("digits");
     const pixels = decodeBytes(images);
-    const about = h("p", { class: "ml-note", role: "status" });
+    const about = h("p", { class: "ml-note" });
     let kind = "doubted";
     let at = -1;
     const step = (/** @type {number} */ by) => {
@@ -185,9 +191,9 @@ async function fillWithDigits(body, load, put) {
         (kind === "doubted" ? doubted.includes(index) : labels[i] === Number(kind)) ? [i] : []);
       at = (at + by + list.length) % list.length;
       const i = list[at];
-      put(pixels.slice(784 * i, 784 * (i + 1)));
       about.textContent = `${at + 1} of ${list.length}: test image ${indices[i]}, labelled ${labels[i]}`
         + (doubted.includes(indices[i]) ? "; most reviewers did not agree with this label." : ".");
+      put(pixels.slice(784 * i, 784 * (i + 1)), about.textContent);
     };
     const choice = chooser({
       label: "Which",
