@@ -45,8 +45,9 @@ if (navigator.clipboard) {
 // What is wider than the page scrolls, by keyboard too.
 const wide = document.querySelectorAll("pre, .text_html, .pst-scrollable-table-container, .formula");
 const mark = () => {
-  for (const element of wide) {
-    if (element.scrollWidth > element.clientWidth) {
+  const scrolls = [...wide].map((element) => element.scrollWidth > element.clientWidth); // measured at once, then marked
+  for (const [index, element] of wide.entries()) {
+    if (scrolls[index]) {
       element.tabIndex = 0;
       element.setAttribute("role", "group");
       const caption = element.querySelector("caption")?.textContent.trim();
