@@ -1,6 +1,7 @@
 """The process that students' code is forked from, and what each fork does.
 
-The *zygote* imports Keras and loads MNIST, once, and runs no TensorFlow operation: a fork made after one would hang.
+The *zygote* imports what the exercises' set-up cells import, Keras above all, and loads MNIST, each once. It runs no
+TensorFlow operation: a fork made after one would hang.
 For each question it forks a *warden*, which enters namespaces and forks the *student*: the first process in them, so
 that its end is the end of everything it started. The warden ends it when time is up or the grader has hung up.
 No test, mark or submission but the one being run is ever in the memory of these processes.
@@ -121,7 +122,7 @@ class Zygote:
 def _await_start(channel: socket.socket) -> None:
     """Wait until a student's process is ready to run the first line of their code: so far, any failure is ours."""
     try:
-        exchange.receive(channel, deadline=time.monotonic() + 60)
+        exchange.receive(channel, deadline=time.monotonic() + 300)
     except exchange.ClosedError as error:
         raise GraderError("no process could be started for a student's code") from error
 
@@ -174,11 +175,9 @@ def _error_class(name: str) -> type[Exception]:
 
 def _environment() -> dict[str, str]:
     """Return the variables Python and Keras need; no other, so that no secret is among them."""
-    kept = ("PATH", "LD_LIBRARY_PATH", "PYTHONPATH", "LANG", "VIRTUAL_ENV")
-    return {name: os.environ[name] for name in kept if name in os.environ} | {
-        "HOME": "/tmp",
-        "KERAS_BACKEND": "tensorflow",
-    }
+    kept = ("PATH", "LD_LIBRARY_PATH", "PYTHONPATH", "LANG", "VIRTUAL_ENV", "HOME")
+    ours = {"KERAS_BACKEND": "tensorflow", "MPLBACKEND": "agg"}
+    return {name: os.environ[name] for name in kept if name in os.environ} | ours
 
 
 def serve(channel: socket.socket, *, unsafe: bool) -> None:
@@ -186,9 +185,6 @@ def serve(channel: socket.socket, *, unsafe: bool) -> None:
     import mnist_lessons.data
 
     mnist_lessons.data.load_mnist = functools.cache(mnist_lessons.data.load_mnist)
-    mnist_lessons.data.load_mnist()
-    import keras  # noqa: F401
-
     signal.signal(signal.SIGCHLD, _reap)
     channel.send(b"+")
     while True:
@@ -199,7 +195,9 @@ def serve(channel: socket.socket, *, unsafe: bool) -> None:
         descriptors.frombytes(ancillary[0][2])
         request = json.loads(_receive_exactly(channel, int.from_bytes(length, "big")))
         for module in request["modules"]:
-            importlib.import_module(module)
+            importlib.import_module(module)  # takes seconds for Keras, and nothing the second time
+        if "mnist_lessons.data" in request["modules"]:
+            mnist_lessons.data.load_mnist()
         gc.freeze()  # else the first collection in a child touches, and so copies, every page
         if os.fork() == 0:
             _guard(request["code"], Limits(**request["limits"]), *descriptors, unsafe=unsafe)
@@ -237,6 +235,8 @@ def _guard(code: list[tuple[str, bool]], limits: Limits, channel: int, leash: in
         poll.register(leash, select.POLLIN)
         poll.poll((limits.seconds + 0.5) * 1000)
         os.kill(pid, signal.SIGKILL)
+        if unsafe:  # no namespace that ends with its first process
+            os.killpg(pid, signal.SIGKILL)
         os.waitpid(pid, 0)
     finally:
         os._exit(0)
@@ -254,6 +254,7 @@ def _be_student(
         kept = os.dup2(channel, 3)
         os.closerange(4, 4096)
         if unsafe:
+            os.setpgid(0, 0)
             sandbox.set_limits(limits)
         else:
             sandbox.confine(limits, become_nobody=become_nobody)
