@@ -1,5 +1,7 @@
 import csv
 import dataclasses
+import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -155,6 +157,59 @@ def test_a_table_comes_back_as_it_was_saved(tmp_path, monkeypatch):
     assert found[1] == {"method": "", "seed": -3, "gradient_rms": (1.0, 0.5)}
     with (tmp_path / "trial.csv").open(newline="") as stream:
         assert next(csv.reader(stream)) == ["method", "seed", "accuracy", "gradient_rms"]
+
+
+def stored_tables():
+    return sorted(experiments.STORED.glob("*.csv"))
+
+
+@pytest.mark.parametrize("file", stored_tables(), ids=lambda file: file.stem)
+def test_a_stored_table_says_what_made_it(file):
+    text = file.with_suffix(".json").read_text()
+    note = json.loads(text)
+    assert {"command", "seeds", "cpu_seconds", "versions", "machine"} == set(note)
+    script = Path(__file__).parents[1] / "experiments" / f"{note['command'].split()[-1]}.py"
+    assert f'"{file.stem}"' in script.read_text()
+    assert "/" not in text
+
+
+def test_the_reported_networks_have_the_learning_rates_that_were_chosen():
+    from experiments.relu_vs_sigmoid import CHOOSING_SEEDS, best_rate
+
+    rates, sweep = experiments.load_table("relu-rates"), experiments.load_table("relu-sweep")
+    assert len(sweep) == 28 * 2 * 10
+    assert not {row["seed"] for row in sweep} & set(CHOOSING_SEEDS)
+    for row in sweep:
+        cell = [row[name] for name in ("activation", "depth", "initializer", "optimizer")]
+        assert row["learning_rate"] == best_rate(rates, *cell)
+
+
+def test_an_interrupted_experiment_goes_on_where_it_stopped(tmp_path, monkeypatch):
+    import experiments as folder
+
+    monkeypatch.setattr(folder, "ROOT", tmp_path)
+    monkeypatch.setattr(folder, "STORED", tmp_path)
+    for name in ("experiments/trial.py", "mnist_lessons/experiments.py"):
+        (tmp_path / name).parent.mkdir()
+        (tmp_path / name).write_text("")
+    made = []
+
+    def part(number):
+        made.append(number)
+        if number == 2 and len(made) == 2:
+            raise KeyboardInterrupt
+        return [{"number": number}]
+
+    parts = {"one": lambda: part(1), "two": lambda: part(2)}
+    with pytest.raises(KeyboardInterrupt):
+        folder.keep("trial", parts, experiment="trial", seeds="none")
+    assert not (tmp_path / "trial.csv").exists()
+    rows = folder.keep("trial", parts, experiment="trial", seeds="none")
+    assert made == [1, 2, 2]
+    assert rows == [{"number": 1}, {"number": 2}]
+    (tmp_path / "mnist_lessons/experiments.py").write_text("changed = True")
+    folder.keep("trial", parts, experiment="trial", seeds="none")
+    assert made == [1, 2, 2, 1, 2]
 
 
 @pytest.mark.parametrize(
