@@ -32,6 +32,8 @@ def keep(table: str, parts: Mapping[str, Callable[[], list[Row]]], *, experiment
     seeds
         Which seeds the table rests on, in words.
     """
+    import tensorflow as tf
+
     folder = _folder(table, experiment)
     rows: list[Row] = []
     seconds = 0.0
@@ -52,7 +54,8 @@ def keep(table: str, parts: Mapping[str, Callable[[], list[Row]]], *, experiment
         "command": f"python -m experiments {experiment}",
         "seeds": seeds,
         "cpu_seconds": round(seconds),
-        "versions": {"python": platform.python_version(), **{p: version(p) for p in ("keras", "numpy")}},
+        "versions": {"python": platform.python_version(), "tensorflow": tf.__version__}
+        | {package: version(package) for package in ("keras", "numpy")},
         "machine": f"{os.cpu_count()} cores, {platform.machine()}, {platform.system()}",
     }
     (STORED / f"{table}.json").write_text(json.dumps(note, indent=1) + "\n")
