@@ -87,10 +87,10 @@ def train_old_recipe(*, seed: int, epochs: int = 25) -> tuple["keras.Model", His
     import keras
     import tensorflow as tf
 
-    (images, labels), validation, _ = data.split_mnist()
+    (images, labels), validation = data.split_mnist()[:2]
     keras.utils.set_random_seed(seed)
-    # Of all images they are the same to a thousandth, and would take 300 MB to compute.
-    mean, deviation = images[::5].mean(), images[::5].std(dtype="float32").item()
+    # Of all images they are the same to a hundredth, and would take 300 MB to compute.
+    mean, deviation = images[::20].mean(), images[::20].std(dtype="float32").item()
     rescaling = keras.layers.Rescaling(1 / deviation, offset=-mean / deviation)
     model = keras.Sequential([keras.Input((28, 28), dtype="uint8"), rescaling, *models.build_dense().layers[1:]])
     model.compile(optimizer=keras.optimizers.SGD(0.01), loss="sparse_categorical_crossentropy", metrics=["accuracy"])
