@@ -48,7 +48,7 @@ CONTENT_POLICY = "; ".join(
         "form-action 'self'",
     ]
 )
-TEMPLATE_TITLES = {"search": "Search", "genindex": "Index", "404": "Page not found", "py-modindex": "Modules"}
+TEMPLATE_TITLES = {"search": "Search", "genindex": "Index", "404": "Page not found"}
 # Where the publish workflow puts notebooks that Colab can open; it cannot open Markdown.
 NOTEBOOK_BRANCH = "notebooks"
 FONTS = {
@@ -347,6 +347,10 @@ def tidy(html: str) -> str:
     # sphinx-thebe's scripts, written even where Thebe is off.
     html = re.sub(
         r'<script type="text/x-thebe-config">.*?</script>\s*<script>kernelName.*?</script>', "", html, flags=re.S
+    )
+    # docutils gives entries of the bibliography roles that are out of date, and a list that has no items.
+    html = html.replace(' role="doc-biblioentry"', "").replace(
+        '<div role="list" class="citation-list">', '<div class="citation-list">'
     )
     # myst-nb names every fold alike, over the text that says what it holds, and puts paragraphs where none may stand.
     html = html.replace('<summary aria-label="Toggle hidden content">', "<summary>")

@@ -210,7 +210,7 @@ async function withoutScripts(address) {
   const result = await page.evaluate(() => ({
     text: document.querySelector("main").innerText.length,
     links: [...document.querySelectorAll("#contents a")].filter((a) => a.checkVisibility()).length,
-    dead: [...document.querySelectorAll("button")].filter((b) => b.checkVisibility() && b.type === "button" && !b.hasAttribute("popovertarget")).map((b) => b.outerHTML.slice(0, 120)),
+    dead: [...document.querySelectorAll("button")].filter((b) => b.checkVisibility({ visibilityProperty: true }) && b.type === "button" && !b.hasAttribute("popovertarget")).map((b) => b.outerHTML.slice(0, 120)),
   }));
   await close();
   return result;
