@@ -50,10 +50,11 @@ mount("draw-digit", async ({ root, say, load }) => {
 
   const add = async (/** @type {string} */ name) => {
     const model = readModel(await load(`model-${name}`));
-    const column = createColumn(model);
-    const inside = insides.add(model);
-    shown.set(name, { model, column, inside });
-    columns.append(column.element);
+    shown.set(name, { model, column: createColumn(model), inside: insides.create(model) });
+    // In the list's order, whichever file arrived first.
+    const all = MODELS.flatMap(([key]) => shown.get(key) ?? []);
+    columns.replaceChildren(...all.map(({ column }) => column.element));
+    insides.body.replaceChildren(...all.map(({ inside }) => inside.element));
   };
   await add("dense");
 

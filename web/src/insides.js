@@ -13,13 +13,12 @@ export function createInsides() {
       + "The stronger the ink, the larger the activation."),
     body);
 
-  const add = (/** @type {Model} */ model) => {
+  const create = (/** @type {Model} */ model) => {
     const hidden = /** @type {Shaped[]} */ (model.layers.filter((layer) => layer.type === "activation")).slice(0, -1);
     const figures = hidden.map(createFigure);
     const part = h("section", { "aria-label": `Inside: ${model.title}` },
       h("p", { class: "ml-title" }, model.title),
       h("div", { class: "ml-layers" }, ...figures.map((figure) => figure.element)));
-    body.append(part);
     return {
       element: part,
       show: (/** @type {boolean} */ drawn) => {
@@ -29,7 +28,7 @@ export function createInsides() {
   };
   /** @param {() => void} act */
   const onopen = (act) => element.addEventListener("toggle", act);
-  return { element, add, onopen };
+  return { element, body, create, onopen };
 }
 
 /** @param {Shaped} layer @param {number} index */
