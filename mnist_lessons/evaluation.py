@@ -101,9 +101,7 @@ def bootstrap_interval(
     """
     values = np.asarray(values)
     if not len(values) or resamples < 1:
-        raise ValueError(
-            f"values and resamples: expected at least one of each, got {len(values)} and {resamples}"
-        )
+        raise ValueError(f"values and resamples: expected at least one of each, got {len(values)} and {resamples}")
     upper = _upper_tail(confidence)
     generator = np.random.default_rng(seed)
     draws = [statistic(values[generator.integers(len(values), size=len(values))]) for _ in range(resamples)]
@@ -217,9 +215,7 @@ def holm(p_values: Sequence[float] | np.ndarray) -> np.ndarray:
 # Which digits are confused
 
 
-def confusion_matrix(
-    labels: np.ndarray, predicted_labels: np.ndarray, *, classes: int = CLASSES
-) -> np.ndarray:
+def confusion_matrix(labels: np.ndarray, predicted_labels: np.ndarray, *, classes: int = CLASSES) -> np.ndarray:
     """Return how often each digit (row) was taken for each digit (column), shape (classes, classes), int64.
 
     Raises
@@ -259,9 +255,7 @@ def errors_by_digit(matrix: np.ndarray) -> np.ndarray:
 def errors_by_pair(matrix: np.ndarray) -> list[tuple[int, int, int]]:
     """Return from a confusion matrix the mistakes as (digit, taken for, how often), most frequent first."""
     mistakes = [
-        (int(row), int(column), int(matrix[row, column]))
-        for row, column in np.argwhere(matrix)
-        if row != column
+        (int(row), int(column), int(matrix[row, column])) for row, column in np.argwhere(matrix) if row != column
     ]
     return sorted(mistakes, key=lambda mistake: -mistake[2])
 
