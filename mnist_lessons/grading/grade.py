@@ -18,7 +18,7 @@ from mnist_lessons.grading.answers import Answer, UnreadableError, read_answers
 from mnist_lessons.grading.sandbox import Limits
 from mnist_lessons.grading.source import Exercise, Test
 from mnist_lessons.grading.submissions import Submission
-from mnist_lessons.grading.zygote import GraderError, Student, StudentError, Zygote
+from mnist_lessons.grading.zygote import GraderError, Student, StudentError, Zygote, without_extras
 
 Record = dict[str, Any]
 
@@ -80,8 +80,9 @@ def _record(test: Test, message: str | None) -> Record:
 @functools.cache
 def _set_up_once(setup: tuple[str, ...]) -> dict[str, Any]:
     names: dict[str, Any] = {"__name__": "tests"}
-    for code in setup:
-        exec(compile(code, "setup", "exec"), names)
+    with without_extras():
+        for code in setup:
+            exec(compile(code, "setup", "exec"), names)
     return names
 
 
