@@ -33,7 +33,7 @@ def test_an_assignment_is_built_of_exercises_and_chapters(tmp_path, capsys):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["assignment", "build", "x", "--exercises", "y", "--out", "o", "--source", SOURCE], "y is neither an exercise"),
+        (["assignment", "build", "x", "--exercises", "y", "--out", "o", "--source", SOURCE], "y is neither"),
         (["assignment", "build", "a b", "--exercises", "data", "--out", "o", "--source", SOURCE], "name: expected"),
         (["assignment", "list", "--source", "nowhere"], "--source: expected a folder"),
         (["grade", "nothing", "--assignment", "nowhere", "--out", "o", "--unsafe"], "No such file"),
