@@ -28,7 +28,7 @@ notebooks: book  ## derive a notebook from each chapter, in notebooks/
 
 test: notebooks .venv/dev/.done  ## lint, check types, run all tests
 	@$(MAKE) --no-print-directory lint
-	@MNIST_LESSONS_STORE=$(CURDIR)/_build/models .venv/dev/bin/python -m pytest --cov=mnist_lessons --nbmake tests notebooks
+	@MNIST_LESSONS_STORE=$(CURDIR)/_build/models .venv/dev/bin/python -m pytest --cov=mnist_lessons --nbmake tests notebooks/*.ipynb
 
 audit: book  ## hold every page to Lighthouse's mobile audit
 	@test -d _build/audit/node_modules/lighthouse || .venv/book/bin/npm install --silent --no-audit --no-fund \

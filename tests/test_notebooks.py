@@ -146,7 +146,7 @@ def test_the_first_cell_does_nothing_where_the_package_is(book, tmp_path):
     assert re.fullmatch(r"install --quiet --no-deps https://\S+/mnist_lessons-[\d.]+-py3-none-any\.whl", asked[0])
 
 
-@pytest.mark.parametrize("file", sorted((ROOT / "notebooks").glob("*.ipynb")), ids=lambda file: file.stem)
+@pytest.mark.parametrize("file", sorted((ROOT / "notebooks").rglob("*.ipynb")), ids=lambda file: file.stem)
 def test_no_derived_notebook_shows_what_only_the_site_understands(file):
     notebook = nbformat.read(file, as_version=4)
     nbformat.validate(notebook)
@@ -155,10 +155,27 @@ def test_no_derived_notebook_shows_what_only_the_site_understands(file):
     assert all(not cell.get("outputs") for cell in notebook.cells)
 
 
-def test_there_is_a_notebook_for_each_chapter():
-    names = [notebooks.page(name) for name in notebooks.documents_in_toc() if notebooks.is_notebook(name)]
-    assert sorted(file.stem for file in (ROOT / "notebooks").glob("*.ipynb")) == sorted(names)
-    assert len(names) >= 8
+def test_there_is_a_notebook_for_each_chapter_at_the_path_that_the_page_links():
+    names = [name for name in notebooks.documents_in_toc() if notebooks.is_notebook(name)]
+    folder = ROOT / "notebooks"
+    there = {f"book/{file.relative_to(folder).with_suffix('.md').as_posix()}" for file in folder.rglob("*.ipynb")}
+    assert there == set(names)
+    assert len(names) >= 16
+
+
+def test_notebooks_of_exercises_hold_no_solution():
+    from mnist_lessons.grading.source import read_exercises
+
+    exercises = read_exercises(ROOT / "book" / "exercises")
+    files = (ROOT / "notebooks" / "exercises").glob("*.ipynb")
+    cells = [cell.source for file in files for cell in nbformat.read(file, as_version=4).cells]
+    for exercise in exercises:
+        assert exercise.stub in cells
+        allowed = "\n".join([exercise.stub, exercise.text, *exercise.setup, *(test.code for test in exercise.tests)])
+        told = "\n".join(cells)
+        for line in exercise.solution.splitlines():
+            if len(line.strip()) > 30 and line.strip() not in allowed:
+                assert line.strip() not in told, f"{exercise.id}: {line}"
 
 
 def test_the_command_says_what_is_missing(tmp_path):

@@ -1,6 +1,6 @@
 """Derive a notebook from each chapter, in Markdown that every notebook viewer shows.
 
-    python book/_ext/notebooks.py    notebooks/NAME.ipynb, without outputs
+    python book/_ext/notebooks.py    notebooks/NAME.ipynb, without outputs; exercises without their solutions
 
 Chapters use roles and directives that only the site knows: recorded numbers, terms, citations, numbered figures and
 equations, boxes. Here each becomes plain Markdown, with links to the site where a notebook cannot show the thing.
@@ -18,7 +18,9 @@ from urllib.parse import urlsplit
 import nbformat
 import yaml
 
-from build import ROOT, documents_in_toc, executed_file, is_notebook, page, read_notebook, recorded, write_atomically
+from build import ROOT, documents_in_toc, executed_file, is_notebook, read_notebook, recorded, write_atomically
+from mnist_lessons.grading.release import make_notebook
+from mnist_lessons.grading.source import read_file
 
 FOLDER = ROOT / "notebooks"
 BOXES = {"admonition": "", "note": "Note", "tip": "Tip", "warning": "Warning", "margin": "", "seealso": "See also"}
@@ -28,16 +30,18 @@ def main() -> None:
     """Write all notebooks."""
     FOLDER.mkdir(exist_ok=True)
     names = [name for name in documents_in_toc() if is_notebook(name)]
+    written = set()
     for name in names:
         notebook = plain_notebook(name)
         for cell in notebook.cells:
             if cell.cell_type == "code":
                 cell.outputs, cell.execution_count = [], None
-        write_atomically(FOLDER / f"{page(name)}.ipynb", nbformat.writes(notebook))
-    stale = {f"{page(name)}.ipynb" for name in names}
-    for file in FOLDER.glob("*.ipynb"):
-        if file.name not in stale:
-            file.unlink()
+        file = (FOLDER / name.removeprefix("book/")).with_suffix(".ipynb")
+        file.parent.mkdir(exist_ok=True)
+        write_atomically(file, nbformat.writes(notebook))
+        written.add(file)
+    for file in set(FOLDER.rglob("*.ipynb")) - written:
+        file.unlink()
     print(f"Notebooks: {len(names)} in {FOLDER.relative_to(ROOT)}")
 
 
@@ -49,6 +53,8 @@ def plain_notebook(name: str) -> nbformat.NotebookNode:
     FileNotFoundError
         The chapter was never executed, so that the numbers in its text are not known.
     """
+    if name.startswith("book/exercises/"):
+        return exercise_notebook(name)
     notebook, _ = read_notebook(name)
     executed = nbformat.read(executed_file(name), as_version=4)
     write = _writer(name, {entry["name"]: entry["value"] for entry in recorded(executed)})
@@ -67,11 +73,28 @@ def plain_notebook(name: str) -> nbformat.NotebookNode:
         if figure:
             text = f"*{{numref}}`{figure['name']}`. {figure['caption'].strip()}*"
             cells.append(nbformat.v4.new_markdown_cell(write(text)))
-    notebook.cells = cells
-    for index, cell in enumerate(cells):
-        cell.id = f"cell-{index}"  # the same from run to run
+    notebook.cells = _with_steady_ids(cells)
     notebook.metadata = nbformat.from_dict({key: notebook.metadata[key] for key in ("kernelspec",)})
     return notebook
+
+
+def exercise_notebook(name: str) -> nbformat.NotebookNode:
+    """Return a page of exercises as students get it: places for their answers, tests below, no solution."""
+    title = _title(name)
+    notebook = make_notebook(title, read_file(ROOT / name), with_answers=False)
+    write = _writer(name, {})
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown":
+            cell.source = write(cell.source)
+    notebook.cells = _with_steady_ids([*opening(name), *notebook.cells])
+    return notebook
+
+
+def _with_steady_ids(cells: list[nbformat.NotebookNode]) -> list[nbformat.NotebookNode]:
+    """Give cells ids that are the same from run to run."""
+    for index, cell in enumerate(cells):
+        cell.id = f"cell-{index}"
+    return cells
 
 
 def opening(name: str) -> list[nbformat.NotebookNode]:
