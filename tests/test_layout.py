@@ -14,6 +14,7 @@ PACKAGE = Path(mnist_lessons.__file__).parent
 ORDER = [
     "__init__",
     "data",
+    "augmentation",
     "results",
     "models",
     "training",

@@ -1,0 +1,130 @@
+import numpy as np
+import pytest
+from scipy import ndimage
+
+from mnist_lessons.augmentation import augment, rotate, shift
+from mnist_lessons.data import load_mnist
+
+
+@pytest.fixture(scope="module")
+def images():
+    (_, _), (images_test, _) = load_mnist()
+    return images_test[:300]
+
+
+def noise(count):
+    """Images with ink up to the border, which MNIST's have not."""
+    return np.random.default_rng(1).integers(0, 256, (count, 28, 28), dtype="uint8")
+
+
+@pytest.mark.parametrize("degrees", [0, 1, 17, -30, 45, 90, 123.4, 180, 300])
+def test_rotation_agrees_with_scipy(images, degrees):
+    given = np.concatenate([images[:30], noise(30)])
+    expected = ndimage.rotate(
+        given.astype("float64"), degrees, axes=(2, 1), reshape=False, order=1, mode="grid-constant"
+    )
+    # Half a unit from rounding, and what 32 bits are less exact than 64.
+    assert np.abs(rotate(given, degrees=degrees) - expected).max() <= 0.501
+
+
+def test_each_image_is_turned_by_its_own_angle(images):
+    degrees = np.random.default_rng(0).uniform(-180, 180, len(images))
+    one_by_one = [rotate(image[np.newaxis], degrees=angle)[0] for image, angle in zip(images, degrees, strict=True)]
+    np.testing.assert_array_equal(rotate(images, degrees=degrees), one_by_one)
+
+
+def test_quarter_turns_are_exact_and_counter_clockwise():
+    given = noise(5)
+    np.testing.assert_array_equal(rotate(given, degrees=90), np.rot90(given, axes=(1, 2)))
+    np.testing.assert_array_equal(rotate(given, degrees=0), given)
+    lying = np.zeros((1, 28, 28), "uint8")
+    lying[0, 13:15, 20:24] = 255  # ink at three o'clock goes to about one o'clock
+    rows, _ = np.nonzero(rotate(lying, degrees=45)[0])
+    assert rows.max() < 13
+
+
+@pytest.mark.parametrize(("down", "right"), [(0, 0), (3, 0), (0, -5), (-2, 7), (28, 0), (40, -3), (-1000, 1000)])
+def test_shift_agrees_with_scipy(down, right):
+    given = noise(7)
+    expected = ndimage.shift(given, (0, down, right), order=0, mode="constant")
+    np.testing.assert_array_equal(shift(given, down=down, right=right), expected)
+
+
+def test_each_image_is_moved_by_its_own_amount():
+    given = noise(50)
+    down, right = np.random.default_rng(0).integers(-6, 7, (2, 50))
+    expected = [ndimage.shift(*each, order=0) for each in zip(given, zip(down, right, strict=True), strict=True)]
+    np.testing.assert_array_equal(shift(given, down=down, right=right), expected)
+
+
+def test_what_is_given_stays_as_it_is(images):
+    before = images.copy()
+    for changed in (
+        shift(images),
+        rotate(images, degrees=0),
+        augment(images, generator=np.random.default_rng(0)),
+    ):
+        np.testing.assert_array_equal(changed, before)
+        changed[:] = 7
+        np.testing.assert_array_equal(images, before)
+
+
+def test_augmentation_draws_anew_and_repeats_with_its_seed(images):
+    generator = np.random.default_rng(5)
+    first, second = (augment(images, generator=generator, degrees=30, pixels=3) for _ in range(2))
+    again = augment(images, generator=np.random.default_rng(5), degrees=30, pixels=3)
+    np.testing.assert_array_equal(first, again)
+    assert (first != second).any(axis=(1, 2)).mean() > 0.99
+
+
+def test_shifts_are_uniform_over_whole_pixels_in_both_directions():
+    dot = np.zeros((4900, 28, 28), "uint8")
+    dot[:, 14, 14] = 255
+    _, rows, columns = np.nonzero(augment(dot, generator=np.random.default_rng(0), pixels=3))
+    counts = np.bincount((rows - 11) * 7 + columns - 11, minlength=49)
+    assert (len(rows), len(counts)) == (4900, 49)
+    assert abs(counts - 100).max() < 5 * 10  # five standard deviations
+
+
+def test_angles_are_uniform_between_the_greatest():
+    ray = np.zeros((3000, 28, 28), "uint8")
+    ray[:, 13:15, 22:26] = 255
+    turned = augment(ray, generator=np.random.default_rng(0), degrees=60).astype("float64")
+    y, x = np.indices((28, 28)) - 13.5
+    angles = np.rad2deg(np.arctan2(-(turned * y).sum(axis=(1, 2)), (turned * x).sum(axis=(1, 2))))
+    # The quantiles of a uniform distribution, to within five standard deviations and a degree of interpolation.
+    np.testing.assert_allclose(np.quantile(angles, [0, 0.25, 0.5, 0.75, 1]), [-60, -30, 0, 30, 60], atol=6.5)
+    assert np.abs(angles).max() < 61
+
+
+def test_no_images_are_no_error():
+    none = np.zeros((0, 28, 28), "uint8")
+    assert augment(none, generator=np.random.default_rng(0), degrees=30, pixels=3).shape == none.shape
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda images: rotate(images / 255, degrees=0), "images: expected an array of shape"),
+        (lambda images: shift(images[0]), "images: expected an array of shape"),
+        (lambda images: rotate(images, degrees=[1, 2]), r"degrees: expected one finite number or 300.*shape \(2,\)"),
+        (lambda images: rotate(images, degrees=np.nan), "degrees: expected one finite number.*got nan"),
+        (lambda images: rotate(images, degrees="a lot"), "degrees: expected one finite number.*got 'a lot'"),
+        (lambda images: rotate(images, degrees=1j), "degrees: expected one finite number"),
+        (lambda images: shift(images, down=1.5), "down: expected one whole number or 300, one for each.*got 1.5"),
+        (lambda images: shift(images, right=np.zeros(3, int)), r"right: expected one whole number.*shape \(3,\)"),
+        (lambda images: draw(images, degrees=-1), "degrees: expected a number from 0 to 180, got -1"),
+        (lambda images: draw(images, degrees=181), "degrees: expected a number from 0 to 180, got 181"),
+        (lambda images: draw(images, degrees=np.nan), "degrees: expected a number from 0 to 180, got nan"),
+        (lambda images: draw(images, pixels=29), "pixels: expected a whole number from 0 to 28, got 29"),
+        (lambda images: draw(images, pixels=-1), "pixels: expected a whole number from 0 to 28, got -1"),
+        (lambda images: draw(images, pixels=1.0), "pixels: expected a whole number from 0 to 28, got 1.0"),
+    ],
+)
+def test_wrong_input_is_named(images, call, message):
+    with pytest.raises(ValueError, match=message):
+        call(images)
+
+
+def draw(images, **greatest):
+    return augment(images, generator=np.random.default_rng(0), **greatest)
