@@ -20,11 +20,15 @@ def noise(count):
 @pytest.mark.parametrize("degrees", [0, 1, 17, -30, 45, 90, 123.4, 180, 300])
 def test_rotation_agrees_with_scipy(images, degrees):
     given = np.concatenate([images[:30], noise(30)])
-    expected = ndimage.rotate(
-        given.astype("float64"), degrees, axes=(2, 1), reshape=False, order=1, mode="grid-constant"
-    )
     # Half a unit from rounding, and what 32 bits are less exact than 64.
-    assert np.abs(rotate(given, degrees=degrees) - expected).max() <= 0.501
+    assert np.abs(rotate(given, degrees=degrees, pivot=13.5) - by_scipy(given, degrees)).max() <= 0.501
+    # With one more row and column the middle is at 14.
+    wider = np.pad(given, ((0, 0), (0, 1), (0, 1)))
+    assert np.abs(rotate(given, degrees=degrees) - by_scipy(wider, degrees)[:, :28, :28]).max() <= 0.501
+
+
+def by_scipy(images, degrees):
+    return ndimage.rotate(images.astype("float64"), degrees, axes=(2, 1), reshape=False, order=1, mode="grid-constant")
 
 
 def test_each_image_is_turned_by_its_own_angle(images):
@@ -35,7 +39,7 @@ def test_each_image_is_turned_by_its_own_angle(images):
 
 def test_quarter_turns_are_exact_and_counter_clockwise():
     given = noise(5)
-    np.testing.assert_array_equal(rotate(given, degrees=90), np.rot90(given, axes=(1, 2)))
+    np.testing.assert_array_equal(rotate(given, degrees=90, pivot=13.5), np.rot90(given, axes=(1, 2)))
     np.testing.assert_array_equal(rotate(given, degrees=0), given)
     lying = np.zeros((1, 28, 28), "uint8")
     lying[0, 13:15, 20:24] = 255  # ink at three o'clock goes to about one o'clock
@@ -88,13 +92,23 @@ def test_shifts_are_uniform_over_whole_pixels_in_both_directions():
 
 def test_angles_are_uniform_between_the_greatest():
     ray = np.zeros((3000, 28, 28), "uint8")
-    ray[:, 13:15, 22:26] = 255
+    ray[:, 14, 22:26] = 255
     turned = augment(ray, generator=np.random.default_rng(0), degrees=60).astype("float64")
-    y, x = np.indices((28, 28)) - 13.5
+    y, x = np.indices((28, 28)) - 14
     angles = np.rad2deg(np.arctan2(-(turned * y).sum(axis=(1, 2)), (turned * x).sum(axis=(1, 2))))
     # The quantiles of a uniform distribution, to within five standard deviations and a degree of interpolation.
     np.testing.assert_allclose(np.quantile(angles, [0, 0.25, 0.5, 0.75, 1]), [-60, -30, 0, 30, 60], atol=6.5)
     assert np.abs(angles).max() < 61
+
+
+def test_turned_digits_keep_their_center_of_mass_and_do_not_give_away_the_angle(images):
+    def center(pivot):
+        turned = augment(images, generator=np.random.default_rng(0), degrees=180, pivot=pivot).astype("float64")
+        return (np.indices((28, 28)) * turned[:, np.newaxis]).sum(axis=(2, 3)) / turned.sum(axis=(1, 2))[:, np.newaxis]
+
+    # MNIST puts the center of mass within half a pixel of 14 in both directions.
+    assert np.hypot(*(center(14) - 14).T).max() < 0.75
+    assert np.hypot(*(center(13.5) - 14).T).max() > 1.2
 
 
 def test_no_images_are_no_error():
@@ -111,6 +125,8 @@ def test_no_images_are_no_error():
         (lambda images: rotate(images, degrees=np.nan), "degrees: expected one finite number.*got nan"),
         (lambda images: rotate(images, degrees="a lot"), "degrees: expected one finite number.*got 'a lot'"),
         (lambda images: rotate(images, degrees=1j), "degrees: expected one finite number"),
+        (lambda images: rotate(images, degrees=0, pivot=27.5), "pivot: expected a number from 0 to 27, got 27.5"),
+        (lambda images: rotate(images, degrees=0, pivot=-1), "pivot: expected a number from 0 to 27, got -1"),
         (lambda images: shift(images, down=1.5), "down: expected one whole number or 300, one for each.*got 1.5"),
         (lambda images: shift(images, right=np.zeros(3, int)), r"right: expected one whole number.*shape \(3,\)"),
         (lambda images: draw(images, degrees=-1), "degrees: expected a number from 0 to 180, got -1"),
