@@ -9,7 +9,7 @@ import json
 import os
 import platform
 import resource
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 
@@ -18,7 +18,14 @@ from mnist_lessons.experiments import STORED, Row, load_rows, save_rows
 ROOT = Path(__file__).resolve().parents[1]
 
 
-def keep(table: str, parts: Mapping[str, Callable[[], list[Row]]], *, experiment: str, seeds: str) -> list[Row]:
+def keep(
+    table: str,
+    parts: Mapping[str, Callable[[], list[Row]]],
+    *,
+    experiment: str,
+    seeds: str,
+    packages: Sequence[str] = (),
+) -> list[Row]:
     """Store the rows of all parts as ``table``, with what made them beside it, and return them.
 
     Parameters
@@ -31,6 +38,8 @@ def keep(table: str, parts: Mapping[str, Callable[[], list[Row]]], *, experiment
         The module of this folder that asks.
     seeds
         Which seeds the table rests on, in words.
+    packages
+        What it rests on besides TensorFlow, Keras and NumPy: their versions are noted too.
     """
     import tensorflow as tf
 
@@ -55,7 +64,7 @@ def keep(table: str, parts: Mapping[str, Callable[[], list[Row]]], *, experiment
         "seeds": seeds,
         "cpu_seconds": round(seconds),
         "versions": {"python": platform.python_version(), "tensorflow": tf.__version__}
-        | {package: version(package) for package in ("keras", "numpy")},
+        | {package: version(package) for package in ("keras", "numpy", *packages)},
         "machine": f"{os.cpu_count()} cores, {platform.machine()}, {platform.system()}",
     }
     (STORED / f"{table}.json").write_text(json.dumps(note, indent=1) + "\n")
@@ -71,5 +80,6 @@ def _folder(table: str, experiment: str) -> Path:
 
 
 def _cpu_seconds() -> float:
-    used = resource.getrusage(resource.RUSAGE_SELF)
-    return used.ru_utime + used.ru_stime
+    """Return what this process has used, and what those that it started and waited for have."""
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(one.ru_utime + one.ru_stime for one in used)

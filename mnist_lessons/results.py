@@ -84,6 +84,8 @@ class Table:
         The heads of the columns.
     caption
         What the table shows, in one sentence.
+    sortable
+        Whether readers of the site may sort the rows by pressing the head of a column.
 
     Raises
     ------
@@ -91,10 +93,13 @@ class Table:
         A row has another number of cells than there are columns.
     """
 
-    def __init__(self, rows: Sequence[Sequence[object]], *, columns: Sequence[str], caption: str) -> None:
+    def __init__(
+        self, rows: Sequence[Sequence[object]], *, columns: Sequence[str], caption: str, sortable: bool = False
+    ) -> None:
         self.rows = [[str(cell) for cell in row] for row in rows]
         self.columns = list(columns)
         self.caption = caption
+        self.sortable = sortable
         for row in self.rows:
             if len(row) != len(self.columns):
                 raise ValueError(f"rows: expected {len(self.columns)} cells a row, got {len(row)} in {row}")
@@ -115,7 +120,8 @@ class Table:
             f'<tr><th scope="row">{escape(row[0])}</th>' + "".join(f"<td>{escape(c)}</td>" for c in row[1:]) + "</tr>"
             for row in self.rows
         )
+        kind = "ml-table ml-sortable" if self.sortable else "ml-table"
         return (
-            f'<table class="ml-table"><caption>{escape(self.caption)}</caption>'
+            f'<table class="{kind}"><caption>{escape(self.caption)}</caption>'
             f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
         )

@@ -74,6 +74,12 @@ def test_a_table_reads_well_as_text_and_as_html():
     assert '<th scope="row">a&lt;b</th><td>1</td>' in html
 
 
+def test_only_a_table_that_may_be_sorted_says_so():
+    rows, heads = [["a", 1]], ["name", "share"]
+    assert 'class="ml-table"' in Table(rows, columns=heads, caption="")._repr_html_()
+    assert 'class="ml-table ml-sortable"' in Table(rows, columns=heads, caption="", sortable=True)._repr_html_()
+
+
 def test_a_table_refuses_ragged_rows():
     with pytest.raises(ValueError, match="rows: expected 2 cells a row, got 1"):
         Table([["a"]], columns=["name", "share"], caption="")

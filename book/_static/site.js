@@ -42,6 +42,29 @@ if (navigator.clipboard) {
   }
 }
 
+// A table that may be sorted is, by the column whose head is pressed; pressed again, the other way round.
+for (const table of document.querySelectorAll("table.ml-sortable")) {
+  const body = table.tBodies[0];
+  const heads = [...table.tHead.rows[0].cells];
+  const number = /^(?:about |<|≈)?\s*-?\d/;
+  for (const [column, head] of heads.entries()) {
+    const text = (row) => row.cells[column].textContent.trim();
+    const size = (row) => parseFloat(text(row).replace(/^[^\d-]+/, ""));
+    const button = Object.assign(document.createElement("button"), { type: "button" });
+    button.append(...head.childNodes);
+    head.append(button);
+    button.addEventListener("click", () => {
+      const rows = [...body.rows];
+      const sign = head.getAttribute("aria-sort") === "ascending" ? -1 : 1;
+      const byNumber = rows.every((row) => number.test(text(row)));
+      rows.sort((a, b) => sign * (byNumber ? size(a) - size(b) : text(a).localeCompare(text(b), "en", { numeric: true })));
+      body.append(...rows);
+      for (const other of heads) other.removeAttribute("aria-sort");
+      head.setAttribute("aria-sort", sign > 0 ? "ascending" : "descending");
+    });
+  }
+}
+
 // What is wider than the page scrolls, by keyboard too.
 const wide = document.querySelectorAll("pre, .text_html, .pst-scrollable-table-container, .formula");
 const mark = () => {
