@@ -352,7 +352,7 @@ def size(*files):
 
 
 def test_scripts_and_data_stay_within_their_budgets(built):
-    names = ["draw-digit", "relu-race", "one-neuron", "gradient-step", "convolution", "error-gallery"]
+    names = ["draw-digit", "try-digit", "relu-race", "one-neuron", "gradient-step", "convolution", "error-gallery"]
     assert {name: size(built / f"{name}.js") for name in names if size(built / f"{name}.js") > 15_000} == {}
     drawing = [built / "draw-digit.js", built / "widgets.css", built / "model-dense.data.js"]
     assert size(*drawing) <= 250_000

@@ -16,7 +16,7 @@ POLICY = (
     "default-src 'self'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; "
     "img-src 'self' data:; worker-src blob:; connect-src 'none'"
 )
-WIDGETS = ["draw-digit", "relu-race", "one-neuron", "gradient-step", "convolution", "error-gallery"]
+WIDGETS = ["draw-digit", "try-digit", "relu-race", "one-neuron", "gradient-step", "convolution", "error-gallery"]
 
 pytestmark = pytest.mark.skipif(
     CHROMIUM is None and os.environ.get("CI") != "true",

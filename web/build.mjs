@@ -8,7 +8,7 @@
 import { build } from "esbuild";
 import { fileURLToPath } from "node:url";
 
-const WIDGETS = ["draw-digit", "relu-race", "one-neuron", "gradient-step", "convolution", "error-gallery"];
+const WIDGETS = ["draw-digit", "try-digit", "relu-race", "one-neuron", "gradient-step", "convolution", "error-gallery"];
 const folder = process.argv[2];
 if (!folder) throw new Error("usage: node web/build.mjs OUTDIR");
 

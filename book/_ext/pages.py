@@ -22,6 +22,7 @@ from PIL import Image
 from sphinx import addnodes
 from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
+from sphinx.errors import ExtensionError
 from sphinx.util import logging
 from sphinx.util.docutils import SphinxDirective
 
@@ -41,7 +42,7 @@ CONTENT_POLICY = "; ".join(
         "script-src 'self' 'sha256-" + base64.b64encode(hashlib.sha256(THEME_SCRIPT.encode()).digest()).decode() + "'",
         "style-src 'self' 'unsafe-inline'",
         "img-src 'self' data: blob:",
-        "font-src 'self'",
+        "font-src 'self' data:",
         "connect-src 'self'",
         "worker-src blob:",
         "base-uri 'self'",
@@ -108,7 +109,7 @@ def contents(app: Sphinx, page: str) -> str:
     root = app.config.root_doc
     lines = [f"<ul>{_entry(app, root, page, 'Home')}</ul>"]
     for caption, pages in parts(app.env):
-        entries = "".join(_entry(app, other, page, number(app.env, other) + title(app.env, other)) for other in pages)
+        entries = "".join(_entry(app, other, page, title(app.env, other)) for other in pages)
         lines.append(f"<p>{escape(caption)}</p><ul>{entries}</ul>")
     return "\n".join(lines)
 
@@ -116,7 +117,9 @@ def contents(app: Sphinx, page: str) -> str:
 def _entry(app: Sphinx, page: str, here: str, text: str) -> str:
     address = escape(app.builder.get_relative_uri(here, page))
     current = ' aria-current="page"' if page == here else ""
-    link = f'<a href="{address or "#main"}"{current}>{escape(text)}</a>'
+    place = number(app.env, page).strip()
+    words = f'<span class="number">{place}</span> <span>{escape(text)}</span>' if place else escape(text)
+    link = f'<a href="{address or "#main"}"{current}>{words}</a>'
     below = app.env.toctree_includes.get(page, []) if page != app.config.root_doc else []
     inner = "".join(_entry(app, child, here, title(app.env, child)) for child in below)
     if page == here and page != app.config.root_doc:
@@ -138,7 +141,7 @@ class listing(nodes.General, nodes.Element):  # noqa: N801, docutils names nodes
 
 
 class Listing(SphinxDirective):
-    """``{way-through}``: the chapters with summary and minutes. ``{figure-list}``: every numbered figure."""
+    """``{way-through}``: the chapters with their minutes; ``{reading-time}``: their sum; ``{figure-list}``: figures."""
 
     def run(self) -> list[nodes.Node]:
         """Mark the place."""
@@ -159,6 +162,13 @@ def way_through(app: Sphinx, page: str) -> str:
             f' <span>{_hours(total)}</span></p><ul aria-labelledby="part-{index}">{items}</ul></div>'
         )
     return f'<div class="way">{"".join(blocks)}</div>'
+
+
+def reading_time(app: Sphinx, page: str) -> str:
+    """Return how many chapters there are and how long they take."""
+    pages = [other for _, pages in parts(app.env) for other in pages]
+    minutes = [int(app.env.metadata[other]["minutes"]) for other in pages if "minutes" in app.env.metadata[other]]
+    return f"<p>{len(minutes)} chapters, {_hours(sum(minutes))}</p>"
 
 
 def _chapter(app: Sphinx, page: str, other: str) -> str:
@@ -204,7 +214,7 @@ def _reading_order(env: BuildEnvironment, page: str) -> Iterator[str]:
         yield from _reading_order(env, child)
 
 
-LISTINGS = {"way-through": way_through, "figure-list": figure_list}
+LISTINGS = {"way-through": way_through, "reading-time": reading_time, "figure-list": figure_list}
 
 
 def fill_listings(app: Sphinx, doctree: nodes.document, page: str) -> None:
@@ -324,6 +334,41 @@ def explain_terms(app: Sphinx, doctree: nodes.document, page: str) -> None:
     ]
 
 
+def link_helpers(app: Sphinx, doctree: nodes.document, page: str) -> None:
+    """Turn the first mention of each function of the package into a link to what the reference says of it."""
+    known = helpers(app.env)
+    for literal in list(doctree.findall(nodes.literal)):
+        name = literal.astext().split("(")[0].strip()
+        home, anchor = known.get(name, ("", ""))
+        if not home or home == page or _within(literal, nodes.title, nodes.caption, nodes.reference, nodes.term):
+            continue
+        address = f"{app.builder.get_relative_uri(page, home)}#{anchor}"
+        literal.parent.replace(
+            literal, nodes.reference("", "", literal.deepcopy(), refuri=address, internal=True, classes=["helper"])
+        )
+        known = {other: place for other, place in known.items() if place != (home, anchor)}
+
+
+@functools.cache
+def helpers(env: BuildEnvironment) -> dict[str, tuple[str, str]]:
+    """Return page and anchor of what the reference describes, by its name, also in short where only one has it."""
+    found: dict[str, list[tuple[str, str]]] = {}
+    for full, thing in env.get_domain("py").objects.items():
+        parts = full.split(".")
+        for start in range(len(parts)):
+            found.setdefault(".".join(parts[start:]), []).append((thing.docname, thing.node_id))
+    # A module's short name is a word like any other.
+    modules = {full.split(".")[-1] for full, thing in env.get_domain("py").objects.items() if thing.objtype == "module"}
+    return {name: places[0] for name, places in found.items() if len(places) == 1 and name not in modules}
+
+
+def keep_units(app: Sphinx, doctree: nodes.document, page: str) -> None:
+    """Never break a line between a number and its per cent sign."""
+    for text in list(doctree.findall(nodes.Text)):
+        if " %" in text and not _within(text, nodes.literal, nodes.literal_block, nodes.raw, nodes.math):
+            text.parent.replace(text, nodes.Text(text.replace(" %", "\u00a0%")))
+
+
 def _within(node: nodes.Node, *kinds: type) -> bool:
     while node.parent is not None:
         node = node.parent
@@ -352,6 +397,8 @@ def tidy(html: str) -> str:
     html = html.replace(' role="doc-biblioentry"', "").replace(
         '<div role="list" class="citation-list">', '<div class="citation-list">'
     )
+    # A corner of a table that heads nothing is no header.
+    html = re.sub(r"<th\b[^>]*>(?:<p>)?\s*(?:</p>)?</th>", "<td></td>", html)
     # myst-nb names every fold alike, over the text that says what it holds, and puts paragraphs where none may stand.
     html = html.replace('<summary aria-label="Toggle hidden content">', "<summary>")
     return re.sub(r'<p class="(collapsed|expanded) admonition-title">(.*?)</p>', r'<span class="\1">\2</span>', html)
@@ -471,6 +518,7 @@ def write_files(app: Sphinx, error: Exception | None) -> None:
     (out / "_static" / "fonts").mkdir()
     for name, source in FONTS.items():
         shutil.copyfile(modules / source, out / "_static" / "fonts" / name)
+    embed_font(out / "_static" / "site.css", "fonts/source-sans-3.woff2")
     shutil.copyfile(modules / "minisearch" / "dist" / "umd" / "index.js", out / "_static" / "minisearch.js")
     (out / "searchindex.js").unlink(missing_ok=True)
     entries = [entry for page in sorted(SECTIONS) for entry in SECTIONS[page]]
@@ -483,6 +531,16 @@ def write_files(app: Sphinx, error: Exception | None) -> None:
     )
 
 
+def embed_font(style: Path, name: str) -> None:
+    """Put a font into the style sheet: it is there with the first paint, on a first visit and from file:// too."""
+    address = f'url("{name}")'
+    text = style.read_text()
+    if address not in text:
+        raise ExtensionError(f"{style.name}: expected {address}, which is to be put into it")
+    font = base64.b64encode((style.parent / name).read_bytes()).decode()
+    style.write_text(text.replace(address, f'url("data:font/woff2;base64,{font}")'))
+
+
 def setup(app: Sphinx) -> dict[str, Any]:
     """Connect all of it."""
     app.add_node(listing)
@@ -492,9 +550,11 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.connect("doctree-read", pair_pictures, priority=400)  # before Sphinx collects the pictures
     app.connect("doctree-resolved", note_sections, priority=400)
     app.connect("doctree-resolved", fill_listings)
+    app.connect("doctree-resolved", keep_units)
+    app.connect("doctree-resolved", link_helpers)
     app.connect("doctree-resolved", explain_terms)
     app.connect("doctree-resolved", fold_dropdowns)
     app.connect("html-page-context", finish_page, priority=900)  # after the theme and every page's own widgets
     app.connect("html-collect-pages", not_found)
-    app.connect("build-finished", write_files)
+    app.connect("build-finished", write_files, priority=800)  # after the theme has written what it writes
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": False}

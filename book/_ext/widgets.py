@@ -18,6 +18,7 @@ from sphinx.util.docutils import SphinxDirective
 # What each widget loads besides its script; its script asks for it when it is needed.
 WIDGETS = {
     "draw-digit": ["model-dense", "model-sigmoid", "model-cnn", "digits"],
+    "try-digit": ["model-cnn"],
     "relu-race": ["race"],
     "one-neuron": ["neuron"],
     "gradient-step": ["neuron"],

@@ -2,8 +2,11 @@
 
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+from docutils import nodes
+from docutils.utils import new_document
 from PIL import Image
 from sphinx.errors import ExtensionError
 
@@ -72,3 +75,73 @@ def test_the_first_page_that_imports_a_function_teaches_it(tmp_path):
 
 def test_the_card_has_the_size_that_networks_ask_for():
     assert card.draw_card("A", "b").size == (1200, 630)
+
+
+class Environment:
+    """What a build knows of the package, as far as links to it need it."""
+
+    def __init__(self, names):
+        things = {name: SimpleNamespace(docname="api", node_id=name, objtype=kind) for name, kind in names.items()}
+        self.domain = SimpleNamespace(objects=things)
+
+    def get_domain(self, name):
+        return self.domain
+
+
+NAMES = {
+    "book.data": "module",
+    "book.data.load": "function",
+    "book.data.Splits": "class",
+    "book.plots.draw": "function",
+    "book.other.draw": "function",
+}
+
+
+def test_helpers_are_known_by_short_names_that_only_one_has():
+    known = pages.helpers(Environment(NAMES))
+    assert known["load"] == known["data.load"] == ("api", "book.data.load")
+    assert known["plots.draw"] == ("api", "book.plots.draw")
+    assert "draw" not in known
+    assert "data" not in known
+    assert known["book.data"] == ("api", "book.data")
+
+
+def resolved(step, *children):
+    """Return a paragraph after one of the steps of pages.py, as HTML-like text."""
+    builder = SimpleNamespace(get_relative_uri=lambda page, home: f"{home}.html")
+    document = new_document("")
+    document += nodes.paragraph("", "", *children)
+    step(SimpleNamespace(env=Environment(NAMES), builder=builder), document, "page")
+    return document
+
+
+def test_the_first_mention_of_a_helper_leads_to_the_reference():
+    document = resolved(
+        pages.link_helpers,
+        nodes.literal("", "load(path)"),
+        nodes.literal("", "load"),
+        nodes.literal("", "x.load"),
+        nodes.reference("", "", nodes.literal("", "Splits"), refuri="elsewhere"),
+    )
+    links = [(link.astext(), link["refuri"]) for link in document.findall(nodes.reference)]
+    assert links == [("load(path)", "api.html#book.data.load"), ("Splits", "elsewhere")]
+
+
+def test_no_line_ends_between_a_number_and_its_unit():
+    document = resolved(pages.keep_units, nodes.inline("", "98"), nodes.Text(" % and 2 %"), nodes.literal("", "5 % 3"))
+    assert document.astext() == "98\u00a0% and 2\u00a0%5 % 3"
+
+
+def test_a_head_of_a_table_that_heads_nothing_is_a_cell():
+    html = '<thead><tr><th class="head"><p></p></th><th scope="col"></th><th><p>a</p></th></tr></thead>'
+    assert pages.tidy(html) == "<thead><tr><td></td><td></td><th><p>a</p></th></tr></thead>"
+
+
+def test_a_font_is_put_into_the_style_sheet_or_the_build_stops(tmp_path):
+    (tmp_path / "font.woff2").write_bytes(b"font")
+    style = tmp_path / "style.css"
+    style.write_text('src: url("font.woff2") format("woff2"), url("other.woff2")')
+    pages.embed_font(style, "font.woff2")
+    assert style.read_text() == 'src: url("data:font/woff2;base64,Zm9udA==") format("woff2"), url("other.woff2")'
+    with pytest.raises(ExtensionError, match="font.woff2"):
+        pages.embed_font(style, "font.woff2")

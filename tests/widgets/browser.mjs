@@ -156,6 +156,7 @@ async function becomes(readValue, expected, what = "") {
 }
 const answers = (page, expected, i = 0) =>
   becomes(async () => (await page.locator(".ml-answer").nth(i).innerText()).trim(), expected, "answer:");
+const spoken = (page) => page.locator(".ml-widget > [role=status]").textContent();
 const press = (page, label) => page.locator(".ml-widget").getByRole("button", { name: label, exact: true }).click();
 
 async function drawDigit() {
@@ -165,8 +166,7 @@ async function drawDigit() {
   await drawByMouse(page, SEVEN);
   await answers(page, "7");
   assert.match(await widget.locator(".ml-best").innerText(), /^7/);
-  const live = page.locator(".ml-widget [role=status]").last();
-  await becomes(() => live.textContent(), /^Dense network, ReLU: 7, .* sure\.$/, "live region:");
+  await becomes(() => spoken(page), /^Dense network, ReLU: 7, .* sure\.$/, "live region:");
   const seven = await ink(page);
 
   await press(page, "Clear");
@@ -183,6 +183,7 @@ async function drawDigit() {
   if (online) await survivesOddInput();
   await drawsByTouch();
   await drawsByKeys();
+  if (online) await answersInSight();
   await checkDamage("model-dense");
   await reportsDamagedWeights();
 }
@@ -203,24 +204,30 @@ async function comparesNetworks(page, widget) {
 
 async function takesTestDigits(page, widget) {
   await widget.getByText("Take a test digit instead").click();
-  await widget.getByLabel("Which").waitFor();
-  await press(page, "Next");
-  assert.match(await widget.innerText(), /1 of 15: test image 947, labelled 8; most reviewers did not agree with this label\./);
+  const digits = widget.locator(".ml-picker button");
+  await digits.nth(14).waitFor();
+  assert.equal(await digits.first().getAttribute("aria-label"), "Test image 947, labelled 8; most reviewers did not agree.");
+  await digits.first().click();
+  assert.equal(await digits.first().getAttribute("aria-pressed"), "true");
+  await becomes(() => spoken(page), /^Test image 947, labelled 8; .* Dense network, ReLU: /, "live region:");
   await widget.getByLabel("Which").selectOption("3");
+  assert.equal(await digits.count(), 28);
+  await digits.nth(4).focus();
+  await page.keyboard.press("Enter");
   await answers(page, "3");
-  await press(page, "Previous");
-  assert.match(await widget.innerText(), /28 of 28: test image \d+, labelled 3/);
 }
 
 async function changesWhatIsSeen(page, widget) {
   const numbers = async () => (await widget.locator(".ml-number").allInnerTexts()).join(" ");
-  await press(page, "Next");
   await answers(page, "3");
   await widget.getByText("Change what the network sees").click();
   const before = await numbers();
   await widget.getByLabel("Turn clockwise").fill("90");
   await widget.getByLabel("Noise").fill("100");
   await becomes(async () => (await numbers()) !== before, true, "numbers change:");
+  // The answer stands beside the sliders, too.
+  const [answer, note] = [await page.locator(".ml-answer").first().innerText(), await page.locator(".ml-answer + .ml-note").first().innerText()];
+  assert.ok((await widget.locator(".ml-sliders .ml-readout").innerText()).startsWith(`Dense network, ReLU: ${answer}, ${note}`));
   await press(page, "As drawn");
   await becomes(numbers, before);
 }
@@ -295,6 +302,23 @@ async function drawsByTouch() {
   await close();
 }
 
+/** On a phone the answer stands above the sheet, within one screen with it, and does not move it. */
+async function answersInSight() {
+  const { page, close } = await ready({ width: 360 });
+  await page.setViewportSize({ width: 360, height: 640 });
+  await page.locator(".ml-sheet").evaluate((sheet) => sheet.scrollIntoView({ block: "center" }));
+  const place = () => page.locator(".ml-sheet").evaluate((sheet) => sheet.getBoundingClientRect().top);
+  const before = await place();
+  await drawByMouse(page, SEVEN);
+  await answers(page, "7");
+  assert.equal(await place(), before, "the sheet moves while one draws");
+  const line = page.locator(".ml-headline");
+  assert.match(await line.innerText(), /^7, .* sure$/);
+  const [top, bottom] = [(await line.boundingBox()).y, await page.locator(".ml-sheet").evaluate((sheet) => sheet.getBoundingClientRect().bottom)];
+  assert.ok(bottom - top < 640 - 61, `${bottom - top} px from the answer to the foot of the sheet`);
+  await close();
+}
+
 async function drawsByKeys() {
   const { page, close } = await ready();
   await page.locator(".ml-sheet").focus();
@@ -333,6 +357,34 @@ async function reportsDamagedWeights() {
   await drawByMouse(page, SEVEN);
   await answers(page, "7");
   await close();
+}
+
+// Try a digit
+
+async function tryDigit() {
+  const { page, widget, close } = await ready();
+  assert.equal(await page.evaluate(() => Boolean(globalThis.mnistLessons)), false, "the network comes before it is asked for");
+  assert.ok(await page.locator(".ml-sheet").evaluate((sheet) => getComputedStyle(sheet, "::after").content !== "none"), "no hint");
+  await drawByMouse(page, SEVEN);
+  await answers(page, "7");
+  await becomes(() => spoken(page), /^7 says the network, .* sure\.$/, "live region:");
+  assert.equal(await page.locator(".ml-sheet").evaluate((sheet) => getComputedStyle(sheet, "::after").content), "none");
+  await press(page, "Clear");
+  await becomes(() => widget.locator(".ml-answer").isHidden(), true, "answer hidden:");
+  await becomes(() => spoken(page), "The sheet is empty.", "live region:");
+  // With keys alone.
+  await page.locator(".ml-sheet").focus();
+  await page.keyboard.press("Space");
+  for (let i = 0; i < 16; i++) await page.keyboard.press("ArrowDown");
+  await answers(page, "1");
+  await close();
+
+  if (!online) return;
+  const damaged = await ready({ alter: (each) => each.route("**/model-cnn.data.js", (route) => route.abort()), faults: ["ERR_FAILED"] });
+  await drawByMouse(damaged.page, SEVEN);
+  await damaged.page.waitForSelector(".ml-warning");
+  assert.match(await damaged.widget.innerText(), /the file model-cnn.data.js could not be loaded/);
+  await damaged.close();
 }
 
 // ReLU against sigmoid
@@ -388,7 +440,7 @@ async function race() {
   assert.ok(await widget.getByRole("button", { name: "20 steps" }).isDisabled());
   assert.match(await widget.locator("svg").first().getAttribute("aria-label"), /^Training loss, last measurement: ReLU [\d.]+, sigmoid [\d.]+$/);
   assert.equal(await widget.locator(".ml-table").nth(1).locator("tbody tr").count(), 3);
-  await becomes(() => page.locator(".ml-widget > [role=status]").textContent(), /^After 800 steps: ReLU loss/);
+  await becomes(() => spoken(page), /^After 800 steps: ReLU loss/);
   await close();
 
   if (!online) return;
@@ -484,7 +536,7 @@ async function errorGallery() {
   assert.equal(await cell.getAttribute("aria-pressed"), "true");
   assert.equal(await widget.locator(".ml-gallery li").count(), Number(count));
   for (const text of await widget.locator(".ml-gallery strong").allInnerTexts()) assert.equal(text, `${truth}, taken for ${guess}`);
-  await becomes(() => page.locator(".ml-widget > [role=status]").textContent(), new RegExp(`^${count} of ${all} errors`));
+  await becomes(() => spoken(page), new RegExp(`^${count} of ${all} errors`));
   await press(page, "All errors");
   assert.equal(await widget.locator(".ml-gallery li").count(), 12);
   await press(page, "Show more");
@@ -498,6 +550,7 @@ async function errorGallery() {
 
 const USE = {
   "draw-digit": drawDigit,
+  "try-digit": tryDigit,
   "relu-race": race,
   "one-neuron": oneNeuron,
   "gradient-step": gradientStep,

@@ -10,7 +10,8 @@ import { createSurface, SIZE } from "./surface.js";
 
 /** @typedef {import("./model.js").Model} Model */
 /**
- * @typedef {{element: HTMLElement, show: (probabilities: Float32Array | null) => void, text: () => string}} Column
+ * @typedef {{element: HTMLElement, show: (probabilities: Float32Array | null) => void, text: () => string,
+ *   brief: () => string}} Column
  * @typedef {{element: HTMLElement, show: (drawn: boolean) => void}} Inside
  * @typedef {{model: Model, column: Column, inside: Inside}} Shown
  */
@@ -32,21 +33,34 @@ mount("draw-digit", async ({ root, say, load }) => {
   const seen = h("canvas", { class: "ml-ink ml-seen", role: "img", "aria-label": "Nothing yet" });
   const columns = h("div", { class: "ml-columns" });
   const insides = createInsides();
+  // Where the columns may be out of sight: above the sheet of a narrow page, beside what changes the image.
+  const headline = h("p", { class: "ml-headline", "aria-hidden": "true" });
+  /** @type {ReturnType<typeof createReadout>[]} */
+  const readouts = [];
   const refresh = () => {
     const prepared = prepareDrawing(surface.readInk(), SIZE);
     const image = prepared ? distort(prepared, distortion) : EMPTY;
     paintInk(seen, image, 28);
     seen.setAttribute("aria-label", prepared ? "The drawing, scaled and centred, in 28 by 28 pixels" : "Nothing yet");
+    surface.element.classList.toggle("ml-empty", !prepared);
     const visible = [...shown.values()].filter(({ column }) => !column.element.hidden);
     for (const { model, column, inside } of visible) {
       const probabilities = forward(model.layers, image);
       column.show(prepared ? probabilities : null);
       inside.show(prepared !== null);
     }
+    headline.textContent = prepared ? visible[0]?.column.brief() ?? "" : "";
+    for (const readout of readouts) readout.show(image, visible.map(({ column }) => column));
     say(news + (prepared ? visible.map(({ column }) => column.text()).join(" ") : "The sheet is empty."));
     news = "";
   };
   const surface = createSurface({ onchange: refresh, say });
+
+  const addReadout = (/** @type {HTMLElement} */ body) => {
+    readouts.push(createReadout());
+    body.append(readouts[readouts.length - 1].element);
+    refresh();
+  };
 
   const add = async (/** @type {string} */ name) => {
     const model = readModel(await load(`model-${name}`));
@@ -62,7 +76,7 @@ mount("draw-digit", async ({ root, say, load }) => {
   root.append(
     h("div", { class: "ml-draw-top" },
       h("div", { class: "ml-draw-sheet" },
-        h("p", { class: "ml-title" }, "Draw a digit here"),
+        h("div", { class: "ml-head" }, h("p", { class: "ml-title" }, "Draw a digit here"), headline),
         surface.element,
         h("div", { class: "ml-under" },
           h("div", { class: "ml-buttons" }, button("Clear", surface.clear), button("Undo", surface.undo)),
@@ -76,14 +90,20 @@ mount("draw-digit", async ({ root, say, load }) => {
     modelChoice(shown, add, refresh),
     h("p", { class: "ml-note" }, "A network answers “I don’t know” when it is less sure than it must be for 99.5 % "
       + "of its answers to validation images to be right."),
-    details("Take a test digit instead", (body) => fillWithDigits(body, load, (image, about) => {
-      news = `${about} `;
-      surface.putInk(image);
-    })),
-    details("Change what the network sees", (body) => fillWithSliders(body, (changed) => {
-      distortion = changed;
-      refresh();
-    })),
+    details("Take a test digit instead", async (body) => {
+      await fillWithDigits(body, load, (image, about) => {
+        news = `${about} `;
+        surface.putInk(image);
+      });
+      addReadout(body);
+    }),
+    details("Change what the network sees", (body) => {
+      fillWithSliders(body, (changed) => {
+        distortion = changed;
+        refresh();
+      });
+      addReadout(body);
+    }),
     insides.element,
   );
   insides.onopen(refresh);
@@ -101,7 +121,7 @@ function createColumn({ title, accuracy, threshold }) {
   const rows = Array.from({ length: 10 }, (_, digit) => {
     const bar = h("span", { class: "ml-bar" });
     const number = h("span", { class: "ml-number" });
-    const row = h("tr", {}, h("th", { scope: "row" }, String(digit)), h("td", {}, bar, number));
+    const row = h("tr", {}, h("th", { scope: "row" }, String(digit)), h("td", {}, h("span", { class: "ml-track" }, bar), number));
     return { bar, number, row };
   });
   const element = h("section", { class: "ml-column", "aria-label": title },
@@ -137,8 +157,21 @@ function createColumn({ title, accuracy, threshold }) {
       ? `${percent(best)} sure`
       : `At best ${digit}, ${percent(best)} sure; it answers from ${percent(threshold, 0)} on.`;
   };
+  const brief = () => (answer.classList.contains("ml-unsure") ? `${answer.textContent}` : `${answer.textContent}, ${note.textContent}`);
   const text = () => `${title}: ${answer.textContent}, ${note.textContent}.`;
-  return { element, show, text };
+  return { element, show, text, brief };
+}
+
+/** What the networks see and answer, in short; the columns and the live region say it to those who do not see it. */
+function createReadout() {
+  const canvas = h("canvas", { class: "ml-ink" });
+  const lines = h("div");
+  const element = h("div", { class: "ml-readout", "aria-hidden": "true" }, h("div", { class: "ml-paper" }, canvas), lines);
+  const show = (/** @type {Uint8Array} */ image, /** @type {Column[]} */ columns) => {
+    paintInk(canvas, image, 28);
+    lines.replaceChildren(...columns.map((column) => h("p", { class: "ml-note" }, column.text())));
+  };
+  return { element, show };
 }
 
 /**
@@ -177,38 +210,43 @@ function details(title, fill) {
 
 /**
  * @param {HTMLElement} body @param {(name: string) => Promise<any>} load
- * @param {(image: Uint8Array, about: string) => void} put
+ * @param {(image: Uint8Array, about: string) => void} put  takes the digit over
  */
 async function fillWithDigits(body, load, put) {
   try {
     body.textContent = "Loading the digits …";
     const { indices, labels, doubted, images } = await load("digits");
     const pixels = decodeBytes(images);
-    const about = h("p", { class: "ml-note" });
-    let kind = "doubted";
-    let at = -1;
-    const step = (/** @type {number} */ by) => {
-      const list = indices.flatMap((/** @type {number} */ index, /** @type {number} */ i) =>
-        (kind === "doubted" ? doubted.includes(index) : labels[i] === Number(kind)) ? [i] : []);
-      at = (at + by + list.length) % list.length;
-      const i = list[at];
-      about.textContent = `${at + 1} of ${list.length}: test image ${indices[i]}, labelled ${labels[i]}`
-        + (doubted.includes(indices[i]) ? "; most reviewers did not agree with this label." : ".");
-      put(pixels.slice(784 * i, 784 * (i + 1)), about.textContent);
+    const list = h("div", { class: "ml-picker", role: "group", "aria-label": "Test digits" });
+    /** @param {number} i  a digit that may be taken */
+    const pick = (i) => {
+      const image = pixels.subarray(784 * i, 784 * (i + 1));
+      const doubt = doubted.includes(indices[i]);
+      const about = `Test image ${indices[i]}, labelled ${labels[i]}${doubt ? "; most reviewers did not agree." : "."}`;
+      const each = button("", () => {
+        for (const other of list.children) other.setAttribute("aria-pressed", String(other === each));
+        put(image, about);
+      }, { "aria-label": about, title: about, "aria-pressed": "false" });
+      const canvas = h("canvas", { class: "ml-ink" });
+      paintInk(canvas, image, 28);
+      each.append(canvas);
+      return each;
+    };
+    const show = (/** @type {string} */ kind) => {
+      const chosen = indices.map((/** @type {number} */ index, /** @type {number} */ i) => ({ index, i })).filter(
+        (/** @type {{index: number, i: number}} */ { index, i }) =>
+          kind === "doubted" ? doubted.includes(index) : labels[i] === Number(kind));
+      list.replaceChildren(...chosen.map((/** @type {{i: number}} */ { i }) => pick(i)));
     };
     const choice = chooser({
       label: "Which",
       options: [["doubted", "Labels in doubt"], ...Array.from({ length: 10 }, (_, digit) =>
         /** @type {[string, string]} */ ([String(digit), `Digit ${digit}`]))],
-      value: kind,
-      onchange: (value) => {
-        kind = value;
-        at = -1;
-        step(1);
-      },
+      value: "doubted",
+      onchange: show,
     });
-    body.replaceChildren(choice.element,
-      h("div", { class: "ml-buttons" }, button("Previous", () => step(-1)), button("Next", () => step(1))), about);
+    show("doubted");
+    body.replaceChildren(choice.element, list);
   } catch (error) {
     body.replaceChildren(warning(/** @type {Error} */ (error)));
   }

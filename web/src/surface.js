@@ -24,7 +24,7 @@ const MOVES = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowD
 export function createSurface({ onchange, say }) {
   const canvas = h("canvas", { width: SIZE, height: SIZE });
   const pen = h("span", { class: "ml-pen", "aria-hidden": "true" });
-  const element = h("div", { class: "ml-sheet", role: "application", tabindex: 0, "aria-label": HINT }, canvas, pen);
+  const element = h("div", { class: "ml-sheet ml-empty", role: "application", tabindex: 0, "aria-label": HINT }, canvas, pen);
   const context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d", { willReadFrequently: true }));
   Object.assign(context, { lineWidth: PEN, lineCap: "round", lineJoin: "round" });
   const report = oncePerFrame(onchange);
