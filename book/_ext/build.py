@@ -35,6 +35,33 @@ BUILD = ROOT / "_build"
 EXECUTED = BUILD / "executed"
 SITE = BUILD / "html"
 SECONDS_A_CELL = 600
+# What native code writes to file descriptor 2 reaches the kernel through a pipe and a thread, perhaps only after the
+# cell or the whole chapter has ended. So each cell ends by sending a mark the same way and waiting for it.
+WAIT_FOR_STDERR = """
+def wait_for_stderr():
+    import os, sys, threading
+    write, arrived = sys.stderr.write, threading.Event()
+    mark = "\\x1e"  # one byte, which the pipe cannot cut in two
+
+    def without_mark(text):
+        if mark in text:
+            arrived.set()
+            text = text.replace(mark, "")
+        return write(text) if text else 0
+
+    def wait(_):
+        arrived.clear()
+        os.write(2, mark.encode())
+        arrived.wait(30)
+
+    sys.stderr.write = without_mark
+    get_ipython().events.register("post_run_cell", wait)
+
+import sys
+if getattr(sys.stderr, "watch_fd_thread", None):  # it is watched on Linux and macOS
+    wait_for_stderr()
+del sys, wait_for_stderr
+"""
 RUNNING: set[int] = set()  # process groups to end with this one
 
 
@@ -54,6 +81,7 @@ def main() -> None:
     if arguments.execute:
         return execute(arguments.execute)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("build: ended by a signal"))
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell may have started us with it ignored
     try:
         if arguments.only:
             return run_stale([f"book/{name}.md" for name in arguments.only], arguments.jobs, again=True)
@@ -62,10 +90,7 @@ def main() -> None:
         with FileLock(BUILD / "site.lock"):  # two builds at once would write over each other
             build_site(documents)
     except (BuildError, KeyboardInterrupt) as error:
-        for group in RUNNING:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(group, signal.SIGTERM)
-        sys.exit(f"build: {error or 'interrupted'}")
+        sys.exit(f"build: {str(error) or 'interrupted'}")
 
 
 def documents_in_toc() -> list[str]:
@@ -100,14 +125,28 @@ def run_stale(names: list[str], jobs: int, *, again: bool = False) -> None:
     failures = []
     cores = core_queue(jobs)
     with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
-        for future in concurrent.futures.as_completed(pool.submit(run_one, name, shared, cores) for name in stale):
-            line, failure = future.result()
-            print(f"  {line}", flush=True)
-            if failure:
-                print(failure, flush=True)
-                failures.append(line.split()[0])
+        futures = [pool.submit(run_one, name, shared, cores) for name in stale]
+        try:
+            for future in concurrent.futures.as_completed(futures):
+                line, failure = future.result()
+                print(f"  {line}", flush=True)
+                if failure:
+                    print(failure, flush=True)
+                    failures.append(line.split()[0])
+        except BaseException:
+            # The pool waits for what it has started, so that has to end first.
+            pool.shutdown(wait=False, cancel_futures=True)
+            end_running()
+            raise
     if failures:
         raise BuildError(f"failed: {', '.join(sorted(failures))}")
+
+
+def end_running() -> None:
+    """End the processes that execute chapters, with their kernels."""
+    for group in list(RUNNING):
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(group, signal.SIGKILL)
 
 
 def core_queue(jobs: int) -> list[int | None]:
@@ -126,6 +165,7 @@ def run_one(name: str, shared: str, cores: list[int | None]) -> tuple[str, str]:
         "MNIST_LESSONS_STORE": os.environ.get("MNIST_LESSONS_STORE") or str(BUILD / "models"),
         "PYDEVD_DISABLE_FILE_VALIDATION": "1",  # or the kernel warns about frozen modules
     }
+    environment.pop("PYTEST_CURRENT_TEST", None)  # or the kernel does not watch what native code writes
     process = subprocess.Popen(
         [sys.executable, __file__, "--execute", name],
         stdout=subprocess.PIPE,
@@ -166,6 +206,9 @@ def execute(name: str) -> None:
     notebook, lines = read_notebook(name)
     with tempfile.TemporaryDirectory() as folder:
         os.environ["IPYTHONDIR"] = str(Path(folder, ".ipython"))  # nobody's start-up files or history
+        startup = Path(folder, ".ipython", "profile_default", "startup")
+        startup.mkdir(parents=True)
+        (startup / "stderr.py").write_text(WAIT_FOR_STDERR)
         work = Path(folder, "work")
         work.mkdir()
         client = NotebookClient(
@@ -274,7 +317,7 @@ def build_site(documents: list[str]) -> None:
     outputs = [executed_file(name) for name in executed]
     sources = sorted(
         file
-        for folder in ("book", "web")
+        for folder in ("book", "experiments", "web")
         for file in (ROOT / folder).rglob("*")
         if file.is_file() and not {"__pycache__", "node_modules"} & set(file.parts)
     )
