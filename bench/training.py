@@ -4,30 +4,34 @@ Ours run a fixed number of epochs with hyperparameters chosen on the validation 
 by epoch is logged for reporting only. Costs are medians, with their range in the note.
 """
 
-import functools
+from functools import partial
 from statistics import median
 
 from bench import Row
 from bench._runs import measured
 
-SEEDS = range(5)
+SEEDS = 5
+# mnist_convnet takes minutes; three seeds tell how far its cost to 99.0 % varies.
+CONVNET_SEEDS = 3
 
 
 def rows() -> list[Row]:
     """Return the table's rows, the cheap ones first."""
     return [
-        Row("seed sweep, batch 32", "CPU s a model", "ratio >= 5", functools.partial(pair, "fit-32", "run-32")),
-        Row("seed sweep, batch 2000", "CPU s a model", "ratio >= 3", functools.partial(pair, "fit-2000", "run-2000")),
+        Row("seed sweep, batch 32", "CPU s a model", "ratio >= 5", partial(pair, "fit-32", "run-32")),
+        Row("seed sweep, batch 2000", "CPU s a model", "ratio >= 3", partial(pair, "fit-2000", "run-2000")),
         Row("the old recipe, same algorithm", "CPU s", "ratio >= 6", old_recipe),
-        Row("97.78 % test accuracy", "CPU s", "ratio >= 40", reach_9778),
-        Row("99.0 % test accuracy", "CPU s", "ratio >= 20", reach_99),
+        Row("97.78 % test accuracy, every seed", "CPU s", "ratio >= 40", reach_9778),
+        Row("99.0 % test accuracy, every seed", "CPU s", "ratio >= 20", reach_99),
+        Row("99.5 % test accuracy, the median seed", "CPU s", "ratio >= 5", reach_995),
+        Row("best single network within 300 CPU s", "% accuracy", "ours >= 99.65", best),
         Row("peak memory of training", "MB", "ours <= 700", peak),
     ]
 
 
 def pair(baseline: str, ours: str) -> dict:
     """Run both three times, taking turns, and compare the medians."""
-    turns = [(measured(baseline), measured(ours)) for _ in range(3)]
+    turns = [(measured(baseline, number), measured(ours, number)) for number in range(3)]
     theirs, mine = zip(*turns, strict=True)
     return {"baseline": cost(theirs), "ours": cost(mine), "seeds": 10, "note": f"{said(theirs)} | {said(mine)}"}
 
@@ -39,39 +43,55 @@ def old_recipe() -> dict:
     # Cheaper but less accurate is no gain: it counts as endless.
     ours = cost(mine) if apart <= 0.15 else float("inf")
     note = f"accuracies {apart:.2f} points apart; {said(theirs)} | {said(mine)}"
-    return {"baseline": cost(theirs), "ours": ours, "seeds": len(SEEDS), "note": note}
+    return {"baseline": cost(theirs), "ours": ours, "seeds": SEEDS, "note": note}
 
 
 def reach_9778() -> dict:
-    """The accuracy that the old notebook reported, by the book's dense network."""
-    return reach("dense", 0.9778, cost(runs("old-fit")), "the old notebook's 25 epochs")
+    """The accuracy that the old notebook reported, beside its 25 epochs."""
+    found, theirs = runs("fast-98"), runs("old-fit")
+    reached = [run["accuracy"] >= 0.9778 for run in found]
+    return reach(found, all(reached), f"{sum(reached)} of {SEEDS} seeds", cost(theirs), said(theirs))
 
 
 def reach_99() -> dict:
-    """99.0 % by the book's convolutional network, beside mnist_convnet up to its first epoch at 99.0 %."""
-    baseline = runs("convnet", seeds=(0,))[0]
-    return reach("cnn", 0.99, baseline["cpu_to_99"], "mnist_convnet to its first 99.0 %")
+    """99.0 %, beside mnist_convnet up to its first epoch at 99.0 %."""
+    found, theirs = runs("fast-99"), [run["cpu_to_99"] for run in runs("convnet", CONVNET_SEEDS)]
+    reached = [run["accuracy"] >= 0.99 for run in found]
+    note = f"mnist_convnet to its first 99.0 %: {min(theirs):.0f} to {max(theirs):.0f} s"
+    return reach(found, all(reached), f"{sum(reached)} of {SEEDS} seeds", median(theirs), note)
 
 
-def reach(name: str, accuracy: float, baseline: float | None, against: str) -> dict:
-    """Compare the cost of a recipe all of whose seeds have to reach an accuracy."""
-    found = runs(name)
-    reached = sum(run["accuracy"] >= accuracy for run in found)
-    ours = cost(found) if reached == len(found) else float("inf")
-    note = f"against {against}; {reached} of {len(found)} seeds reach it; {said(found)}"
-    return {"baseline": baseline, "ours": ours, "seeds": len(found), "note": note}
+def reach_995() -> dict:
+    """99.5 %, beside all 15 epochs of mnist_convnet."""
+    found, theirs = runs("fast-995"), runs("convnet", CONVNET_SEEDS)
+    accuracy = median(run["accuracy"] for run in found)
+    note = f"mnist_convnet's best epoch: {100 * max(max(run['accuracies']) for run in theirs):.2f} %; {said(theirs)}"
+    return reach(found, accuracy >= 0.995, f"median {100 * accuracy:.2f} %", cost(theirs), note)
+
+
+def reach(found: list[dict], reached: bool, how: str, baseline: float, note: str) -> dict:
+    """Compare the cost of a recipe that has to reach an accuracy; short of it, it counts as endless."""
+    ours = cost(found) if reached else float("inf")
+    return {"baseline": baseline, "ours": ours, "seeds": SEEDS, "note": f"{note} | {how}; {said(found)}"}
+
+
+def best() -> dict:
+    """The median accuracy of the best recipe, if it keeps to its time."""
+    found = runs("best")
+    accuracy = 100 * median(run["accuracy"] for run in found)
+    return {"ours": accuracy if cost(found) <= 300 else 0.0, "seeds": SEEDS, "note": said(found)}
 
 
 def peak() -> dict:
-    """Peak memory of the process that trains, imports included."""
-    theirs, ours = runs("old-fit"), runs("dense")
-    return {"baseline": median(run["peak"] for run in theirs), "ours": median(run["peak"] for run in ours)}
+    """Peak memory of the process that trains to 99.0 %, imports included."""
+    theirs, ours = ([run["peak"] for run in runs(name)] for name in ("old-fit", "fast-99"))
+    bare = measured("import")["peak"]
+    return {"baseline": median(theirs), "ours": median(ours), "note": f"importing TensorFlow alone: {bare:.0f} MB"}
 
 
-@functools.cache
-def runs(name: str, *, seeds: tuple[int, ...] = tuple(SEEDS)) -> list[dict]:
-    """Return one measured run a seed; rows share them."""
-    return [measured(name, seed) for seed in seeds]
+def runs(name: str, seeds: int = SEEDS) -> list[dict]:
+    """Return one measured run a seed."""
+    return [measured(name, seed) for seed in range(seeds)]
 
 
 def cost(found) -> float:

@@ -4,8 +4,9 @@ Every model takes images as they are in MNIST, (n, 28, 28) uint8, and rescales t
 so that what it needs to be used travels with it. The output is (n, 10): one probability for each digit.
 """
 
+import functools
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import keras
@@ -67,3 +68,91 @@ def build_cnn(filters: Sequence[int] = (16, 32, 64)) -> "keras.Model":
             keras.layers.Dense(10, activation="softmax"),
         ]
     )
+
+
+def build_fast_cnn(width: float = 1.0) -> "keras.Model":
+    """Return a convolutional network that learns in few epochs, each of which is cheap on a CPU.
+
+    It has the convolutions of `build_cnn`; the maps of the second and third are normalized over the batch before
+    ReLU. The second's are pooled first, which leaves a quarter of the numbers to normalize. These two need no
+    bias: normalization would subtract it again. On the validation images, normalizing the first maps as well, which
+    are the largest, gained nothing. Taught in the chapter `train-fast`.
+
+    Parameters
+    ----------
+    width
+        The three convolutions have 16, 32 and 64 times this many filters.
+
+    Raises
+    ------
+    ValueError
+        A width so small that a convolution is left without filters.
+    """
+    import keras
+
+    first, second, third = (int(width * filters) for filters in (16, 32, 64))
+    if first < 1:
+        raise ValueError(f"width: expected at least 1/16, got {width}")
+    norm = fused_normalization()
+    return keras.Sequential(
+        [
+            keras.Input((28, 28), dtype="uint8"),
+            keras.layers.Rescaling(1 / 127.5, offset=-1),
+            keras.layers.Reshape((28, 28, 1)),
+            keras.layers.Conv2D(first, 5, strides=2, padding="same", activation="relu"),
+            keras.layers.Conv2D(second, 3, use_bias=False),
+            keras.layers.MaxPooling2D(2),
+            norm(),
+            keras.layers.ReLU(),
+            keras.layers.Conv2D(third, 3, use_bias=False),
+            norm(),
+            keras.layers.ReLU(),
+            keras.layers.Flatten(),
+            keras.layers.Dense(10, activation="softmax"),
+        ]
+    )
+
+
+@functools.cache
+def fused_normalization() -> Any:
+    """Return the class of a layer that computes batch normalization in one operation of TensorFlow.
+
+    Keras computes it from a dozen operations, each of which goes through all the numbers once. The layer's outputs,
+    its weights and what it does with them are those of ``keras.layers.BatchNormalization(momentum=0.9, scale=False)``.
+    It takes float32 maps (n, height, width, channels). A stored model that has such layers can be loaded once
+    this function was called.
+    """
+    import keras
+    import tensorflow as tf
+
+    @keras.saving.register_keras_serializable(package="mnist_lessons")
+    class FusedNormalization(keras.layers.Layer):
+        """Batch normalization over the last axis, with an offset to learn and no factor."""
+
+        def build(self, shape: tuple) -> None:
+            channels = (shape[-1],)
+            self.beta = self.add_weight(name="beta", shape=channels, initializer="zeros")
+            self.moving_mean = self.add_weight(name="moving_mean", shape=channels, initializer="zeros", trainable=False)
+            self.moving_variance = self.add_weight(
+                name="moving_variance", shape=channels, initializer="ones", trainable=False
+            )
+
+        def call(self, maps: Any, training: bool = False) -> Any:
+            known = (self.moving_mean, self.moving_variance)
+            normalized, mean, variance = tf.compat.v1.nn.fused_batch_norm(
+                maps,
+                scale=tf.ones_like(self.beta),
+                offset=self.beta,
+                mean=None if training else self.moving_mean,
+                variance=None if training else self.moving_variance,
+                epsilon=0.001,
+                is_training=training,
+            )
+            if training:
+                # The operation divides by n - 1 for the variance to remember, Keras by n.
+                count = tf.cast(tf.size(maps) / tf.size(mean), "float32")
+                for kept, seen in zip(known, (mean, variance * (count - 1) / count), strict=True):
+                    kept.assign(0.9 * kept + 0.1 * seen)
+            return normalized
+
+    return FusedNormalization

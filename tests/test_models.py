@@ -9,7 +9,7 @@ def images():
     return data.load_mnist()[1][0][:50]
 
 
-@pytest.mark.parametrize("build", [models.build_dense, models.build_cnn])
+@pytest.mark.parametrize("build", [models.build_dense, models.build_cnn, models.build_fast_cnn])
 def test_models_take_mnist_as_it_is_and_answer_with_probabilities(build, images):
     probabilities = build().predict(images, verbose=0)
     assert probabilities.shape == (50, 10)
@@ -37,3 +37,54 @@ def test_the_activation_and_the_initializer_are_those_asked_for():
     assert hidden.activation.__name__ == "sigmoid"
     assert not hidden.kernel.numpy().any()
     assert model.layers[-1].kernel.numpy().any()
+
+
+def test_the_fast_network_has_the_parameters_that_its_layers_add_up_to():
+    # A normalization has an offset to learn, and two numbers a map that it keeps.
+    convolutions = (25 + 1) * 16, 9 * 16 * 32 + 3 * 32, 9 * 32 * 64 + 3 * 64
+    assert models.build_fast_cnn().count_params() == sum(convolutions) + (4 * 4 * 64 + 1) * 10
+    assert [layer.filters for layer in models.build_fast_cnn(0.5).layers if hasattr(layer, "filters")] == [8, 16, 32]
+    with pytest.raises(ValueError, match="width: expected at least 1/16, got 0.05"):
+        models.build_fast_cnn(0.05)
+
+
+def normalizations():
+    import keras
+
+    ours, theirs = models.fused_normalization()(), keras.layers.BatchNormalization(momentum=0.9, scale=False)
+    return [keras.Sequential([keras.Input((6, 5, 3)), layer]) for layer in (ours, theirs)]
+
+
+def test_the_fused_normalization_is_that_of_keras():
+    import tensorflow as tf
+
+    generator = np.random.default_rng(0)
+    ours, theirs = normalizations()
+    for model in (ours, theirs):
+        model.layers[0].beta.assign([1.0, -2.0, 0.5])
+    for _ in range(3):
+        maps = tf.constant(generator.normal(3, 2, (4, 6, 5, 3)), "float32")
+        gradients = []
+        for model in (ours, theirs):
+            with tf.GradientTape() as tape:
+                tape.watch(maps)
+                loss = tf.reduce_sum(model(maps, training=True) ** 3)
+            gradients.append(tape.gradient(loss, [maps, model.layers[0].beta.value]))
+        np.testing.assert_allclose(ours(maps, training=True), theirs(maps, training=True), atol=1e-5)
+        for mine, other in zip(*gradients, strict=True):
+            np.testing.assert_allclose(mine, other, rtol=1e-5, atol=1e-3)
+    # What they remember is the same, hence what they do when training is over.
+    for mine, other in zip(ours.get_weights(), theirs.get_weights(), strict=True):
+        np.testing.assert_allclose(mine, other, rtol=1e-5)
+    np.testing.assert_allclose(ours(maps), theirs(maps), atol=1e-5)
+    assert np.abs(ours(maps).numpy() - ours(maps, training=True).numpy()).max() > 0.1
+
+
+def test_a_model_with_fused_normalization_comes_back_from_a_file(tmp_path, images):
+    import keras
+
+    model = models.build_fast_cnn(0.25)
+    model(images, training=True)
+    model.save(tmp_path / "model.keras")
+    again = keras.models.load_model(tmp_path / "model.keras")
+    np.testing.assert_array_equal(model(images), again(images))

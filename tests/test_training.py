@@ -9,7 +9,7 @@ import textwrap
 import numpy as np
 import pytest
 
-from mnist_lessons import data, training
+from mnist_lessons import data, models, training
 
 IMAGES, LABELS = (array[:256] for array in data.load_mnist()[0])
 
@@ -178,8 +178,6 @@ def test_a_compiled_epoch_does_what_fit_does():
     import keras
     import tensorflow as tf
 
-    from mnist_lessons import models
-
     def compiled():
         keras.utils.set_random_seed(1)
         model = models.build_dense((16,))
@@ -205,3 +203,69 @@ def test_the_old_recipe_learns_from_standardized_pixels():
     assert abs(scaled.mean()) < 0.01
     assert scaled.std() == pytest.approx(1, abs=0.01)
     assert model.evaluate(images, labels, batch_size=1000, verbose=0)[1] == pytest.approx(history["val_accuracy"][0])
+
+
+def test_fast_training_does_what_fit_does():
+    import keras
+
+    class Triangle(keras.optimizers.schedules.LearningRateSchedule):
+        def __call__(self, step):
+            step = keras.ops.cast(step, "float32")
+            return 0.02 * keras.ops.minimum(step / 3, (12 - step) / 9)
+
+    def drawn():
+        keras.utils.set_random_seed(1)
+        return models.build_fast_cnn(0.25)
+
+    by_fit, fast = drawn(), drawn()
+    history = training.fit_fast(fast, (IMAGES, LABELS), seed=5, epochs=1.5, batch_size=32)
+    generator = np.random.default_rng(5)
+    order = np.concatenate([generator.permutation(256), generator.permutation(256)[:128]])
+    smoothed = keras.losses.CategoricalCrossentropy(label_smoothing=0.05)
+    by_fit.compile(keras.optimizers.Adam(Triangle(), beta_2=0.99), smoothed)
+    losses = [
+        by_fit.fit(IMAGES[part], data.one_hot(LABELS[part]), batch_size=32, shuffle=False, verbose=0).history["loss"][0]
+        for part in (order[:256], order[256:])
+    ]
+    assert history["loss"] == pytest.approx(losses, abs=1e-3)
+    np.testing.assert_allclose(weights(fast), weights(by_fit), atol=2e-3)
+    assert np.abs(weights(fast) - weights(drawn())).max() > 0.1
+
+
+@pytest.mark.parametrize("name", ["fast_98", "fast_99", "fast_995", "best"])
+def test_a_fast_recipe_is_decided_by_its_seed(monkeypatch, name):
+    build = models.build_fast_cnn
+    monkeypatch.setattr(models, "build_fast_cnn", lambda width: build(width / 4))
+    first, again, other = (weights(getattr(training, name)(seed=seed, train=(IMAGES, LABELS))[0]) for seed in (3, 3, 4))
+    np.testing.assert_array_equal(first, again)
+    assert np.abs(first - other).max() > 0.01
+
+
+def test_a_warp_turns_stretches_slants_and_moves(monkeypatch):
+    import tensorflow as tf
+    from scipy.ndimage import affine_transform
+
+    angle, slant, width, height, right, below = 0.3, -0.1, 0.1, -0.05, 1.5, -0.5
+    amounts = iter([angle, slant, width, height, right, below])
+    monkeypatch.setattr(tf.random, "uniform", lambda shape, *_: tf.fill(shape, next(amounts)))
+    warped = training.random_warp(tf.constant(IMAGES[:3])).numpy()
+    turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    matrix = turn @ np.array([[1, slant], [0, 1]]) @ np.diag(np.exp([width, height]))  # of (x, y)
+    matrix = matrix[::-1, ::-1]  # of (row, column)
+    offset = 13.5 - matrix @ [13.5, 13.5] + [below, right]
+    for image, found in zip(IMAGES, warped, strict=False):
+        expected = affine_transform(image.astype(float), matrix, offset, order=1)
+        assert np.abs(found - expected).max() <= 1.01  # TensorFlow cuts off what is behind the point
+
+
+def test_a_warp_draws_for_each_image_and_stays_within_its_limits():
+    import tensorflow as tf
+
+    dot = np.zeros((200, 28, 28), "uint8")
+    dot[:, 13:15, 13:15] = 100
+    np.testing.assert_array_equal(training.random_warp(tf.constant(dot), degrees=0, percent=0, pixels=0), dot)
+    moved = training.random_warp(tf.constant(dot), degrees=0, percent=0, pixels=3).numpy().astype(float)
+    places = np.einsum("nrc,rcd->nd", moved, np.indices((28, 28)).transpose(1, 2, 0)) / moved.sum((1, 2))[:, None]
+    assert np.abs(places - 13.5).max() < 3.05
+    assert (places.std(axis=0) > 1.4).all()  # of a uniform draw: 3 / sqrt(3)
+    assert abs(np.corrcoef(places.T)[0, 1]) < 0.3

@@ -1,0 +1,144 @@
+"""One epoch of training made cheaper step by step; each step keeps what the one before it gained.
+
+The clock runs over the second epoch of two, when everything is compiled; ``first`` is the first one's CPU seconds.
+All train on the 60,000 training images. The first five steps are one algorithm.
+"""
+
+import time
+
+import numpy as np
+
+
+def dense_by_fit(clock, *, pixels: str, steps_per_execution: int) -> dict:
+    """The old notebook's network by `fit`; pixels are float64, as the notebook has them, or uint8."""
+    import keras
+
+    from mnist_lessons.data import load_mnist, one_hot
+
+    (images, labels), _ = load_mnist()
+    model = dense(pixels)
+    loss = "categorical_crossentropy"
+    model.compile(keras.optimizers.SGD(0.01), loss, metrics=["accuracy"], steps_per_execution=steps_per_execution)
+    if pixels == "float64":
+        images = (images - images.mean()) / images.std()
+    targets = one_hot(labels)
+    return second(lambda: model.fit(images, targets, batch_size=32, epochs=1, verbose=0), clock)
+
+
+def dense_in_one_call(clock, *, jit_compile: bool, batch_size: int = 32, adam: bool = False) -> dict:
+    """The same network, an epoch in one compiled call, by plain SGD or by Adam."""
+    import keras
+    import tensorflow as tf
+
+    from mnist_lessons.data import load_mnist
+
+    (images, labels), _ = load_mnist()
+    model = dense("uint8")
+    optimizer = keras.optimizers.Adam(0.003) if adam else keras.optimizers.SGD(0.01)
+    optimizer.build(model.trainable_variables)
+
+    @tf.function(jit_compile=jit_compile)
+    def train_epoch(images, labels, order):
+        total = tf.constant(0.0)
+        for batch in order:
+            chosen = tf.gather(labels, batch)
+            with tf.GradientTape() as tape:
+                probabilities = model(tf.gather(images, batch), training=True)
+                loss = tf.reduce_mean(keras.losses.sparse_categorical_crossentropy(chosen, probabilities))
+            optimizer.apply(tape.gradient(loss, [v.value for v in model.trainable_variables]))
+            total += loss
+        return total
+
+    order = np.random.default_rng(0).permutation(len(images))[: len(images) // batch_size * batch_size]
+    order = tf.constant(order.reshape(-1, batch_size).astype("int32"))
+    images, labels = tf.constant(images), tf.constant(labels.astype("int32"))
+    return second(lambda: float(train_epoch(images, labels, order)), clock)
+
+
+def dense(pixels: str):
+    import keras
+
+    keras.utils.set_random_seed(0)
+    layers = [keras.layers.Dense(128, "relu"), keras.layers.Dense(128, "relu"), keras.layers.Dense(10, "softmax")]
+    rescaling = [] if pixels == "float64" else [keras.layers.Rescaling(1 / 78.6, offset=-0.424)]
+    return keras.Sequential([keras.Input((28, 28), dtype=pixels), *rescaling, keras.layers.Flatten(), *layers])
+
+
+def convolutions(clock, *, stride: int = 2, norm: str = "fused", jit_compile: bool = False) -> dict:
+    """The network of `fast_99` and what it would cost without two of its parts."""
+    import keras
+    import tensorflow as tf
+
+    from mnist_lessons import models, training
+    from mnist_lessons.data import load_mnist
+
+    keras.utils.set_random_seed(0)
+    layers = []
+    for layer in models.build_fast_cnn(0.5).layers:
+        if norm == "keras" and "normalization" in layer.name:
+            layer = keras.layers.BatchNormalization(momentum=0.9, scale=False)
+        if stride == 1 and getattr(layer, "strides", None) == (2, 2) and layer.name.startswith("conv"):
+            # What moved by two pixels now looks everywhere and is pooled afterwards.
+            layers.append(keras.layers.Conv2D(8, 5, padding="same", activation="relu"))
+            layer = keras.layers.MaxPooling2D(2)
+        layers.append(layer)
+    model = keras.Sequential([keras.Input((28, 28), dtype="uint8"), *layers])
+    (images, labels), _ = load_mnist()
+    train_epoch = training.fast_epoch(model, keras.optimizers.Adam(beta_2=0.99), jit_compile=jit_compile)
+    steps = len(images) // 128
+    order = np.random.default_rng(0).permutation(len(images))[: steps * 128].reshape(-1, 128)
+    images, labels = tf.constant(images), tf.constant(labels.astype("int32"))
+    if jit_compile:  # so slow that a tenth of an epoch has to do
+        order = order[::10]
+    order, rates = tf.constant(order.astype("int32")), tf.fill(len(order), 0.003)
+    found = second(lambda: float(train_epoch(images, labels, order, rates)), clock)
+    clock.cpu *= steps / len(order)
+    return found
+
+
+def second(epoch, clock) -> dict:
+    """Run an epoch twice and clock the second."""
+    start = time.process_time()
+    epoch()
+    first = time.process_time() - start
+    clock.start()
+    epoch()
+    clock.stop()
+    return {"first": first}
+
+
+def matrix_product(seed: int, clock) -> dict:
+    """The best of 20 products of two float32 matrices of 1,024 by 1,024, by TensorFlow, in GFLOP a CPU second."""
+    import tensorflow as tf
+
+    multiply = tf.function(tf.matmul)
+    a, b = tf.random.normal((1024, 1024)), tf.random.normal((1024, 1024))
+    multiply(a, b).numpy()
+    speeds = []
+    for _ in range(20):
+        start = time.process_time()
+        for _ in range(5):
+            product = multiply(a, b)
+        product.numpy()
+        speeds.append(5 * 2 * 1024**3 / (time.process_time() - start) / 1e9)
+    return {"gflops": max(speeds)}
+
+
+def step(run, **options):
+    """Return a run whose number counts repetitions, since a seed changes no cost."""
+    return lambda seed, clock: run(clock, **options)
+
+
+RUNS = {
+    "step-fit": step(dense_by_fit, pixels="float64", steps_per_execution=1),
+    "step-steps": step(dense_by_fit, pixels="float64", steps_per_execution=50),
+    "step-uint8": step(dense_by_fit, pixels="uint8", steps_per_execution=50),
+    "step-epoch": step(dense_in_one_call, jit_compile=False),
+    "step-xla": step(dense_in_one_call, jit_compile=True),
+    "step-batch": step(dense_in_one_call, jit_compile=True, batch_size=128, adam=True),
+    "step-full-resolution": step(convolutions, stride=1, norm="keras"),
+    "step-stride": step(convolutions, norm="keras"),
+    "step-fused": step(convolutions),
+    "step-fused-xla": step(convolutions, jit_compile=True),
+    "matrix-product": matrix_product,
+}

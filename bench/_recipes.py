@@ -1,0 +1,62 @@
+"""The recipes of the book as they are measured: trained by the functions that the chapters show."""
+
+import functools
+
+import numpy as np
+
+
+def fast(name: str, seed: int, clock) -> dict:
+    """Train by a recipe of `mnist_lessons.training` on all training images."""
+    from mnist_lessons import training
+    from mnist_lessons.data import load_mnist
+
+    train = load_mnist()[0]
+    clock.start()
+    model, _ = getattr(training, name)(seed=seed, train=train)
+    clock.stop()
+    return {"accuracy": test_accuracy(model)}
+
+
+def old_compiled(seed: int, clock) -> dict:
+    """The old recipe as the chapter `train` runs it; reading the images counts here."""
+    from mnist_lessons.training import train_old_recipe
+
+    clock.start()
+    model, _ = train_old_recipe(seed=seed)
+    clock.stop()
+    return {"accuracy": test_accuracy(model)}
+
+
+def test_accuracy(model) -> float:
+    """Look at the test images, after training and off the clock."""
+    from mnist_lessons.data import load_mnist
+
+    images_test, labels_test = load_mnist()[1]
+    answers = model.predict(images_test, batch_size=1000, verbose=0).argmax(axis=1)
+    return float(np.mean(answers == labels_test))
+
+
+def sweep(batch_size: int, epochs: int, clock) -> dict:
+    """784-50-50-10 by plain SGD, ten networks by `run`; seconds for one network."""
+    from mnist_lessons import data, experiments
+
+    train, validation, _ = data.split_mnist()
+    setting = experiments.Setting((50, 50), learning_rate=0.1, batch_size=batch_size, epochs=epochs)
+    clock.start()
+    rows = experiments.run([setting], seeds=range(10), train=train, held_out=validation)
+    clock.stop()
+    accuracies = [row["accuracy"] for row in experiments.final(rows)]
+    clock.cpu /= len(accuracies)
+    clock.wall /= len(accuracies)
+    return {"accuracy": float(np.mean(accuracies))}
+
+
+RUNS = {
+    "old-compiled": old_compiled,
+    "fast-98": functools.partial(fast, "fast_98"),
+    "fast-99": functools.partial(fast, "fast_99"),
+    "fast-995": functools.partial(fast, "fast_995"),
+    "best": functools.partial(fast, "best"),
+    "run-32": lambda seed, clock: sweep(32, 1, clock),
+    "run-2000": lambda seed, clock: sweep(2000, 10, clock),
+}
