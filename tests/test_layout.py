@@ -15,6 +15,7 @@ ORDER = [
     "__init__",
     "data",
     "augmentation",
+    "denoising",
     "results",
     "models",
     "training",

@@ -1,0 +1,206 @@
+"""What a denoising autoencoder does for noisy digits: for their pixels, and for a classifier that reads them."""
+
+import functools
+import time
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy import ndimage
+
+from experiments import keep
+from mnist_lessons import denoising, models
+from mnist_lessons.data import Split, split_mnist
+from mnist_lessons.evaluation import expected_calibration_error
+from mnist_lessons.experiments import Row
+
+if TYPE_CHECKING:
+    import keras
+
+SEEDS = range(6)
+# The first are the noise of the training, at levels inside its range; the last two are of other kinds.
+NOISES = (*(("gaussian", level) for level in (0.0, 0.25, 0.5, 0.75, 1.0)), ("salt and pepper", 0.25), ("bar", 2))
+BLURS = (0.5, 0.75, 1.0, 1.5, 2.0, 2.5, 3.0)
+BOTTLENECK = 128
+# A classifier as large as denoiser and classifier together.
+DEEP = (512, 128, 512, 784, 128, 128)
+# Passes through 50,000 images. Recipes with a denoiser and those without spend about the same CPU time.
+EPOCHS = {
+    50_000: {"clean": 6, "noisy": 24, "deep": 7, "both": 6},
+    1_000: {"clean": 2, "noisy": 8, "both": 4},
+}
+
+
+def main() -> None:
+    """Make the two tables."""
+    seeds = f"{SEEDS[0]} to {SEEDS[-1]}; the noise on the test images is the same for all"
+    parts = {f"seed-{seed}": functools.partial(classify, seed) for seed in SEEDS}
+    keep("denoising", parts, experiment="autoencoder", seeds=seeds)
+    parts = {f"seed-{seed}": functools.partial(restore, seed) for seed in SEEDS}
+    keep("denoising-error", parts | {"others": compare_others}, experiment="autoencoder", seeds=seeds)
+
+
+def noisy(images: np.ndarray, noise: str, level: float) -> np.ndarray:
+    """Return images under one of `NOISES`, with the same noise whoever asks."""
+    if noise == "bar":
+        return denoising.strike_through(images, int(level), seed=0)
+    corrupt = {"gaussian": denoising.gaussian_noise, "salt and pepper": denoising.salt_and_pepper}[noise]
+    return corrupt(images, level, seed=0)
+
+
+def classify(seed: int) -> list[Row]:
+    """Train all recipes with one seed, with all labels and with 1,000, and judge them on noisy test images."""
+    train, _, test = split_mnist()
+    autoencoder, first_seconds = _autoencoder(seed)
+    inputs = {noise: noisy(test[0], *noise) for noise in NOISES}
+    # Images without a digit have no right answer; what counts there is how sure the answers are.
+    inputs["no digit", 0.5] = denoising.gaussian_noise(np.zeros((2000, 28, 28), "uint8"), 0.5, seed=1)
+    restored = {noise: denoising.denoise(autoencoder, images) for noise, images in inputs.items()}
+    rows = []
+    for labels, recipes in EPOCHS.items():
+        # With few labels, a pass through 50,000 images is many passes through the same few.
+        chosen = np.resize(np.random.default_rng(seed).permutation(len(train[0]))[:labels], len(train[0]))
+        labelled = train[0][chosen], train[1][chosen]
+        for recipe, epochs in recipes.items():
+            start = time.process_time()
+            model = _train(recipe, labelled, seed=seed, epochs=epochs)
+            seconds = time.process_time() - start + first_seconds * (recipe == "both")
+            run = {"labels": labels, "seed": seed}
+            rows += [run | _judge(recipe, model, noise, images, test[1], seconds) for noise, images in inputs.items()]
+            if recipe == "clean":
+                seconds += first_seconds
+                rows += [
+                    run | _judge("denoiser", model, noise, images, test[1], seconds)
+                    for noise, images in restored.items()
+                ]
+    return rows
+
+
+def restore(seed: int) -> list[Row]:
+    """Return the pixel error that one autoencoder leaves on the test images."""
+    images = split_mnist().test[0]
+    autoencoder, _ = _autoencoder(seed)
+    return [
+        _error("autoencoder", seed, noise, images, denoising.denoise(autoencoder, noisy(images, *noise)))
+        for noise in NOISES
+    ]
+
+
+def compare_others() -> list[Row]:
+    """Return the pixel errors of simpler ways to remove noise; the width of the blur is chosen on validation images."""
+    train, validation, test = (images for images, _ in split_mnist())
+    mean = train.mean(axis=0)
+    components = principal_components(train, BOTTLENECK)
+    weights, offset = best_linear_map(with_noise_of_any_level(train), train)
+    rows = []
+    for noise in NOISES:
+        given = noisy(test, *noise)
+        width = best_blur(validation, noisy(validation, *noise))
+        centred = (given - mean).reshape(-1, 784)
+        by_method = {
+            "nothing": given,
+            "mean image": np.broadcast_to(mean, test.shape),
+            f"blur {width}": ndimage.gaussian_filter(given.astype("float32"), (0, width, width)),
+            "principal components": mean + (centred @ components.T @ components).reshape(-1, 28, 28),
+            "linear": np.clip(given.reshape(-1, 784) @ weights + offset, 0, 255).reshape(-1, 28, 28),
+        }
+        rows += [_error(method, 0, noise, test, restored) for method, restored in by_method.items()]
+    return rows
+
+
+def principal_components(images: np.ndarray, count: int) -> np.ndarray:
+    """Return the directions (count, 784) in which images differ most."""
+    moments = _moments(images.reshape(-1, 784), images.reshape(-1, 784))
+    return np.linalg.eigh(moments[0])[1][:, : -count - 1 : -1].T
+
+
+def with_noise_of_any_level(images: np.ndarray) -> np.ndarray:
+    """Return images (n, 28, 28) uint8 with the noise of the autoencoder's training: each has a level of its own."""
+    levels = np.random.default_rng(0).uniform(0, 1, len(images)).tolist()
+    return np.concatenate(
+        [denoising.gaussian_noise(images[i : i + 1], level, seed=i) for i, level in enumerate(levels)]
+    )
+
+
+def best_linear_map(given: np.ndarray, wanted: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return weights (784, 784) and offset (784,) that bring images nearest to those wanted, on average."""
+    given, wanted = given.reshape(-1, 784), wanted.reshape(-1, 784)
+    covariance, mean = _moments(given, given)
+    weights = np.linalg.solve(covariance, _moments(given, wanted)[0])
+    return weights, wanted.mean(axis=0) - mean @ weights
+
+
+def best_blur(clean: np.ndarray, given: np.ndarray) -> float:
+    """Return the width in pixels of the Gaussian blur that brings noisy images nearest to the clean ones."""
+
+    def error(width: float) -> float:
+        blurred = ndimage.gaussian_filter(given[:2000].astype("float32"), (0, width, width))
+        return denoising.root_mean_square_error(clean[:2000], blurred)
+
+    return min(BLURS, key=error)
+
+
+def _moments(first: np.ndarray, second: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the covariance (784, 784) of two sets of pixels (n, 784) uint8 and the mean of the first."""
+    means = first.mean(axis=0), second.mean(axis=0)
+    total = np.zeros((784, 784))
+    for start in range(0, len(first), 1000):
+        piece = slice(start, start + 1000)
+        total += (first[piece] - means[0]).T @ (second[piece] - means[1])
+    return total / len(first), means[0]
+
+
+def _error(method: str, seed: int, noise: tuple[str, float], clean: np.ndarray, restored: np.ndarray) -> Row:
+    error = denoising.root_mean_square_error(clean, restored)
+    return {"method": method, "seed": seed, "noise": noise[0], "level": noise[1], "error": error}
+
+
+def _judge(
+    recipe: str,
+    model: "keras.Model",
+    noise: tuple[str, float],
+    images: np.ndarray,
+    labels: np.ndarray,
+    seconds: float,
+) -> Row:
+    """Return how often a classifier is right, how sure it is, and how far the two are apart."""
+    probabilities = model.predict(images, batch_size=1000, verbose=0)
+    confidence = probabilities.max(axis=1)
+    answerable = noise[0] != "no digit"
+    return {
+        "recipe": recipe,
+        "noise": noise[0],
+        "level": noise[1],
+        "accuracy": float((probabilities.argmax(axis=1) == labels).mean()) if answerable else np.nan,
+        "confidence": float(confidence.mean()),
+        "calibration_error": expected_calibration_error(labels, probabilities) if answerable else np.nan,
+        "sure": float((confidence > 0.9).mean()),
+        "seconds": round(seconds, 1),
+    }
+
+
+@functools.cache
+def _autoencoder(seed: int) -> tuple["keras.Model", float]:
+    """Return the trained autoencoder and the CPU seconds that it took."""
+    start = time.process_time()
+    model = denoising.train_autoencoder(split_mnist().train[0], seed=seed)
+    return model, time.process_time() - start
+
+
+def _train(recipe: str, train: Split, *, seed: int, epochs: int) -> "keras.Model":
+    """Train one classifier as the chapter `train` does, behind what its recipe puts before it."""
+    import keras
+
+    keras.utils.set_random_seed(seed)
+    rescaling, *layers = models.build_dense(DEEP if recipe == "deep" else (128, 128)).layers
+    before = [rescaling] if recipe == "clean" else [rescaling, denoising.random_noise()]
+    if recipe == "both":
+        before = _autoencoder(seed)[0].layers  # they rescale, and add noise in training, themselves
+        for layer in before:
+            layer.trainable = False
+    model = keras.Sequential([keras.Input((28, 28), dtype="uint8"), *before, *layers])
+    rate = keras.optimizers.schedules.CosineDecay(
+        0.003 if recipe != "deep" else 0.002, epochs * -(-len(train[0]) // 128)
+    )
+    model.compile(keras.optimizers.Adam(rate), "sparse_categorical_crossentropy", steps_per_execution=10)
+    model.fit(*train, batch_size=128, epochs=epochs, verbose=0)
+    return model
