@@ -53,6 +53,7 @@ def sweep(batch_size: int, epochs: int, clock) -> dict:
 
 RUNS = {
     "old-compiled": old_compiled,
+    "fast-dense": functools.partial(fast, "fast_dense"),
     "fast-98": functools.partial(fast, "fast_98"),
     "fast-99": functools.partial(fast, "fast_99"),
     "fast-995": functools.partial(fast, "fast_995"),

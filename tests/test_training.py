@@ -232,7 +232,7 @@ def test_fast_training_does_what_fit_does():
     assert np.abs(weights(fast) - weights(drawn())).max() > 0.1
 
 
-@pytest.mark.parametrize("name", ["fast_98", "fast_99", "fast_995", "best"])
+@pytest.mark.parametrize("name", ["fast_dense", "fast_98", "fast_99", "fast_995", "best"])
 def test_a_fast_recipe_is_decided_by_its_seed(monkeypatch, name):
     build = models.build_fast_cnn
     monkeypatch.setattr(models, "build_fast_cnn", lambda width: build(width / 4))
