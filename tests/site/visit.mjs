@@ -130,7 +130,9 @@ async function content(page, requests) {
       pictures: [...document.images].map((i) => ({ source: i.getAttribute("src"), text: i.getAttribute("alt"), sized: i.hasAttribute("width") })),
       formulas: [...document.querySelectorAll("math")].map((m) => m.getBoundingClientRect().width > 0 || !m.checkVisibility()),
       untypeset: document.querySelectorAll(".math, mjx-container, .MathJax, math merror").length,
-      text: document.querySelector("main").innerText.length,
+      // Without what widgets build; what stands in for them is not of the same length.
+      text: document.querySelector("main").innerText.length
+        - [...document.querySelectorAll(".ml-widget")].reduce((sum, widget) => sum + widget.innerText.length, 0),
     };
   });
   return { ...seen, bytes: Object.fromEntries(names.map((name) => [name, size(name)])) };
@@ -261,6 +263,31 @@ async function missing() {
   return result;
 }
 
+/** What the keyboard makes of the first table that may be sorted, from disk: each column's head pressed twice. */
+async function sorting(name) {
+  const { page, seen, close } = await open(pathToFileURL(join(site, name)).href, {});
+  const order = () =>
+    page.evaluate(() => {
+      const table = document.querySelector("table.ml-sortable");
+      const heads = [...table.tHead.rows[0].cells];
+      return {
+        rows: [...table.tBodies[0].rows].map((row) => [...row.cells].map((cell) => cell.textContent.trim())),
+        sorted: heads.map((head) => head.getAttribute("aria-sort")),
+        focus: heads.findIndex((head) => head.contains(document.activeElement)),
+      };
+    });
+  const states = [await order()];
+  const buttons = page.locator("table.ml-sortable thead button");
+  for (let column = 0; column < (await buttons.count()); column += 1) {
+    for (let press = 0; press < 2; press += 1) {
+      await buttons.nth(column).press("Enter");
+      states.push(await order());
+    }
+  }
+  await close();
+  return { states, errors: seen.errors };
+}
+
 for (const name of pages) {
   const start = Date.now();
   await visit(name);
@@ -270,6 +297,7 @@ const queries = ["vanishing gradient", "vanishing gradeint", "learning rate", "s
 const searches = {};
 for (const query of queries) searches[query] = await search(query);
 const lost = await missing();
+const sorts = await sorting("book/scoreboard.html");
 await browser.close();
 server.close();
-process.stdout.write(JSON.stringify({ pages: report, searches, missing: lost }));
+process.stdout.write(JSON.stringify({ pages: report, searches, missing: lost, sorting: sorts }));

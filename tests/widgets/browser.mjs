@@ -189,6 +189,8 @@ async function drawDigit() {
 }
 
 async function comparesNetworks(page, widget) {
+  const sheet = () => page.locator(".ml-sheet").evaluate((element) => element.offsetLeft);
+  const before = await sheet();
   for (const title of ["Dense network, sigmoid", "Convolutional network"]) await widget.getByRole("checkbox", { name: title }).check();
   await page.waitForFunction(() => document.querySelectorAll(".ml-column").length === 3);
   for (const i of [0, 1, 2]) await answers(page, "7", i);
@@ -200,6 +202,7 @@ async function comparesNetworks(page, widget) {
   assert.match(labels[4], /^Hidden layer 1: 16 filters, 14 by 14 places each; \d+ of 3136 above 0$/);
   await widget.getByRole("checkbox", { name: "Dense network, sigmoid" }).uncheck();
   assert.equal(await widget.locator(".ml-column:visible").count(), 2);
+  assert.equal(await sheet(), before, "the sheet moves when networks join");
 }
 
 async function takesTestDigits(page, widget) {
@@ -440,6 +443,8 @@ async function race() {
   assert.ok(await widget.getByRole("button", { name: "20 steps" }).isDisabled());
   assert.match(await widget.locator("svg").first().getAttribute("aria-label"), /^Training loss, last measurement: ReLU [\d.]+, sigmoid [\d.]+$/);
   assert.equal(await widget.locator(".ml-table").nth(1).locator("tbody tr").count(), 3);
+  await widget.getByText("Every measurement").click();
+  await becomes(() => widget.locator(".ml-numbers-of tbody tr").count(), 41);
   await becomes(() => spoken(page), /^After 800 steps: ReLU loss/);
   await close();
 
@@ -467,6 +472,10 @@ async function oneNeuron() {
   assert.ok(Math.abs(w1 * x1 + w2 * x2 + b - z) < 0.006, "the formula does not add up");
   await widget.getByLabel("Activation").selectOption("ReLU");
   assert.match(await widget.locator(".ml-formula").innerText(), /ReLU\(z\) = /);
+  await widget.getByText("All digits in numbers").click();
+  const rows = widget.locator(".ml-numbers-of tbody tr");
+  await becomes(() => rows.count(), 200);
+  assert.ok(Math.abs(Number((await rows.first().locator("td").last().innerText()).replace("−", "-")) - z) < 0.006);
   await press(page, "Previous digit");
   assert.match(await widget.locator(".ml-formula").innerText(), /^Digit 200, a one/);
   for (const label of ["Weight w₁", "Weight w₂", "Bias b"]) await widget.getByLabel(label).fill("0");
@@ -477,10 +486,14 @@ async function oneNeuron() {
 
 async function gradientStep() {
   const { page, widget, close } = await ready();
-  const losses = async () => (await widget.locator(".ml-table tbody tr td:last-child").allInnerTexts()).map(Number);
+  const losses = async () => (await widget.locator(".ml-neuron > div .ml-table tbody tr td:last-child").allInnerTexts()).map(Number);
   const promised = /= (\S+), w₂/.exec(await widget.locator(".ml-formula").innerText())[1];
   await press(page, "Step");
   assert.equal(await widget.locator(".ml-table tbody tr:last-child td").first().innerText(), promised);
+  await widget.getByText("The loss in numbers").click();
+  const lattice = widget.locator(".ml-numbers-of tbody tr");
+  await becomes(() => lattice.count(), 5);
+  assert.equal(await lattice.nth(2).locator("th").innerText(), "2");
   const [first, second] = await losses();
   assert.ok(second < first);
   await press(page, "Ten steps");
@@ -506,6 +519,9 @@ async function convolution() {
   assert.ok(Math.abs((await total()) - (await sum())) < 0.05);
   await widget.getByLabel("Weight in row 1, column 1").fill("");
   assert.ok(Number.isFinite(await sum()), "an empty field breaks it");
+  await widget.getByText("All sums in numbers").click();
+  const place = widget.locator(".ml-numbers-of tbody tr").nth(13).locator("td").nth(16);
+  assert.ok(Math.abs(Number((await place.innerText()).replace("−", "-")) - (await sum())) < 0.06);
   await press(page, "Then ReLU");
   assert.match(await widget.locator(".ml-formula").innerText(), /ReLU makes it [\d.]+\.$/);
   const kernels = await widget.getByLabel("Kernel", { exact: true }).locator("option").allInnerTexts();

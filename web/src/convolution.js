@@ -2,7 +2,7 @@
 
 import { convolve, productsAt, total } from "./convolve.js";
 import { decodeBytes } from "./model.js";
-import { button, chooser, h, mount, paintInk, setAttributes, slider, svg } from "./page.js";
+import { button, chooser, h, mount, numbersOf, paintInk, setAttributes, slider, svg, table } from "./page.js";
 import { signed } from "./plane.js";
 
 /** @type {Record<string, number[][]>} */
@@ -25,6 +25,12 @@ mount("convolution", async ({ root, say, load }) => {
   const output = createOutput();
   const sum = h("p", { class: "ml-formula" });
   const grids = h("div", { class: "ml-grids" });
+  const sums = numbersOf("All sums in numbers", () => {
+    const { values, side } = convolve(image(), state.kernel);
+    const places = Array.from({ length: side }, (_, place) => place);
+    return table("Sums by row and column", ["row", ...places.map(String)], places.map((row) =>
+      [String(row), ...places.map((column) => signed(values[row * side + column], 1))]));
+  });
   const rows = createPlaceSlider("Row", (row) => move(row, state.column));
   const columns = createPlaceSlider("Column", (column) => move(state.row, column));
 
@@ -39,6 +45,7 @@ mount("convolution", async ({ root, say, load }) => {
     grids.replaceChildren(
       numbers("Pixels", kernel.map((_, r) => kernel.map((__, c) => image()[(row + r) * 28 + column + c]))),
       numbers("Products", productsAt(image(), kernel, row, column)));
+    sums.refresh();
     say(sum.textContent);
   };
   const move = (/** @type {number} */ row, /** @type {number} */ column) => {
@@ -77,15 +84,16 @@ mount("convolution", async ({ root, say, load }) => {
           state.digit = Number(digit);
           refresh();
         } }).element,
-      rows.element, columns.element,
-      h("div", { class: "ml-buttons" }, button("Next place", next, { class: "ml-primary" }),
-        reluButton((pressed) => {
-          state.positiveOnly = pressed;
-          refresh();
-        }))),
+      reluButton((pressed) => {
+        state.positiveOnly = pressed;
+        refresh();
+      })),
+    h("div", { class: "ml-controls" }, rows.element, columns.element,
+      button("Next place", next, { class: "ml-primary" })),
     h("div", { class: "ml-pictures" }, input.element, output.element),
     h("div", { class: "ml-grids" }, editor, grids),
     sum,
+    sums.element,
   );
   setKernel(state.kernel);
 });

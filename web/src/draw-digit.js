@@ -155,7 +155,7 @@ function createColumn({ title, accuracy, threshold }) {
     answer.classList.toggle("ml-unsure", !sure);
     note.textContent = sure
       ? `${percent(best)} sure`
-      : `At best ${digit}, ${percent(best)} sure; it answers from ${percent(threshold, 0)} on.`;
+      : `At best ${digit}, ${percent(best)} sure; it answers from ${percent(threshold, 0)} on`;
   };
   const brief = () => (answer.classList.contains("ml-unsure") ? `${answer.textContent}` : `${answer.textContent}, ${note.textContent}`);
   const text = () => `${title}: ${answer.textContent}, ${note.textContent}.`;

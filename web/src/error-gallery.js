@@ -68,7 +68,7 @@ function createMatrix(confusion, choose) {
     return h("td", {}, cell);
   };
   const element = h("table", { class: "ml-matrix" },
-    h("caption", {}, "Test digits by label (rows) and prediction (columns). Press a number to see these errors."),
+    h("caption", {}, h("span", {}, "Test digits by label (rows) and prediction (columns). Press a number to see these errors.")),
     h("thead", {}, h("tr", {}, h("th", { scope: "col" }, h("span", { class: "ml-sr" }, "Label")),
       ...confusion.map((_, digit) => h("th", { scope: "col" }, String(digit))))),
     h("tbody", {}, ...confusion.map((row, truth) => h("tr", {}, h("th", { scope: "row" }, String(truth)),

@@ -1,11 +1,12 @@
 // One gradient step on a loss surface: the same neuron, its two weights as the plane, its loss as the height.
 
 import { evaluate } from "./neuron.js";
-import { button, h, mount, setAttributes, slider, svg, table } from "./page.js";
+import { button, h, mount, numbersOf, setAttributes, slider, svg, table } from "./page.js";
 import { createPlane, createShades, factor, signed } from "./plane.js";
 
 const X_RANGE = /** @type {[number, number]} */ ([-12, 4]);
 const Y_RANGE = /** @type {[number, number]} */ ([-6, 10]);
+const GRID = [-8, -4, 0, 4, 8]; // from the middle of the plane
 const START = /** @type {[number, number]} */ ([2, -4]);
 
 mount("gradient-step", async ({ root, say, load }) => {
@@ -74,6 +75,9 @@ mount("gradient-step", async ({ root, say, load }) => {
       h("div", { class: "ml-buttons" }, button("Step", () => step(1), { class: "ml-primary" }),
         button("Ten steps", () => step(10)), button("Reset", reset)),
       formula, outside, steps),
+    numbersOf("The loss in numbers", () => table("Loss, by w₁ (columns) and w₂ (rows)",
+      ["w₂", ...GRID.map((x) => signed(x - 4))], [...GRID].reverse().map((y) => [signed(y + 2),
+        ...GRID.map((x) => evaluate(digits, [x - 4, y + 2]).loss.toFixed(2))]))).element,
   );
   reset();
 });

@@ -1,7 +1,7 @@
 // One neuron with two inputs: move its weights and its bias, and the line between its two answers moves.
 
 import { evaluate, sigmoid } from "./neuron.js";
-import { button, chooser, h, mount, percent, setAttributes, slider, svg } from "./page.js";
+import { button, chooser, h, mount, numbersOf, percent, setAttributes, slider, svg, table } from "./page.js";
 import { createPlane, createShades, factor, signed } from "./plane.js";
 
 const RANGE = /** @type {[number, number]} */ ([-3, 3]);
@@ -21,6 +21,9 @@ mount("one-neuron", async ({ root, say, load }) => {
   const ring = svg("circle", { class: "ml-ring", r: 8 });
   plane.content.append(...points.map(([x, y], i) => mark(labels[i], plane.toX(x), plane.toY(y))), line, ring);
 
+  const numbers = numbersOf("All digits in numbers", () => table("Inputs of each digit, and its sum",
+    ["digit", "shows a", "x₁", "x₂", "z"], points.map(([x, y], i) => [String(i + 1), String(labels[i]),
+      signed(x, 2), signed(y, 2), signed(state.w1 * x + state.w2 * y + state.b, 2)])));
   const sum = h("p", { class: "ml-formula" });
   const result = h("p", { class: "ml-state" });
   const refresh = () => {
@@ -39,6 +42,7 @@ mount("one-neuron", async ({ root, say, load }) => {
       + `With a sigmoid, the cross-entropy is ${loss.toFixed(3)}; that of knowing nothing is ln 2 = 0.693.`;
     plane.element.setAttribute("aria-label", `${points.length / 2} zeros and as many ones as points, and the line where `
       + `z is 0: ${right} lie on their side`);
+    numbers.refresh();
     say(result.textContent);
   };
   const move = (/** @type {"w1" | "w2" | "b"} */ key, /** @type {string} */ label) => slider({
@@ -67,6 +71,7 @@ mount("one-neuron", async ({ root, say, load }) => {
       sum,
       h("div", { class: "ml-buttons" }, button("Previous digit", () => choose(-1)), button("Next digit", () => choose(1))),
       result),
+    numbers.element,
   );
   refresh();
 });

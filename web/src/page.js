@@ -192,6 +192,21 @@ export function table(caption, columns, rows) {
       h("tr", {}, h("th", { scope: "row" }, first), ...cells.map((cell) => h("td", {}, cell))))));
 }
 
+/**
+ * The numbers behind a picture, folded away: made when they are opened, and anew while they are open.
+ * @param {string} title @param {() => HTMLTableElement} make
+ * @returns {{element: HTMLElement, refresh: () => void}}
+ */
+export function numbersOf(title, make) {
+  const body = h("div", { class: "ml-scroll", role: "region", "aria-label": title, tabindex: 0 });
+  const element = h("details", { class: "ml-numbers-of" }, h("summary", {}, title), body);
+  const refresh = () => {
+    if (element.open) body.replaceChildren(make());
+  };
+  element.addEventListener("toggle", refresh);
+  return { element, refresh };
+}
+
 /** A share in per cent; what is not quite 1 is not called 100 %. @param {number} share @param {number} [digits] */
 export function percent(share, digits = 1) {
   const most = 1 - 10 ** -(digits + 2);

@@ -2,7 +2,7 @@
 
 import { createChart } from "./chart.js";
 import { decodeDigits } from "./model.js";
-import { button, chooser, h, mount, percent, slider, table } from "./page.js";
+import { button, chooser, h, mount, numbersOf, percent, slider, table } from "./page.js";
 import { HELD_OUT, STEPS } from "./race.js";
 
 /** @typedef {import("./race.js").Settings} Settings */
@@ -40,10 +40,12 @@ mount("relu-race", async ({ root, say, load }) => {
 
   const charts = createCharts(settings.depth);
   const results = h("div", { class: "ml-scroll", role: "region", "aria-label": "The race in numbers", tabindex: 0 });
+  const measurements = numbersOf("Every measurement", () => allMeasurements(race.records));
   const status = h("p", { class: "ml-state" });
   const draw = () => {
     const done = stepsDone(race);
     charts.draw(race.records);
+    measurements.refresh();
     results.replaceChildren(...tables(race.records, settings.depth));
     startButton.textContent = race.running ? "Pause" : done ? "Go on" : "Start";
     startButton.disabled = done >= STEPS;
@@ -125,6 +127,7 @@ mount("relu-race", async ({ root, say, load }) => {
     status,
     charts.element,
     results,
+    measurements.element,
   );
   draw();
 });
@@ -226,6 +229,14 @@ function tables(records, depth) {
     ]),
     table("By layer", ["Layer", "gradient, ReLU", "gradient, sigmoid", "dead units, ReLU", "saturated units, sigmoid"], layers),
   ];
+}
+
+/** The two curves over the steps, as a table. @param {Records} records */
+function allMeasurements({ relu, sigmoid }) {
+  return table("Loss and accuracy over the steps",
+    ["step", "loss, ReLU", "loss, sigmoid", "accuracy, ReLU", "accuracy, sigmoid"],
+    relu.map((each, i) => [String(each.step), each.loss.toFixed(3), sigmoid[i].loss.toFixed(3),
+      percent(each.accuracy), percent(sigmoid[i].accuracy)]));
 }
 
 /** @param {Records} records */
