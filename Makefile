@@ -46,13 +46,13 @@ lint: .venv/dev/.done  ## check style and types
 bench: .venv/dev/.done  ## measure what the book costs; ONLY=chapters measures one table
 	@MNIST_LESSONS_STORE=$(CURDIR)/_build/models .venv/dev/bin/python -m bench $(if $(ONLY),--only $(ONLY))
 
-experiments: .venv/book/.done  ## make the stored tables of heavy experiments anew; ONLY=old_protocol makes one
-	@.venv/book/bin/python -m experiments $(ONLY)
+experiments: .venv/dev/.done  ## make the stored tables of heavy experiments anew; ONLY=old_protocol makes one
+	@.venv/dev/bin/python -m experiments $(ONLY)
 
 clean:  ## remove what was built; the environments stay
 	@rm -rf _build notebooks dist .*_cache .coverage
 
-downloads: book .venv/dev/.done  ## the book as one PDF and the site as one zip, beside its pages
+pdf: book .venv/dev/.done  ## print the book as one PDF and pack the site as one zip, beside its pages
 	@.venv/dev/bin/python book/_ext/downloads.py
 
 dist: .venv/dev/.done  ## build the wheel and the source archive
@@ -66,7 +66,7 @@ lock: .venv/dev/.done  ## pin the newest versions that go together
 	@.venv/dev/bin/uv pip compile --quiet pyproject.toml --all-extras --universal --python-version 3.11 --no-header \
 	  --no-annotate --no-emit-index-url --no-emit-find-links --upgrade --output-file constraints.txt
 
-.PHONY: help book serve notebooks test audit lint bench clean dist downloads links lock
+.PHONY: help book serve notebooks test audit lint bench experiments clean pdf dist links lock
 .PRECIOUS: .venv/%/.done
 
 web/node_modules/.done: web/package-lock.json web/.npmrc .venv/book/.done

@@ -141,7 +141,7 @@ class listing(nodes.General, nodes.Element):  # noqa: N801, docutils names nodes
 
 
 class Listing(SphinxDirective):
-    """``{way-through}``: the chapters with their minutes; ``{reading-time}``: their sum; ``{figure-list}``: figures."""
+    """``{way-through}``: the chapters; ``{reading-time}``, ``{figure-list}`` and ``{take-away}``: what they say."""
 
     def run(self) -> list[nodes.Node]:
         """Mark the place."""
@@ -214,7 +214,22 @@ def _reading_order(env: BuildEnvironment, page: str) -> Iterator[str]:
         yield from _reading_order(env, child)
 
 
-LISTINGS = {"way-through": way_through, "reading-time": reading_time, "figure-list": figure_list}
+def take_away(app: Sphinx, page: str) -> str:
+    """Return links to the book as one PDF and the site as one zip, where `downloads.py` puts them when published."""
+    site = app.config.html_baseurl
+    return (
+        f'<ul><li><a href="{escape(site)}mnist-lessons.pdf">The book as one PDF</a>, to print or to read on paper.</li>'
+        f'<li><a href="{escape(site)}mnist-lessons.zip">The site as one zip</a>: unpack it and open'
+        " <code>index.html</code>. Drawing, formulas and search work without a network.</li></ul>"
+    )
+
+
+LISTINGS = {
+    "way-through": way_through,
+    "reading-time": reading_time,
+    "figure-list": figure_list,
+    "take-away": take_away,
+}
 
 
 def fill_listings(app: Sphinx, doctree: nodes.document, page: str) -> None:
