@@ -32,14 +32,15 @@ from mnist_lessons.plots import DARK
 logger = logging.getLogger(__name__)
 
 ROOT = Path(__file__).resolve().parents[2]
-# Before the first paint, so that a page chosen to be dark does not flash.
-THEME_SCRIPT = (
+# Before the first paint: a page chosen to be dark does not flash, and no line moves for a font that comes after it.
+HEAD_SCRIPT = (
     'try{const t=localStorage.getItem("theme");if(t)document.documentElement.dataset.theme=t}catch{/* no storage */}'
+    "document.fonts.load('1em \"Source Sans\"')"
 )
 CONTENT_POLICY = "; ".join(
     [
         "default-src 'none'",
-        "script-src 'self' 'sha256-" + base64.b64encode(hashlib.sha256(THEME_SCRIPT.encode()).digest()).decode() + "'",
+        "script-src 'self' 'sha256-" + base64.b64encode(hashlib.sha256(HEAD_SCRIPT.encode()).digest()).decode() + "'",
         "style-src 'self' 'unsafe-inline'",
         "img-src 'self' data: blob:",
         "font-src 'self' data:",
@@ -414,6 +415,10 @@ def tidy(html: str) -> str:
     )
     # A corner of a table that heads nothing is no header.
     html = re.sub(r"<th\b[^>]*>(?:<p>)?\s*(?:</p>)?</th>", "<td></td>", html)
+    # Parameters one a line come as lists of definitions, inside what is to be defined.
+    html = re.sub(
+        r'<dt class="sig.*?</dt>', lambda found: re.sub(r"<(/?)d[ld]>", r"<\1span>", found[0]), html, flags=re.S
+    )
     # myst-nb names every fold alike, over the text that says what it holds, and puts paragraphs where none may stand.
     html = html.replace('<summary aria-label="Toggle hidden content">', "<summary>")
     return re.sub(r'<p class="(collapsed|expanded) admonition-title">(.*?)</p>', r'<span class="\1">\2</span>', html)
@@ -433,7 +438,7 @@ def finish_page(app: Sphinx, page: str, template: str, context: dict[str, Any], 
     name = app.config.html_title
     context |= {
         "content_policy": CONTENT_POLICY,
-        "theme_script": THEME_SCRIPT,
+        "head_script": HEAD_SCRIPT,
         "page_titles": env.titles,
         "page_title": escape(name if page == app.config.root_doc else f"{own} · {name}"),
         "page_description": _description(env, page, context.get("metatags") or "") or f"{own}: a page of {name}.",

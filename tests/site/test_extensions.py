@@ -137,6 +137,13 @@ def test_a_head_of_a_table_that_heads_nothing_is_a_cell():
     assert pages.tidy(html) == "<thead><tr><td></td><td></td><th><p>a</p></th></tr></thead>"
 
 
+def test_parameters_are_no_list_of_definitions_inside_a_term():
+    html = '<dl class="py"><dt class="sig sig-object py">f(<dl>\n<dd>a,</dd>\n</dl>\n)</dt><dd><p>Text.</p></dd></dl>'
+    assert pages.tidy(html) == (
+        '<dl class="py"><dt class="sig sig-object py">f(<span>\n<span>a,</span>\n</span>\n)</dt><dd><p>Text.</p></dd></dl>'
+    )
+
+
 def test_a_font_is_put_into_the_style_sheet_or_the_build_stops(tmp_path):
     (tmp_path / "font.woff2").write_bytes(b"font")
     style = tmp_path / "style.css"
