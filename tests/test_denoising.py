@@ -11,12 +11,12 @@ def images():
 
 
 def test_gaussian_noise_is_a_normal_distribution_cut_off_at_the_ends_of_the_scale():
-    gray = np.full((200, 28, 28), 128, "uint8")
+    gray = np.full((2000, 28, 28), 128, "uint8")
     noisy = denoising.gaussian_noise(gray, 0.4, seed=0)
     assert noisy.dtype == np.uint8
     normal = stats.norm(128, 0.4 * 255)
     for value in (0, 64, 128, 200, 254):
-        assert (noisy <= value).mean() == pytest.approx(normal.cdf(value + 0.5), abs=0.005)
+        assert (noisy <= value).mean() == pytest.approx(normal.cdf(value + 0.5), abs=0.0015)
 
 
 def test_noise_depends_on_the_seed_and_not_on_how_many_images_there_are(images):
@@ -103,7 +103,7 @@ def test_the_autoencoder_is_matrix_products_between_images(images):
 def test_the_loss_is_the_cross_entropy_of_shares_of_ink():
     generator = np.random.default_rng(0)
     clean = generator.integers(0, 256, (5, 28, 28)).astype("float32")
-    restored = generator.uniform(0.01, 0.99, (5, 28, 28)).astype("float32")
+    restored = generator.uniform(0.01, 0.4, (5, 28, 28)).astype("float32")
     ink = clean / 255
     expected = -(ink * np.log(restored) + (1 - ink) * np.log(1 - restored)).mean()
     assert np.mean(denoising.pixel_cross_entropy(clean, restored)) == pytest.approx(expected, rel=1e-4)
