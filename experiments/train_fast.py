@@ -21,6 +21,7 @@ RECIPES = {
     "best": 5,
 }
 STEPS = (
+    "import",
     "step-fit",
     "step-steps",
     "step-uint8",

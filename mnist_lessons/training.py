@@ -76,18 +76,19 @@ def compile_and_fit(model: "keras.Model", *, learning_rate: float, epochs: int) 
     return fit(model, train, validation=validation, batch_size=128, epochs=epochs)
 
 
-def train_old_recipe(*, seed: int, epochs: int = 25) -> tuple["keras.Model", History]:
+def train_old_recipe(*, seed: int, epochs: int = 25, train: data.Split | None = None) -> tuple["keras.Model", History]:
     """Train 784-128-128-10 as the notebook did from which this book grew; run in the chapter `train`.
 
     Plain SGD with a learning rate of 0.01 on batches of 32, for 25 epochs, on pixels that are standardized,
     with statistics of the training images. The arithmetic is that of ``model.fit``, but an epoch is one
     compiled call, which costs a small part of the time. Images that do not fill the last batch of an epoch
-    are left out of that epoch.
+    are left out of that epoch. With images and labels of one's own (`train`), nothing is measured on the
+    validation images, some of which may be among them.
     """
     import keras
     import tensorflow as tf
 
-    (images, labels), validation = data.split_mnist()[:2]
+    (images, labels), validation = (train, None) if train else data.split_mnist()[:2]
     keras.utils.set_random_seed(seed)
     # Of all images they are the same to a hundredth, and would take 300 MB to compute.
     mean, deviation = images[::20].mean(), images[::20].std(dtype="float32").item()
@@ -97,11 +98,13 @@ def train_old_recipe(*, seed: int, epochs: int = 25) -> tuple["keras.Model", His
     train_epoch = compiled_epoch(model)
     images, labels = tf.constant(images), tf.constant(labels.astype("int32"))
     generator = np.random.default_rng(seed)
-    history: History = {"loss": [], "accuracy": [], "val_loss": [], "val_accuracy": []}
+    names = ("loss", "accuracy", *(("val_loss", "val_accuracy") if validation else ()))
+    history: History = {name: [] for name in names}
     for _ in range(epochs):
         order = generator.permutation(len(images))[: len(images) // 32 * 32].reshape(-1, 32)
-        trained = train_epoch(images, labels, tf.constant(order.astype("int32")))
-        measured = (*trained, *model.evaluate(*validation, batch_size=1000, verbose=0))
+        measured = [*train_epoch(images, labels, tf.constant(order.astype("int32")))]
+        if validation:
+            measured += model.evaluate(*validation, batch_size=1000, verbose=0)
         for name, value in zip(history, measured, strict=True):
             history[name].append(float(value))
     return model, history

@@ -269,3 +269,11 @@ def test_a_warp_draws_for_each_image_and_stays_within_its_limits():
     assert np.abs(places - 13.5).max() < 3.05
     assert (places.std(axis=0) > 1.4).all()  # of a uniform draw: 3 / sqrt(3)
     assert abs(np.corrcoef(places.T)[0, 1]) < 0.3
+
+
+def test_the_old_recipe_trains_on_images_that_it_is_given():
+    model, history = training.train_old_recipe(seed=0, epochs=3, train=(IMAGES, LABELS))
+    assert {name: len(values) for name, values in history.items()} == {"loss": 3, "accuracy": 3}
+    assert history["loss"][-1] < history["loss"][0]
+    mean, deviation = IMAGES[::20].mean(), IMAGES[::20].std()
+    np.testing.assert_allclose(model.layers[0](IMAGES[:9]), (IMAGES[:9] - mean) / deviation, atol=1e-4)
