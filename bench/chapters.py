@@ -11,7 +11,21 @@ from pathlib import Path
 from bench import Row
 
 ROOT = Path(__file__).resolve().parents[1]
-CHAPTERS = ("data", "model", "compile", "train", "evaluate", "predict", "relu-vs-sigmoid", "cnn")
+CHAPTERS = (
+    "data",
+    "model",
+    "compile",
+    "train",
+    "evaluate",
+    "predict",
+    "relu-vs-sigmoid",
+    "cnn",
+    "augmentation",
+    "scoreboard",
+    "data-size",
+    "autoencoder",
+    "train-fast",
+)
 
 
 def rows() -> list[Row]:

@@ -9,7 +9,22 @@ import yaml
 ROOT = Path(__file__).resolve().parents[1]
 TOC = yaml.safe_load((ROOT / "_toc.yml").read_text())
 PAGES = sorted({entry["file"] for part in TOC["parts"] for entry in part["chapters"]} | {TOC["root"]})
-TEACHING = ["why-mnist", "data", "model", "compile", "train", "evaluate", "predict", "relu-vs-sigmoid", "cnn"]
+TEACHING = [
+    "why-mnist",
+    "data",
+    "model",
+    "compile",
+    "train",
+    "evaluate",
+    "predict",
+    "relu-vs-sigmoid",
+    "cnn",
+    "augmentation",
+    "scoreboard",
+    "data-size",
+    "autoencoder",
+    "train-fast",
+]
 CELL = re.compile(
     r"^```\{code-cell\}[^\n]*\n(?:---\n(?P<yaml>.*?)\n---\n|(?P<options>(?::[^\n]*\n)*))(?P<code>.*?)^```$", re.M | re.S
 )

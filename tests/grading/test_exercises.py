@@ -15,7 +15,21 @@ from mnist_lessons.grading.source import read_exercises
 
 ROOT = Path(__file__).parents[2]
 EXERCISES = {exercise.id: exercise for exercise in read_exercises(ROOT / "book" / "exercises")}
-CHAPTERS = {"data", "model", "compile", "train", "evaluate", "predict", "relu-vs-sigmoid", "cnn"}
+CHAPTERS = {
+    "data",
+    "model",
+    "compile",
+    "train",
+    "evaluate",
+    "predict",
+    "relu-vs-sigmoid",
+    "cnn",
+    "augmentation",
+    "scoreboard",
+    "data-size",
+    "autoencoder",
+    "train-fast",
+}
 TRAINS = {"cnn-small"}  # each answer costs the training of a network
 
 
