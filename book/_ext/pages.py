@@ -492,7 +492,8 @@ def is_own(app: Sphinx, name: str) -> bool:
 # Search ----------------------------------------------------------------------------------------------------------
 
 SECTIONS: dict[str, list[dict[str, str]]] = {}
-NOT_PROSE = (nodes.raw, nodes.math, nodes.math_block, nodes.comment, nodes.footnote_reference)
+# A glossary's entries are found one by one.
+NOT_PROSE = (nodes.raw, nodes.math, nodes.math_block, nodes.comment, nodes.footnote_reference, addnodes.glossary)
 
 
 def note_sections(app: Sphinx, doctree: nodes.document, page: str) -> None:
@@ -501,7 +502,7 @@ def note_sections(app: Sphinx, doctree: nodes.document, page: str) -> None:
 
 
 def searchable(app: Sphinx, page: str, doctree: nodes.document) -> Iterator[dict[str, str]]:
-    """Yield what the search knows of each section: address, title, page and text."""
+    """Yield what the search knows of each section: address, title, page, text and kind."""
     for section in doctree.findall(nodes.section):
         own = [node for node in section.children if not isinstance(node, nodes.section | nodes.title)]
         words = (text.astext() for node in own for text in node.findall(nodes.Text) if not _within(text, *NOT_PROSE))
@@ -511,12 +512,13 @@ def searchable(app: Sphinx, page: str, doctree: nodes.document) -> Iterator[dict
             "title": section.next_node(nodes.title).astext(),
             "page": "" if is_page else title(app.env, page),
             "text": " ".join(" ".join(words).split()),
+            "kind": "chapter" if "minutes" in app.env.metadata[page] else "page",
         }
     for term in doctree.findall(nodes.term):
         if term["ids"] and isinstance(term.parent.parent.parent, addnodes.glossary):
             text = term.parent.next_node(nodes.definition).astext()
             address = f"{app.builder.get_target_uri(page)}#{term['ids'][0]}"
-            yield {"address": address, "title": term.astext(), "page": title(app.env, page), "text": text}
+            yield {"address": address, "title": term.astext(), "page": title(app.env, page), "text": text, "kind": "term"}
 
 
 # Files -----------------------------------------------------------------------------------------------------------

@@ -4,12 +4,14 @@
 const query = new URLSearchParams(location.search).get("q")?.trim() ?? "";
 const found = document.getElementById("found");
 const results = document.getElementById("results");
+const terms = document.getElementById("terms");
 document.getElementById("find").value = query;
 
 const engine = new MiniSearch({
   fields: ["title", "page", "text"],
-  storeFields: ["address", "title", "page", "text"],
-  searchOptions: { boost: { title: 4, page: 2 }, prefix: (term) => term.length > 3, fuzzy: (term) => (term.length > 5 ? 0.15 : false) },
+  storeFields: ["address", "title", "page", "text", "kind"],
+  // Where something is taught comes before where it is listed, practiced or looked up.
+  searchOptions: { boost: { title: 4, page: 2 }, boostDocument: (id, word, { kind }) => (kind === "chapter" ? 2 : 1), prefix: (term) => term.length > 3, fuzzy: (term) => (term.length > 5 ? 0.15 : false) },
 });
 engine.addAll(window.bookSections.map((section, id) => ({ id, ...section })));
 
@@ -30,14 +32,15 @@ if (query) {
   // Sections with every word first; where there is none, those with any.
   const all = engine.search(query, { combineWith: "AND" });
   const hits = (all.length ? all : engine.search(query)).slice(0, 20);
-  found.textContent = hits.length ? `${hits.length} ${hits.length === 1 ? "section" : "sections"} for “${query}”` : `Nothing found for “${query}”.`;
+  found.textContent = hits.length ? `${hits.length} ${hits.length === 1 ? "place" : "places"} for “${query}”` : `Nothing found for “${query}”.`;
+  // Glossary entries stand first, apart: a definition is not the place where the thing is taught.
   for (const hit of hits) {
     const link = Object.assign(document.createElement("a"), { href: hit.address, textContent: hit.title });
     const item = document.createElement("li");
     item.append(link);
     if (hit.page) item.append(Object.assign(document.createElement("span"), { textContent: ` in ${hit.page}` }));
     if (hit.text) item.append(excerpt(hit.text, hit.terms));
-    results.append(item);
+    (hit.kind === "term" ? terms : results).append(item);
   }
 } else {
   found.textContent = "Write what you look for into the field.";
