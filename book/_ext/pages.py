@@ -511,14 +511,15 @@ def searchable(app: Sphinx, page: str, doctree: nodes.document) -> Iterator[dict
             "address": app.builder.get_target_uri(page) + ("" if is_page else f"#{section['ids'][0]}"),
             "title": section.next_node(nodes.title).astext(),
             "page": "" if is_page else title(app.env, page),
-            "text": " ".join(" ".join(words).split()),
+            "text": re.sub(r" (?=[,.;:?!)])", "", " ".join(" ".join(words).split())),
             "kind": "chapter" if "minutes" in app.env.metadata[page] else "page",
         }
     for term in doctree.findall(nodes.term):
         if term["ids"] and isinstance(term.parent.parent.parent, addnodes.glossary):
             text = term.parent.next_node(nodes.definition).astext()
             address = f"{app.builder.get_target_uri(page)}#{term['ids'][0]}"
-            yield {"address": address, "title": term.astext(), "page": title(app.env, page), "text": text, "kind": "term"}
+            found = {"address": address, "title": term.astext(), "page": title(app.env, page)}
+            yield found | {"text": text, "kind": "term"}
 
 
 # Files -----------------------------------------------------------------------------------------------------------

@@ -18,7 +18,8 @@ engine.addAll(window.bookSections.map((section, id) => ({ id, ...section })));
 function excerpt(text, words) {
   const at = Math.max(0, text.search(new RegExp(words.map((word) => word.replace(/\W/g, "\\$&")).join("|"), "i")));
   const start = at > 80 ? text.indexOf(" ", at - 80) + 1 : 0;
-  const piece = (start ? "… " : "") + text.slice(start, start + 220) + (start + 220 < text.length ? " …" : "");
+  const end = start + 220 < text.length ? text.lastIndexOf(" ", start + 220) : text.length;
+  const piece = (start ? "… " : "") + text.slice(start, end) + (end < text.length ? " …" : "");
   const paragraph = document.createElement("p");
   const pattern = new RegExp(`(${words.map((word) => word.replace(/\W/g, "\\$&")).join("|")})`, "gi");
   for (const [index, part] of piece.split(pattern).entries()) {
