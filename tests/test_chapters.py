@@ -96,7 +96,9 @@ def test_figures_have_a_name_a_caption_and_a_text_for_those_who_do_not_see_them(
 def test_code_is_short(name):
     shown = [code for metadata, code in cells(name) if "remove-cell" not in metadata.get("tags", [])]
     taught = [
-        code for metadata, code in cells(name) if not {"remove-cell", "hide-input"} & set(metadata.get("tags", []))
+        code
+        for metadata, code in cells(name)
+        if not {"remove-cell", "remove-input", "hide-input"} & set(metadata.get("tags", []))
     ]
     for code in shown:
         assert max(map(len, code.splitlines()), default=0) <= 100, code
