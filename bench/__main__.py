@@ -11,12 +11,13 @@ import json
 import operator
 import os
 import platform
+import shutil
 import sys
 import time
 from importlib.metadata import version
 from pathlib import Path
 
-from bench import Row
+from bench import Row, _runs
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "_build" / "bench.json"
@@ -30,6 +31,8 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", metavar="TABLE", choices=tables, default=tables, help=", ".join(tables))
     parser.add_argument("--again", action="store_true", help="measure rows anew that are measured already")
     arguments = parser.parse_args()
+    if arguments.again and "training" in arguments.only:
+        shutil.rmtree(_runs.RUNS, ignore_errors=True)
     missed = 0
     for table in arguments.only:
         print(

@@ -255,7 +255,7 @@ def fit_fast(
     Parameters
     ----------
     train
-        Images (n, 28, 28) uint8 and labels (n,).
+        Images (n, 28, 28) uint8 and labels (n,), as arrays or tensors; arrays are copied into tensors.
     seed
         Decides the order of the images; whoever calls has drawn the model's weights.
     epochs
@@ -273,7 +273,7 @@ def fit_fast(
     import keras
     import tensorflow as tf
 
-    images, labels = tf.constant(train[0]), tf.constant(train[1].astype("int32"))
+    images, labels = tf.convert_to_tensor(train[0]), tf.cast(train[1], "int32")
     generator = np.random.default_rng(seed)
     in_epoch = len(images) // batch_size
     steps = round(epochs * in_epoch)

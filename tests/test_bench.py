@@ -1,9 +1,12 @@
+import inspect
 import json
+import re
+import subprocess
 
 import pytest
 
 import bench.__main__ as bench
-from bench import Row
+from bench import Row, _runs
 
 
 @pytest.fixture(autouse=True)
@@ -55,3 +58,49 @@ def test_a_missed_goal_is_said_in_the_exit_code(monkeypatch, capsys):
             bench.main()
     assert calls == [1]  # the second run found the first one's result
     assert "NO" in capsys.readouterr().out
+
+
+@pytest.fixture
+def processes(tmp_path, monkeypatch):
+    """Runs that are started, none of which really is; each takes as many seconds as were started before."""
+    started = []
+
+    def start(command, **_):
+        started.append(command[-2:])
+        return subprocess.CompletedProcess(command, 0, stdout=f'noise\n{{"cpu": {len(started)}}}\n')
+
+    monkeypatch.setattr(_runs, "RUNS", tmp_path / "runs")
+    monkeypatch.setattr(_runs.subprocess, "run", start)
+    return started
+
+
+def test_a_run_is_measured_once(processes):
+    assert [_runs.measured("convnet", seed) for seed in (0, 1, 0)] == [{"cpu": 1}, {"cpu": 2}, {"cpu": 1}]
+    assert processes == [["convnet", "0"], ["convnet", "1"]]
+
+
+def test_a_run_is_measured_again_when_its_code_has_changed(processes, tmp_path, monkeypatch):
+    for name in ("bench/_runs.py", "bench/_baselines.py", "bench/_recipes.py", "constraints.txt"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("")
+    (tmp_path / "mnist_lessons").mkdir()
+    for name in ("data", "models", "training", "experiments"):
+        (tmp_path / "mnist_lessons" / f"{name}.py").write_text("")
+    monkeypatch.setattr(_runs, "ROOT", tmp_path)
+    before = {name: _runs.key(name) for name in ("old-fit", "fast-99")}
+    (tmp_path / "mnist_lessons" / "training.py").write_text("changed")
+    assert _runs.key("old-fit") == before["old-fit"]  # it does not rest on the book's recipes
+    assert _runs.key("fast-99") != before["fast-99"]
+
+
+def test_a_run_that_nobody_wrote_is_refused():
+    with pytest.raises(ValueError, match="name: expected a run of _baselines, _recipes, _ladder, got 'faster'"):
+        _runs.key("faster")
+
+
+def test_the_experiment_and_the_benchmark_name_runs_that_exist():
+    from bench import training
+    from experiments import train_fast
+
+    asked = [*train_fast.RECIPES, *train_fast.STEPS, *re.findall(r'"((?:fit|run)-\d+)"', inspect.getsource(training))]
+    assert [_runs.find(name)[0] for name in asked]
