@@ -92,6 +92,22 @@ def test_figures_have_a_name_a_caption_and_a_text_for_those_who_do_not_see_them(
             assert alt.rstrip().endswith(".")
 
 
+DRAWS_DATA = re.compile(r"plot_\w+\(|\.(plot|semilog[xy]|loglog|barh?|hist|errorbar|step|scatter|boxplot|violinplot)\(")
+# Drawings that show no measurement, and a straight line whose two numbers the text gives.
+NO_TABLE = {"fig-box-and-center", "fig-relu-tent", "fig-architecture", "fig-step-cost"}
+
+
+@pytest.mark.parametrize("name", [f"book/{name}" for name in TEACHING])
+def test_what_a_figure_measures_stands_beside_it_in_numbers(name):
+    for section in re.split(r"^## ", source(name), flags=re.M):
+        codes = [found["code"] for found in CELL.finditer(section)]
+        has_table = any("Table(" in code for code in codes) or re.search(r"^\|[ -]*-{3}|\{list-table\}", section, re.M)
+        for found in CELL.finditer(section):
+            figure = re.search(r"name: (fig-[\w-]+)", found["yaml"] or "")
+            if figure and figure[1] not in NO_TABLE and DRAWS_DATA.search(found["code"]):
+                assert has_table, f"{figure[1]}: a figure of data in a section without a table"
+
+
 @pytest.mark.parametrize("name", PAGES)
 def test_code_is_short(name):
     shown = [code for metadata, code in cells(name) if "remove-cell" not in metadata.get("tags", [])]
