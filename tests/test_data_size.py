@@ -1,0 +1,101 @@
+"""The experiments behind the chapter on the size of the data: what they feed, and that their tables are whole."""
+
+import itertools
+import types
+
+import numpy as np
+import pytest
+
+from experiments import data_longer, data_size, data_stream
+from mnist_lessons.experiments import load_table
+
+
+@pytest.fixture
+def digits():
+    """250 images, each of one gray level, which is its label times 25 plus 5."""
+    labels = np.random.default_rng(0).integers(10, size=250).astype("uint8")
+    return np.broadcast_to((25 * labels + 5)[:, None, None], (250, 28, 28)).astype("uint8"), labels
+
+
+def taken(source, digits, count, seed=0):
+    return [(x.numpy(), y.numpy()) for x, y in data_stream.batches(source, digits, seed=seed).take(count)]
+
+
+def ink(images):
+    return images[:, 14, 14]
+
+
+@pytest.mark.parametrize("source", ["repeated", "streamed", "generator", "array"])
+def test_images_keep_their_labels_on_the_way(source, digits):
+    for images, labels in taken(source, digits, 4):
+        assert images.shape == (125, 28, 28)
+        assert images.dtype == labels.dtype == np.uint8
+        np.testing.assert_array_equal(ink(images), 25 * labels + 5)
+
+
+@pytest.mark.parametrize("source", ["repeated", "streamed", "generator"])
+def test_an_epoch_shows_every_image_once_and_the_next_in_another_order(source, digits):
+    batches = taken(source, digits, 4)
+    first, second = batches[:2], batches[2:]
+    for epoch in (first, second):
+        shown = np.concatenate([labels for _, labels in epoch])
+        np.testing.assert_array_equal(np.bincount(shown), np.bincount(digits[1]))
+    assert not np.array_equal(first[0][1], second[0][1])
+    again, other = taken(source, digits, 1), taken(source, digits, 1, seed=1)
+    np.testing.assert_array_equal(first[0][1], again[0][1])
+    np.testing.assert_array_equal(first[0][0], again[0][0])
+    assert not np.array_equal(first[0][1], other[0][1])
+
+
+def test_only_the_repeated_images_stay_as_they_are(digits):
+    def flat(source):
+        return np.mean([np.ptp(image) == 0 for images, _ in taken(source, digits, 4) for image in images])
+
+    assert flat("repeated") == 1
+    assert max(flat("streamed"), flat("generator"), flat("array")) < 0.1
+
+
+def test_a_network_takes_as_many_steps_as_asked(digits):
+    model, spent = data_size.train("dense", digits, steps=36, seed=0)
+    assert int(model.optimizer.iterations) == spent["steps"] == 36
+    assert 0 < spent["startup_seconds"] < spent["cpu_seconds"]
+    assert float(model.optimizer.learning_rate) == pytest.approx(0, abs=1e-7)
+
+
+def test_the_start_is_what_the_first_steps_took_more_than_later_ones(digits, monkeypatch):
+    # The clock is read at the start, after each of three calls of 12 steps, and at the end.
+    clock = iter([100.0, 110.0, 112.0, 114.0, 115.0])
+    monkeypatch.setattr(data_size, "time", types.SimpleNamespace(process_time=lambda: next(clock)))
+    _, spent = data_size.train("dense", digits, steps=36, seed=0)
+    assert spent["cpu_seconds"] == 15
+    assert spent["startup_seconds"] == pytest.approx(10 - 2)
+
+
+def test_the_error_is_a_percentage_of_mistakes(digits):
+    import keras
+
+    always_three = keras.Sequential([keras.Input((28, 28)), keras.layers.Flatten(), keras.layers.Dense(10)])
+    always_three.set_weights([np.zeros((784, 10)), np.eye(10)[3]])
+    assert data_size.error(always_three, *digits) == pytest.approx(100 * np.mean(digits[1] != 3))
+
+
+def test_the_table_of_sizes_is_whole():
+    rows = load_table("data-size")
+    found = sorted((row["network"], row["images"], row["rule"], row["seed"]) for row in rows)
+    kinds = [*itertools.product(data_size.SIZES, ("epochs", "steps")), (data_size.ALL, "both")]
+    assert found == sorted((n, *kind, s) for n, kind, s in itertools.product(data_size.NETWORKS, kinds, range(5)))
+    for row in rows:
+        by_epochs = data_size.EPOCHS * row["images"] / data_size.BATCH_SIZE
+        assert row["steps"] == (by_epochs if row["rule"] == "epochs" else data_size.STEPS)
+        assert 0 < row["startup_seconds"] < row["cpu_seconds"]
+
+
+def test_the_other_tables_are_whole():
+    longer = [(row["network"], row["images"], row["seed"]) for row in load_table("data-longer")]
+    assert sorted(longer) == sorted(itertools.product(data_size.NETWORKS, data_longer.SIZES, range(3)))
+    streamed = [(row["network"], row["source"], row["seed"]) for row in load_table("data-stream")]
+    assert sorted(streamed) == sorted(itertools.product(data_size.NETWORKS, ("repeated", "streamed"), range(3)))
+    weighed = {(row["source"], row["images"]) for row in load_table("data-memory")}
+    sources = ("repeated", "streamed", "generator")
+    assert weighed == {*itertools.product(sources, data_stream.SHOWN), ("array", data_stream.ALL)}
+    assert all(row["steps"] * 125 == row["images"] for row in load_table("data-stream"))
