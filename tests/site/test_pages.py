@@ -199,6 +199,11 @@ def test_the_scoreboard_sorts_by_each_column_and_back(report):
             assert values == [sorted(values[0]), sorted(values[0], reverse=True)]
 
 
+def test_the_first_screen_has_all_that_a_visitor_needs(report):
+    expected = ["h1", "h1 + p", "main img", ".ml-sheet", ".doors li:first-child", ".doors li:last-child"]
+    assert report["firstScreen"] == expected
+
+
 def test_a_lost_reader_finds_back(report):
     lost = report["missing"]
     assert lost["head"] == "This page is not here"
@@ -219,6 +224,18 @@ def test_sitemap_names_every_page_under_the_address_of_the_repository():
     address = f"https://{owner}.github.io/{name}/"
     written = {page for page in site_pages() if page.startswith("book/")}
     assert {location.removeprefix(address) for location in locations} == written
+
+
+def test_the_font_comes_with_the_style_sheet():
+    style = (SITE / "_static" / "site.css").read_text()
+    assert style.count('url("data:font/woff2;base64,') == 1
+    assert (SITE / "book" / "index.html").read_text().count("document.fonts.load") == 1
+
+
+def test_the_first_mention_of_a_helper_leads_to_the_reference():
+    links = [link["href"] for link in parsed("book/data.html").select("a.helper")]
+    assert "api.html#mnist_lessons.data.load_mnist" in links
+    assert len(links) == len(set(links))
 
 
 def test_nothing_is_published_that_no_page_asks_for():

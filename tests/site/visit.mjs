@@ -249,6 +249,19 @@ async function search(query) {
   return hits;
 }
 
+/** What of the home page stands wholly on the first screen. */
+async function firstScreen() {
+  const { page, close } = await open(`${origin}${base}book/index.html`, { viewport: { width: 1280, height: 800 } });
+  await page.locator(".ml-sheet").waitFor();
+  const seen = await page.evaluate(() =>
+    ["h1", "h1 + p", "main img", ".ml-sheet", ".doors li:first-child", ".doors li:last-child"].filter((name) => {
+      const box = document.querySelector(name).getBoundingClientRect();
+      return box.height > 0 && box.top >= 0 && box.bottom <= innerHeight && box.right <= innerWidth;
+    }));
+  await close();
+  return seen;
+}
+
 /** A page that is not there, deep in folders: is what the server sends in its place whole? */
 async function missing() {
   const { page, seen, close } = await open(`${origin}${base}no/such/page.html`, {});
@@ -296,8 +309,9 @@ for (const name of pages) {
 const queries = ["vanishing gradient", "vanishing gradeint", "learning rate", "softmax"];
 const searches = {};
 for (const query of queries) searches[query] = await search(query);
+const first = await firstScreen();
 const lost = await missing();
 const sorts = await sorting("book/scoreboard.html");
 await browser.close();
 server.close();
-process.stdout.write(JSON.stringify({ pages: report, searches, missing: lost, sorting: sorts }));
+process.stdout.write(JSON.stringify({ firstScreen: first, pages: report, searches, missing: lost, sorting: sorts }));
