@@ -53,6 +53,7 @@ CONTENT_POLICY = "; ".join(
 TEMPLATE_TITLES = {"search": "Search", "genindex": "Index", "404": "Page not found"}
 # Where the publish workflow puts notebooks that Colab can open; it cannot open Markdown.
 NOTEBOOK_BRANCH = "notebooks"
+PHONE = 360  # CSS pixels
 FONTS = {
     "source-sans-3.woff2": "@fontsource-variable/source-sans-3/files/source-sans-3-latin-wght-normal.woff2",
     "source-sans-3-italic.woff2": "@fontsource-variable/source-sans-3/files/source-sans-3-latin-wght-italic.woff2",
@@ -273,7 +274,8 @@ def set_sizes(html: str, source_of: dict[str, Path]) -> str:
         if not file or " width=" in found[0]:
             return found[0]
         width, height = picture_size(file)
-        return f'<img width="{width}" height="{height}" loading="lazy" decoding="async"{found[0][4:]}'
+        wide = " data-wide" if width > PHONE else ""  # may use a phone's whole width, so that its labels stay large
+        return f'<img width="{width}" height="{height}"{wide} loading="lazy" decoding="async"{found[0][4:]}'
 
     return re.sub(r"<img [^>]*>", with_size, html)
 

@@ -46,6 +46,10 @@ def test_a_picture_gets_its_size_once_and_others_are_left_alone(tmp_path):
     assert '<img width="40" height="30" loading="lazy" decoding="async" src="../b.png" alt="x">' in done
     assert '<img src="other.png">' in done
     assert pages.set_sizes(done, {"b.png": tmp_path / "b.png"}) == done
+    Image.new("L", (500, 30)).save(tmp_path / "b.png")
+    pages.picture_size.cache_clear()
+    wide = pages.set_sizes('<img src="b.png">', {"b.png": tmp_path / "b.png"})
+    assert wide.startswith('<img width="500" height="30" data-wide ')
 
 
 def test_a_formula_becomes_mathml_with_its_source(typeset):
