@@ -70,7 +70,7 @@ def build_cnn(filters: Sequence[int] = (16, 32, 64)) -> "keras.Model":
     )
 
 
-def build_fast_cnn(width: float = 1.0) -> "keras.Model":
+def build_fast_cnn(width: float = 1.0, *, deep: bool = False) -> "keras.Model":
     """Return a convolutional network that learns in few epochs, each of which is cheap on a CPU.
 
     It has the convolutions of `build_cnn`; the maps of the second and third are normalized over the batch before
@@ -82,6 +82,8 @@ def build_fast_cnn(width: float = 1.0) -> "keras.Model":
     ----------
     width
         The three convolutions have 16, 32 and 64 times this many filters.
+    deep
+        Whether a fourth convolution follows, with as many filters as the third.
 
     Raises
     ------
@@ -94,6 +96,7 @@ def build_fast_cnn(width: float = 1.0) -> "keras.Model":
     if first < 1:
         raise ValueError(f"width: expected at least 1/16, got {width}")
     norm = fused_normalization()
+    fourth = [keras.layers.Conv2D(third, 3, use_bias=False), norm(), keras.layers.ReLU()] if deep else []
     return keras.Sequential(
         [
             keras.Input((28, 28), dtype="uint8"),
@@ -107,6 +110,7 @@ def build_fast_cnn(width: float = 1.0) -> "keras.Model":
             keras.layers.Conv2D(third, 3, use_bias=False),
             norm(),
             keras.layers.ReLU(),
+            *fourth,
             keras.layers.Flatten(),
             keras.layers.Dense(10, activation="softmax"),
         ]

@@ -181,21 +181,21 @@ def fast_99(*, seed: int, train: data.Split | None = None) -> tuple["keras.Model
 
 
 def fast_995(*, seed: int, train: data.Split | None = None) -> tuple["keras.Model", History]:
-    """Train a network twice as wide to about 99.5 % of the test images, on digits warped anew in each epoch."""
+    """Train a wider and deeper network to 99.5 % of the test images, on digits warped anew in each epoch."""
     import keras
 
     keras.utils.set_random_seed(seed)
-    model = models.build_fast_cnn(1)
-    return model, fit_fast(model, train or data.load_mnist()[0], seed=seed, epochs=6, change=random_warp)
+    model = models.build_fast_cnn(1, deep=True)
+    return model, fit_fast(model, train or data.load_mnist()[0], seed=seed, epochs=4, change=random_warp)
 
 
 def best(*, seed: int, train: data.Split | None = None) -> tuple["keras.Model", History]:
-    """Train the best single network of the book, four times as wide as the fastest."""
+    """Train the best single network of the book: that network, twice as wide and for longer."""
     import keras
 
     keras.utils.set_random_seed(seed)
-    model = models.build_fast_cnn(2)
-    return model, fit_fast(model, train or data.load_mnist()[0], seed=seed, epochs=16, change=random_warp)
+    model = models.build_fast_cnn(2, deep=True)
+    return model, fit_fast(model, train or data.load_mnist()[0], seed=seed, epochs=8, change=random_warp)
 
 
 def random_warp(images: Any, *, degrees: float = 10, percent: float = 10, pixels: float = 1) -> Any:

@@ -235,7 +235,7 @@ def test_fast_training_does_what_fit_does():
 @pytest.mark.parametrize("name", ["fast_dense", "fast_98", "fast_99", "fast_995", "best"])
 def test_a_fast_recipe_is_decided_by_its_seed(monkeypatch, name):
     build = models.build_fast_cnn
-    monkeypatch.setattr(models, "build_fast_cnn", lambda width: build(width / 4))
+    monkeypatch.setattr(models, "build_fast_cnn", lambda width, **options: build(width / 4, **options))
     first, again, other = (weights(getattr(training, name)(seed=seed, train=(IMAGES, LABELS))[0]) for seed in (3, 3, 4))
     np.testing.assert_array_equal(first, again)
     assert np.abs(first - other).max() > 0.01
