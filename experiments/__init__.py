@@ -80,6 +80,6 @@ def _folder(table: str, experiment: str) -> Path:
 
 
 def _cpu_seconds() -> float:
-    """Return the CPU seconds of this process and of those that it started and waited for."""
-    both = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-    return sum(used.ru_utime + used.ru_stime for used in both)
+    """Return what this process has used, and what those that it started and waited for have."""
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(one.ru_utime + one.ru_stime for one in used)
