@@ -2,6 +2,7 @@
 
 import functools
 import hashlib
+import os
 import re
 import zipfile
 from collections.abc import Callable, Iterator
@@ -16,6 +17,10 @@ _COLLECTED = re.compile(r"(?P<student>.+?)_[^_]+_attempt_(?P<time>[\d-]+)_(?P<fi
 _MOODLE = re.compile(r"(?P<student>.+?_\d+)_assignsubmission_(file|onlinetext)_?(?P<file>.*)")
 # Canvas: name_LATE_user_submission_file.ipynb
 _CANVAS = re.compile(r"(?P<student>[^_]+(_LATE)?_\d+)_\d+_(?P<file>.+)")
+# Browsers and mail programs add endings of their own.
+_NOTEBOOK = re.compile(r"(?P<stem>.*)\.ipynb(\.json|\.txt)?", re.IGNORECASE)
+# What systems leave in folders and archives: nobody's work.
+_CLUTTER = re.compile(r"__MACOSX|\..*|Thumbs\.db|desktop\.ini", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -52,12 +57,13 @@ class _Entry:
     read: Callable[[], bytes]
 
 
-def find_submissions(paths: list[Path]) -> list[Callable[[], Submission]]:
+def find_submissions(paths: list[Path], *, assignment: str = "") -> list[Callable[[], Submission]]:
     """Return for each student, in the order of their names, a function that reads what was handed in.
 
     Paths may be folders, zip archives and single notebooks.
     A folder holds a notebook for each student, or a folder for each: as nbgrader, Moodle and Canvas lay them out.
-    Where a student handed in several notebooks, the last one counts (by the time in nbgrader's names, else by name).
+    Where a student handed in several notebooks, one counts that has the name of the `assignment`, or is in a folder of
+    that name; of several such the last (by the time in nbgrader's names, else by name).
 
     Raises
     ------
@@ -68,54 +74,106 @@ def find_submissions(paths: list[Path]) -> list[Callable[[], Submission]]:
     """
     entries: dict[str, list[_Entry]] = {}
     for path in paths:
-        found = list(_entries(path))
+        found = _unwrap(list(_entries(path)), assignment)
         if not found:
             raise ValueError(f"{path}: expected submissions, found nothing")
         for entry in found:
             entries.setdefault(_student(entry.path), []).append(entry)
-    return [functools.partial(_choose, student, entries[student]) for student in sorted(entries)]
+    return [functools.partial(_choose, student, entries[student], assignment) for student in sorted(entries)]
 
 
 def _entries(path: Path) -> Iterator[_Entry]:
     if path.is_dir():
         for child in sorted(path.rglob("*")):
-            if child.is_file() and not child.is_symlink() and ".ipynb_checkpoints" not in child.parts:
-                yield _Entry(child.relative_to(path).parts, child.stat().st_size, child.read_bytes)
-            elif child.is_dir() and child.parent == path and not any(child.iterdir()):
-                yield _Entry((child.name, ""), 0, lambda: b"")
+            parts = child.relative_to(path).parts
+            if _is_clutter(parts):
+                continue
+            if child.is_file() and not child.is_symlink():
+                yield _Entry(_readable(parts), child.stat().st_size, child.read_bytes)
+            elif child.is_dir() and len(parts) <= 2 and not any(child.iterdir()):
+                yield _Entry((*_readable(parts), ""), 0, lambda: b"")
     elif not path.exists():
         raise FileNotFoundError(f"{path}: no such file or folder")
-    elif path.suffix == ".zip":
-        archive = zipfile.ZipFile(path)
+    elif path.suffix.lower() == ".zip":
+        try:
+            archive = zipfile.ZipFile(path)
+        except zipfile.BadZipFile as error:
+            raise ValueError(f"{path}: expected a zip archive, and it cannot be read as one: {error}") from error
         for info in archive.infolist():
-            if not info.is_dir():
-                read = functools.partial(archive.read, info)
-                yield _Entry(tuple(info.filename.split("/")), info.file_size, read)
-    elif path.suffix == ".ipynb":
-        yield _Entry((path.name,), path.stat().st_size, path.read_bytes)
+            names = info.filename.replace("\\", "/").split("/")  # some programs for Windows write backslashes
+            parts = tuple(name for name in names if name not in ("", "."))
+            if not info.is_dir() and not _is_clutter(parts):
+                yield _Entry(_readable(parts), info.file_size, functools.partial(archive.read, info))
+    elif _NOTEBOOK.fullmatch(path.name):
+        yield _Entry(_readable((path.name,)), path.stat().st_size, path.read_bytes)
     else:
         raise ValueError(f"{path}: expected a folder, a zip archive or a notebook")
+
+
+def _is_clutter(parts: tuple[str, ...]) -> bool:
+    return any(_CLUTTER.fullmatch(part) and part != ".." for part in parts)
+
+
+def _readable(parts: tuple[str, ...]) -> tuple[str, ...]:
+    """Return names that can be written as UTF-8: those of files can be any bytes."""
+    return tuple(os.fsencode(part).decode("utf-8", errors="replace") for part in parts)
+
+
+def _unwrap(entries: list[_Entry], assignment: str) -> list[_Entry]:
+    """Take off a folder around all students, such as the ``submitted`` of a zipped course.
+
+    Whether a folder that holds everything is that, or all that one student handed in, its content tells.
+    """
+    paths = [entry.path for entry in entries]
+    shapes = (_COLLECTED, _MOODLE, _CANVAS)
+    if len({path[0] for path in paths}) != 1 or any(len(path) == 1 for path in paths):
+        return entries
+    parts = {path[1] if len(path) > 2 else _stem(path[1]) for path in paths} - {""}
+    if assignment in parts or any(shape.fullmatch(paths[0][0]) for shape in shapes):
+        return entries  # student/assignment/notebook or student/notebook
+    in_order = any(len(path) > 3 and path[2] == assignment for path in paths)
+    from_platform = any(shape.fullmatch(path[1]) for shape in shapes for path in paths)
+    if in_order or from_platform or len(parts) > 1:
+        return [_Entry(entry.path[1:], entry.size, entry.read) for entry in entries]
+    return entries
+
+
+def _stem(name: str) -> str:
+    """Return a notebook's name without its ending, nothing for other files."""
+    found = _NOTEBOOK.fullmatch(name)
+    return found["stem"] if found else ""
 
 
 def _student(path: tuple[str, ...]) -> str:
     """Return whom a file is from, by the first part of its path."""
     first = path[0]
     if len(path) == 1:
-        first = first.removesuffix(".ipynb")
+        first = _stem(first) or first
     for shape in (_COLLECTED, _MOODLE, _CANVAS):
         if match := shape.fullmatch(path[0]):
             return match["student"].replace("_LATE", "")
     return first
 
 
-def _choose(student: str, entries: list[_Entry]) -> Submission:
-    notebooks = sorted((e for e in entries if e.path[-1].endswith(".ipynb")), key=lambda entry: entry.path)
+def _choose(student: str, entries: list[_Entry], assignment: str) -> Submission:
+    notebooks = [entry for entry in entries if _NOTEBOOK.fullmatch(entry.path[-1])]
     if not notebooks:
         return Submission(student, None, "No notebook was handed in.")
-    chosen = notebooks[-1]
+
+    def rank(entry: _Entry) -> tuple:
+        return (*_fit(entry.path, assignment), entry.path)
+
+    chosen = max(notebooks, key=rank)
     if chosen.size > MAX_BYTES:
         return Submission(student, None, f"The notebook is larger than {MAX_BYTES >> 20} MB.")
     try:
         return Submission(student, chosen.read())
-    except (OSError, zipfile.BadZipFile, RuntimeError) as error:  # zipfile raises RuntimeError for encrypted files
+    except Exception as error:  # of the file system, of zipfile or of one of its decompressors
         return Submission(student, None, f"The notebook cannot be read: {error}")
+
+
+def _fit(path: tuple[str, ...], assignment: str) -> tuple[bool, bool, bool]:
+    """Return whether a notebook is in the assignment's folder, has its name, has a name that contains it."""
+    stem = _stem(path[-1])
+    contained = re.search(rf"{re.escape(assignment)}(?!\d)", stem) is not None  # week-1 is not in week-10
+    return assignment in path[:-1], stem == assignment, contained
