@@ -6,12 +6,17 @@ Only answers are taken. Set-up and tests come from the master, so it does not ma
 import ast
 import json
 import re
+import symtable
+import textwrap
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from mnist_lessons.grading.source import Exercise
 
-MAX_CELL = 100_000
+MAX_CELL = 100_000  # characters; a longer one counts as empty
+MAX_CODE = 1_000_000  # characters in all cells
+MAX_CELLS = 1000
 
 
 class UnreadableError(ValueError):
@@ -27,7 +32,7 @@ class Answer:
     cells : tuple of str
         The answer, nearly always one cell.
     context : tuple of str
-        Other cells that define what the answer uses, in the notebook's order.
+        Other cells that define, or change, what the answer uses, in the notebook's order.
     """
 
     cells: tuple[str, ...]
@@ -43,20 +48,31 @@ def read_answers(notebook: bytes, exercises: list[Exercise]) -> dict[str, Answer
         It is not a notebook of any version.
     """
     cells = _code_cells(notebook)
-    own = [(name, code) for name, code in cells if not _is_locked(name, exercises)]
+    own = [_Cell(name, code) for name, code in cells if not _is_locked(name, exercises)]
     answers = {}
     for exercise in exercises:
         answer = _find(exercise, own)
         if answer:
-            others = [code for _, code in own if code not in answer]
-            answers[exercise.id] = Answer(tuple(answer), tuple(_needed(answer, others, exercise)))
+            texts = {cell.code for cell in answer}
+            others = [cell for cell in own if cell.code not in texts]
+            context = _needed(answer, others, exercise)
+            answers[exercise.id] = Answer(tuple(cell.code for cell in answer), tuple(cell.code for cell in context))
     return answers
+
+
+class _Cell:
+    """A code cell: its grade id, its text, which names it defines (or changes what they hold) and which it uses."""
+
+    def __init__(self, name: str | None, code: str) -> None:
+        self.name = name
+        self.code = code
+        self.defined, self.used = _read_names(code)
 
 
 def _code_cells(notebook: bytes) -> list[tuple[str | None, str]]:
     """Return grade id and text of each code cell, from nbformat 4 or older."""
     try:
-        content = json.loads(notebook.decode("utf-8-sig"))
+        content = json.loads(notebook)  # finds out itself whether it is UTF-8 or UTF-16, with a mark or without
     except (ValueError, RecursionError) as error:
         raise UnreadableError("The file is not a notebook: it is empty, cut short or of another kind.") from error
     sheets = content.get("worksheets", [content]) if isinstance(content, dict) else []
@@ -67,6 +83,8 @@ def _code_cells(notebook: bytes) -> list[tuple[str | None, str]]:
     for cell in (cell for cells in lists if isinstance(cells, list) for cell in cells):
         if isinstance(cell, dict) and cell.get("cell_type") == "code":
             found.append((_grade_id(cell), _plain_python(_text(cell.get("source", cell.get("input", ""))))))
+    if len(found) > MAX_CELLS or sum(len(code) for _, code in found) > MAX_CODE:
+        raise UnreadableError(f"The notebook is too long: expected at most {MAX_CELLS} cells of code.")
     return found
 
 
@@ -79,14 +97,15 @@ def _grade_id(cell: dict[str, Any]) -> str | None:
 
 def _text(source: Any) -> str:
     text = "".join(map(str, source)) if isinstance(source, list) else str(source)
-    return text if len(text) <= MAX_CELL else ""
+    return text.replace("\r\n", "\n").replace("\r", "\n") if len(text) <= MAX_CELL else ""
 
 
 def _plain_python(text: str) -> str:
-    """Return a cell without what only a notebook understands: magics, shell lines, help."""
+    """Return a cell without what only a notebook understands: indented code, magics, shell lines, help."""
     if _parse(text) is not None:
         return text
-    return re.sub(r"(?m)^(\s*)([%!?].*|.*\?)$", r"\1pass", text)
+    text = re.sub(r"(?m)^([ \t]*)([%!?].*|.*\?)$", r"\1pass", text)
+    return text if _parse(text) is not None else textwrap.dedent(text)
 
 
 def _parse(text: str) -> ast.Module | None:
@@ -101,54 +120,64 @@ def _is_locked(name: str | None, exercises: list[Exercise]) -> bool:
     return name is not None and (name in tests or re.fullmatch(r"setup-\d+", name) is not None)
 
 
-def _find(exercise: Exercise, cells: list[tuple[str | None, str]]) -> list[str]:
-    """Return the answer's cells: by their id; where no cell has it any more, by what they define."""
-    stub = exercise.stub.strip()
-    found = [code for name, code in cells if name == exercise.id]
-    if not found:
-        found = [code for _, code in cells if set(exercise.names) & set(_defined(code))]
-    edited = [code for code in found if code.strip() != stub]
-    return edited or found[:1]
+def _find(exercise: Exercise, cells: list[_Cell]) -> list[_Cell]:
+    """Return the answer's cells: those with its id, and for names they do not define, others that do.
+
+    A student may leave the stub as it is and write into a new cell.
+    """
+    stub, missing = exercise.stub.strip(), set(exercise.names)
+    by_id = [cell for cell in cells if cell.name == exercise.id]
+    found = [cell for cell in by_id if cell.code.strip() not in ("", stub)]
+    missing.difference_update(*(cell.defined for cell in found))
+    found += [cell for cell in cells if cell.defined & missing and cell not in by_id]
+    return sorted(found, key=cells.index) or by_id[:1]
 
 
-def _defined(text: str) -> list[str]:
-    """Return the names a cell defines at its top level."""
-    names = []
-    for statement in getattr(_parse(text), "body", []):
-        if isinstance(statement, ast.FunctionDef | ast.ClassDef):
-            names.append(statement.name)
-        elif isinstance(statement, ast.Import | ast.ImportFrom):
-            names += [(alias.asname or alias.name).split(".")[0] for alias in statement.names]
-        else:
-            names += [node.id for node in _names(statement) if isinstance(node.ctx, ast.Store)]
-    return names
-
-
-def _names(tree: ast.AST) -> list[ast.Name]:
-    return [node for node in ast.walk(tree) if isinstance(node, ast.Name)]
-
-
-def _needed(answer: list[str], others: list[str], exercise: Exercise) -> list[str]:
+def _needed(answer: list[_Cell], others: list[_Cell], exercise: Exercise) -> list[_Cell]:
     """Return those other cells that define a name which the answer uses and does not define, and what they need."""
-    given = {name for code in exercise.setup for name in _defined(code)}
+    given = {name for code in exercise.setup for name in _Cell(None, code).defined}
+    ours = {name for cell in answer for name in cell.defined}
+    open_names = {name for cell in answer for name in cell.used} - ours - given
+    open_names -= (asked_for := set(exercise.names))
     needed: set[int] = set()
-    open_names = _used(answer) - given
     while True:
-        wanted = {
-            number
-            for number, code in enumerate(others)
-            if number not in needed and open_names & set(_defined(code)) - set(exercise.names)
-        }
+        wanted = {number for number, cell in enumerate(others) if number not in needed and open_names & cell.defined}
         if not wanted:
             return [others[number] for number in sorted(needed)]
         needed |= wanted
-        open_names |= _used([others[number] for number in wanted]) - given
+        open_names |= {name for number in wanted for name in others[number].used} - given - asked_for
 
 
-def _used(cells: list[str]) -> set[str]:
-    """Return the names that cells read and do not set anywhere themselves."""
-    names = [node for code in cells if (tree := _parse(code)) for node in _names(tree)]
-    arguments = {a.arg for code in cells if (tree := _parse(code)) for a in ast.walk(tree) if isinstance(a, ast.arg)}
-    stored = {node.id for node in names if not isinstance(node.ctx, ast.Load)}
-    defined = {name for code in cells for name in _defined(code)}
-    return {node.id for node in names if isinstance(node.ctx, ast.Load)} - stored - arguments - defined
+def _read_names(code: str) -> tuple[set[str], set[str]]:
+    """Return the names that a cell defines or changes, and those it takes from elsewhere."""
+    tree = _parse(code)
+    try:
+        top = symtable.symtable(code, "cell", "exec")
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        tree = None
+    if tree is None:
+        return set(), set()
+    defined = {symbol.get_name() for symbol in top.get_symbols() if symbol.is_assigned() or symbol.is_imported()}
+    used = {symbol.get_name() for symbol in top.get_symbols() if symbol.is_referenced()}
+    scopes = top.get_children()
+    while scopes:
+        scope = scopes.pop()
+        scopes += scope.get_children()
+        used |= {symbol.get_name() for symbol in scope.get_symbols() if symbol.is_global() and symbol.is_referenced()}
+    return defined | set(_changed(tree)), used - defined
+
+
+def _changed(tree: ast.Module) -> Iterator[str]:
+    """Yield the names of what is assigned to in part, outside functions: `a` for ``a[0] = 1`` and ``a.b = 1``."""
+    open_nodes: list[ast.AST] = [tree]
+    while open_nodes:
+        node = open_nodes.pop()
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Lambda):
+            continue
+        open_nodes += ast.iter_child_nodes(node)
+        if isinstance(node, ast.Subscript | ast.Attribute) and isinstance(node.ctx, ast.Store):
+            base = node.value
+            while isinstance(base, ast.Subscript | ast.Attribute):
+                base = base.value
+            if isinstance(base, ast.Name):
+                yield base.id
