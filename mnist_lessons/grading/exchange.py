@@ -3,6 +3,8 @@
 A message is the length of a JSON text, the JSON text, then the bytes of its arrays. Nothing that is received is
 executed, unpickled or imported: arrays are numbers, and a model is rebuilt from layers that are on a list, after its
 size has been worked out without allocating it.
+In one direction, from the grader, functions and iterators may travel too: as numbers in a list that the grader keeps.
+Of these the student can ask to be called, or to give their next value.
 """
 
 import copy
@@ -11,7 +13,8 @@ import math
 import socket
 import struct
 import time
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, ItemsView, Iterator, KeysView, ValuesView
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +23,7 @@ import numpy as np
 if TYPE_CHECKING:
     import keras
 
-MAX_TEXT = 1 << 20
+MAX_TEXT = 8 << 20
 MAX_BYTES = 64 << 20
 MAX_LAYERS = 100
 MAX_WEIGHTS = 2_000_000
@@ -32,9 +35,16 @@ _LAYERS = frozenset(
     "GaussianNoise GlobalAveragePooling2D GlobalMaxPooling2D InputLayer LayerNormalization LeakyReLU MaxPooling2D "
     "Normalization PReLU ReLU Rescaling Reshape SeparableConv2D Softmax SpatialDropout2D ZeroPadding2D".split()
 )
+_GENERATORS = frozenset({"MT19937", "PCG64", "PCG64DXSM", "Philox", "SFC64"})
 _MODELS = frozenset({("keras", "Sequential"), ("keras.src.models.functional", "Functional"), ("keras", "Functional")})
 _PARTS = frozenset({"keras.initializers", "keras.regularizers", "keras.constraints", "keras.losses", "keras.metrics"})
 _TRAINING = frozenset({"keras.optimizers", "keras.optimizers.schedules"})
+# Others can be told to be of any size: AUC by its number of thresholds, IoU by its number of classes.
+_METRICS = frozenset(
+    "Accuracy BinaryAccuracy BinaryCrossentropy CategoricalAccuracy CategoricalCrossentropy KLDivergence Mean "  # noqa: SIM905
+    "MeanAbsoluteError MeanSquaredError Precision Recall RootMeanSquaredError SparseCategoricalAccuracy "
+    "SparseCategoricalCrossentropy SparseTopKCategoricalAccuracy TopKCategoricalAccuracy".split()
+)
 
 
 class ClosedError(Exception):
@@ -45,18 +55,30 @@ class _TooLargeError(ValueError):
     """A model beyond what the grader is willing to compute."""
 
 
-def send(channel: socket.socket, value: Any, *, deadline: float = math.inf) -> None:
+def send(channel: socket.socket, value: Any, *, lent: list[Any] | None = None, deadline: float = math.inf) -> None:
     """Send one value.
+
+    Parameters
+    ----------
+    channel
+        Where to.
+    value
+        What.
+    lent
+        Gets the functions and iterators in it, of which only the place in this list is sent; where it is None,
+        iterators are sent as lists and functions not at all.
+    deadline
+        Until when, by `time.monotonic`.
 
     Raises
     ------
     ValueError
         The value is of a kind that cannot travel, or too large.
     ClosedError
-        The other side is gone, or did not take it by `deadline` (of `time.monotonic`).
+        The other side is gone, or did not take it in time.
     """
     arrays: list[np.ndarray] = []
-    text = json.dumps(_encode(value, arrays)).encode()
+    text = json.dumps(_encode(value, arrays, lent)).encode()
     size = sum(array.nbytes for array in arrays)
     if len(text) > MAX_TEXT or size > MAX_BYTES:
         raise ValueError(f"value: expected at most {MAX_BYTES >> 20} MB of arrays and {MAX_TEXT >> 20} MB of text")
@@ -68,15 +90,27 @@ def send(channel: socket.socket, value: Any, *, deadline: float = math.inf) -> N
         raise ClosedError(str(error)) from error
 
 
-def receive(channel: socket.socket, *, deadline: float = math.inf) -> Any:
+def receive(
+    channel: socket.socket, *, borrow: Callable[[str, int], Any] | None = None, deadline: float = math.inf
+) -> Any:
     """Receive one value.
+
+    Parameters
+    ----------
+    channel
+        Where from.
+    borrow
+        Makes something usable of "function" or "iterator" and a place in the other side's list; None to take no such
+        thing, nor a random generator, as the grader does.
+    deadline
+        Until when, by `time.monotonic`.
 
     Raises
     ------
     ValueError
         What came is not a message, holds something that must not travel, or is too large.
     ClosedError
-        The other side is gone, or nothing complete came by `deadline` (of `time.monotonic`).
+        The other side is gone, or nothing complete came in time.
     """
     (length,) = struct.unpack(">I", _read(channel, 4, deadline))
     if length > MAX_TEXT:
@@ -92,7 +126,7 @@ def receive(channel: socket.socket, *, deadline: float = math.inf) -> Any:
         return _read(channel, size, deadline)
 
     try:
-        return _decode(json.loads(text), read_array)
+        return _decode(json.loads(text), read_array, borrow)
     except (ClosedError, ValueError):
         raise
     except Exception as error:  # whatever else can be wrong with what somebody made up
@@ -120,32 +154,61 @@ def _read(channel: socket.socket, size: int, deadline: float) -> bytes:
     return bytes(buffer)
 
 
-def _encode(value: Any, arrays: list[np.ndarray]) -> Any:
-    """Return `value` as JSON, in which every container says what it is; arrays go to the list."""
+def _encode(value: Any, arrays: list[np.ndarray], lent: list[Any] | None = None) -> Any:
+    """Return `value` as JSON in which every container says what it is; arrays and what is lent go to the lists."""
+
+    def encode(part: Any) -> Any:
+        return _encode(part, arrays, lent)
+
     if value is None or type(value) in (bool, int, float, str):
         return value
+    if isinstance(value, Iterator) and lent is not None:
+        lent.append(value)
+        return {"borrowed": "iterator", "place": len(lent) - 1}
+    if isinstance(value, Iterator | range | deque | KeysView | ValuesView | ItemsView):
+        value = list(value)  # what can be gone through in a notebook, can be here
     if isinstance(value, list | tuple | set | frozenset):
         kind = "tuple" if isinstance(value, tuple) else "list" if isinstance(value, list) else "set"
-        return {kind: [_encode(item, arrays) for item in value]}
+        return {kind: [encode(item) for item in value]}
     if isinstance(value, dict):
-        return {"dict": [[_encode(key, arrays), _encode(item, arrays)] for key, item in value.items()]}
+        return {"dict": [[encode(key), encode(item)] for key, item in value.items()]}
     if hasattr(value, "get_weights") and hasattr(value, "layers"):
-        return {"model": _describe_model(value), "weights": _encode(value.get_weights(), arrays)}
+        return {"model": _describe_model(value), "weights": encode(value.get_weights())}
     if isinstance(value, np.generic | np.ndarray) or hasattr(value, "__array__"):
-        array = np.ascontiguousarray(np.asarray(value)).reshape(np.shape(value))
-        if array.dtype.kind == "U":
-            return _encode(array.tolist(), arrays)
-        if array.dtype.kind not in "biuf" or array.dtype.itemsize > 8:
-            raise ValueError(f"value: expected an array of numbers, got one of {array.dtype}")
-        array = array.astype(array.dtype.newbyteorder("="), copy=False)
-        arrays.append(array)
-        return {"array": array.dtype.name, "shape": list(array.shape), "scalar": isinstance(value, np.generic)}
-    if isinstance(value, int | float | str):  # a subclass
-        return type(value).__mro__[-2](value)
+        return _encode_array(value, arrays)
+    if isinstance(value, np.random.Generator) and lent is not None:
+        # One of its children: who had its own state would know what a test draws next.
+        return {"generator": encode(value.spawn(1)[0].bit_generator.state)}
+    # Of a subclass, such as an Enum, what it is in plain words; its own methods may say anything.
+    if isinstance(value, int):
+        return int.__int__(value)
+    if isinstance(value, float):
+        return float.__float__(value)
+    if isinstance(value, str):
+        return str.__str__(value)
+    if callable(value) and lent is not None:
+        lent.append(value)
+        return {"borrowed": "function", "place": len(lent) - 1}
     raise ValueError(f"value: expected numbers, text, lists, arrays or a Keras model, got {type(value).__name__}")
 
 
-def _decode(node: Any, read_array: Callable[[int], bytes]) -> Any:
+def _encode_array(value: Any, arrays: list[np.ndarray]) -> Any:
+    array = np.ascontiguousarray(np.asarray(value)).reshape(np.shape(value))
+    if array.dtype.kind == "U":
+        return _encode(array.tolist(), arrays)
+    if array.dtype == np.longdouble:
+        array = array.astype(float)
+    if array.dtype.kind not in "biuf" or array.dtype.itemsize > 8:
+        raise ValueError(f"value: expected an array of numbers, got one of {array.dtype}")
+    array = array.astype(array.dtype.newbyteorder("="), copy=False)
+    arrays.append(array)
+    return {"array": array.dtype.name, "shape": list(array.shape), "scalar": isinstance(value, np.generic)}
+
+
+def _decode(node: Any, read_array: Callable[[int], bytes], borrow: Callable[[str, int], Any] | None = None) -> Any:
+    def decode(part: Any) -> Any:
+        return _decode(part, read_array, borrow)
+
     if not isinstance(node, dict):
         if isinstance(node, list):
             raise ValueError("message: a list that does not say what it is")
@@ -154,12 +217,24 @@ def _decode(node: Any, read_array: Callable[[int], bytes]) -> Any:
         array = _decode_array(node, read_array)
         return array[()] if node["scalar"] else array
     if "model" in node:
-        return rebuild_model(node["model"], _decode(node["weights"], read_array))
+        return rebuild_model(node["model"], decode(node["weights"]))
+    if borrow and "borrowed" in node:
+        return borrow(node["borrowed"], node["place"])
+    if borrow and "generator" in node:
+        return _rebuild_generator(decode(node["generator"]))
     (kind, items) = next(iter(node.items()))
     if kind == "dict":
-        return {_decode(key, read_array): _decode(item, read_array) for key, item in items}
+        return {decode(key): decode(item) for key, item in items}
     containers: dict[str, Callable] = {"list": list, "tuple": tuple, "set": set}
-    return containers[kind](_decode(item, read_array) for item in items)
+    return containers[kind](decode(item) for item in items)
+
+
+def _rebuild_generator(state: dict[str, Any]) -> np.random.Generator:
+    if state["bit_generator"] not in _GENERATORS:
+        raise ValueError(f"message: no random generator: {state['bit_generator']}")
+    source = getattr(np.random, state["bit_generator"])()
+    source.state = state
+    return np.random.Generator(source)
 
 
 def _decode_array(node: dict[str, Any], read_array: Callable[[int], bytes]) -> np.ndarray:
@@ -218,10 +293,13 @@ def _measure_model(description: dict[str, Any]) -> list[tuple[int, ...]]:
     model = keras.saving.deserialize_keras_object(
         copy.deepcopy({**description, "compile_config": None}), safe_mode=True
     )
+    # A layer that is used in several places computes, and keeps, something in each.
+    calls = [(layer, node.outputs[0].shape[1:]) for layer in model.layers for node in layer._inbound_nodes]
+    if len(calls) > MAX_LAYERS:
+        raise _TooLargeError(f"model: expected at most {MAX_LAYERS} uses of layers, got {len(calls):,}")
     weights = sum(math.prod(weight.shape) for weight in model.weights)
-    outputs = [(layer, layer.output.shape[1:]) for layer in model.layers]
-    activations = sum(math.prod(shape) for _, shape in outputs)
-    multiplications = sum(layer.count_params() * math.prod(shape[:-1]) for layer, shape in outputs)
+    activations = sum(math.prod(shape) for _, shape in calls)
+    multiplications = sum(_count_multiplications(layer, shape) for layer, shape in calls)
     for name, value, limit in [
         ("weights", weights, MAX_WEIGHTS),
         ("activations an image", activations, MAX_ACTIVATIONS),
@@ -230,6 +308,14 @@ def _measure_model(description: dict[str, Any]) -> list[tuple[int, ...]]:
         if value > limit:
             raise _TooLargeError(f"model: expected at most {limit:,} {name}, got {value:,}")
     return [tuple(weight.shape) for weight in model.weights]
+
+
+def _count_multiplications(layer: Any, shape: tuple[int, ...]) -> int:
+    """Return about how many operations one image takes in a layer with an output of this shape."""
+    if getattr(layer, "data_format", "channels_last") != "channels_last":
+        raise ValueError("model: expected data_format to be channels_last")
+    pooled = math.prod(shape) * math.prod(getattr(layer, "pool_size", ()))
+    return max(layer.count_params() * math.prod(shape[:-1]), pooled)
 
 
 def _check_description(node: Any, *, models: bool) -> None:
@@ -250,6 +336,7 @@ def _check_description(node: Any, *, models: bool) -> None:
         model = models and (module, name) in _MODELS
         policy = (module, name) == ("keras", "DTypePolicy")
         part = module in _PARTS | _TRAINING and isinstance(getattr(_resolve(keras, module), str(name), None), type)
+        part = part and (module != "keras.metrics" or name in _METRICS)
         own_name = node.get("registered_name") in (None, name)
         tensor = name == "__keras_tensor__"  # where a layer is connected to another in a functional model
         if not (tensor or model or (own_name and (layer or policy or part))):

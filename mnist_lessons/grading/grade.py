@@ -5,22 +5,34 @@ another process and its result a value that came back. Whatever that process doe
 """
 
 import ast
-import atexit
 import contextlib
 import functools
 import io
-import threading
+import math
+import resource
+import signal
 import time
 import traceback
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from mnist_lessons.grading.answers import Answer, UnreadableError, read_answers
 from mnist_lessons.grading.sandbox import Limits
 from mnist_lessons.grading.source import Exercise, Test
 from mnist_lessons.grading.submissions import Submission
-from mnist_lessons.grading.zygote import GraderError, Student, StudentError, Zygote, without_extras
+from mnist_lessons.grading.zygote import Student, StudentError, Zygote, without_extras
 
 Record = dict[str, Any]
+
+MEMORY = 4 << 30  # what tests may use, beside what this process has: an answer could be made to fill it
+GRACE = 1  # seconds by which tests may outlast the student's process
+
+_TOO_LONG = "The code took longer than allowed."
+
+
+class _OutOfTime(BaseException):
+    """A test still runs when the time of its question is up; no Exception, which a test might take for an answer's."""
 
 
 def grade_submission(submission: Submission, exercises: list[Exercise], zygote: Zygote) -> Record:
@@ -65,11 +77,40 @@ def grade_answer(exercise: Exercise, answer: Answer | None, zygote: Zygote) -> l
     required += [(code, False) for code in answer.context] + [(code, True) for code in answer.cells]
     names = _set_up(exercise.setup)
     limits = Limits(seconds=exercise.seconds)
-    with zygote.student(required, limits=limits, modules=exercise.modules) as student:
-        problem = _run(student)
-        names |= {} if problem else _fetch(student, exercise.names)
+    with zygote.student(limits=limits, modules=exercise.modules) as student:
+        deadline = time.monotonic() + limits.seconds + GRACE
+        problem = _run(student, required, deadline)
+        if not problem:
+            names |= _fetch(student, exercise.names, deadline)
         # The tests of an answer share their names, as in a notebook.
-        return [_record(test, problem or _run_test(test, names)) for test in exercise.tests]
+        return [_record(test, problem or _run_test(test, names, deadline=deadline)) for test in exercise.tests]
+
+
+@contextlib.contextmanager
+def _bounded(deadline: float) -> Iterator[None]:
+    """Raise _OutOfTime in what runs beyond `deadline` (of `time.monotonic`), and MemoryError in what takes too much.
+
+    The answers decide what tests do: a loop over a number that came, a table of an array that came. Python offers
+    this to a process's main thread only.
+    """
+
+    def stop(*_: object) -> None:
+        raise _OutOfTime
+
+    if math.isinf(deadline):
+        yield
+        return
+    before = signal.signal(signal.SIGALRM, stop)
+    soft, hard = resource.getrlimit(resource.RLIMIT_AS)
+    in_use = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    try:
+        resource.setrlimit(resource.RLIMIT_AS, (in_use + MEMORY, hard))
+        signal.setitimer(signal.ITIMER_REAL, max(deadline - time.monotonic(), 1e-6))
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
+        signal.signal(signal.SIGALRM, before)
 
 
 def _record(test: Test, message: str | None) -> Record:
@@ -91,31 +132,36 @@ def _set_up(setup: tuple[str, ...]) -> dict[str, Any]:
     return dict(_set_up_once(setup))
 
 
-def _run(student: Student) -> str | None:
+def _run(student: Student, code: list[tuple[str, bool]], deadline: float) -> str | None:
     """Run the answer; return what went wrong, None if nothing did."""
     try:
-        student.run()
+        with _bounded(deadline):
+            student.run(code)
+    except _OutOfTime:
+        return _TOO_LONG
     except Exception as error:  # any error of the student's code
         return f"The answer stopped with {_describe(error)}"
     return None
 
 
-def _fetch(student: Student, names: list[str]) -> dict[str, Any]:
+def _fetch(student: Student, names: list[str], deadline: float) -> dict[str, Any]:
     """Return what the answer defines; what is missing stays undefined, for the tests to stumble upon."""
     found = {}
     for name in names:
-        with contextlib.suppress(Exception):
+        with contextlib.suppress(Exception, _OutOfTime), _bounded(deadline):
             found[name] = student.fetch(name)
     return found
 
 
-def _run_test(test: Test, names: dict[str, Any]) -> str | None:
+def _run_test(test: Test, names: dict[str, Any], *, deadline: float = math.inf) -> str | None:
     """Run one test; return why it failed, None if it passed."""
     try:
-        with contextlib.redirect_stdout(io.StringIO()):
+        with contextlib.redirect_stdout(io.StringIO()), _bounded(deadline):
             exec(_compile(test.code), names)
+    except _OutOfTime:
+        return _TOO_LONG
     except AssertionError as error:
-        said = str(error).strip().partition("\n")[0][:500] or "an assertion does not hold"
+        said = _first_line(error) or "an assertion does not hold"
         place = "" if test.hidden else _line(error, test.code)
         return f"Expected: {said}{place}"
     except Exception as error:  # an error in the student's code, or a value the test cannot work with
@@ -129,37 +175,16 @@ def _compile(code: str) -> Any:
 
 
 def _describe(error: Exception) -> str:
-    if isinstance(error, StudentError):
-        return str(error)
-    return f"{type(error).__name__}: {str(error).strip().partition(chr(10))[0][:500]}"
+    said = _first_line(error)
+    return said if isinstance(error, StudentError) else f"{type(error).__name__}: {said}"
+
+
+def _first_line(error: Exception) -> str:
+    """Return an error's first line, without characters that no file or page can hold: students write such texts."""
+    line = str(error).strip().partition("\n")[0][:500]
+    return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in line)
 
 
 def _line(error: Exception, code: str) -> str:
     lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == "test"]
     return f" ({code.splitlines()[lines[0] - 1].strip()})" if lines and lines[0] else ""
-
-
-@functools.cache
-def _own_zygote(unsafe: bool) -> Zygote:
-    zygote = Zygote(unsafe=unsafe)
-    atexit.register(zygote.close)
-    return zygote
-
-
-_turn = threading.Lock()  # a cluster's workers may have several threads
-
-
-def grade_here(submission: Submission, exercises: list[Exercise], *, unsafe: bool) -> Record:
-    """Grade in this process, with a zygote that it keeps: what a pool or a cluster runs.
-
-    Raises
-    ------
-    GraderError
-        It failed twice, the second time with a new zygote.
-    """
-    with _turn:
-        try:
-            return grade_submission(submission, exercises, _own_zygote(unsafe))
-        except GraderError:
-            _own_zygote.cache_clear()
-            return grade_submission(submission, exercises, _own_zygote(unsafe))

@@ -4,25 +4,24 @@ import concurrent.futures
 import contextlib
 import hashlib
 import json
-import multiprocessing
 import re
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import BrokenExecutor, Executor, Future
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from pathlib import Path
 
-from mnist_lessons.grading import sandbox
-from mnist_lessons.grading.grade import Record, grade_here
+from mnist_lessons.grading.grade import Record
+from mnist_lessons.grading.grader import close_idle, grade_here
 from mnist_lessons.grading.source import Exercise
 from mnist_lessons.grading.submissions import Submission
 
 
 @contextlib.contextmanager
 def _executor(workers: int, scheduler: str | None) -> Iterator[Executor]:
-    """Yield what runs functions elsewhere: processes of this machine, or a Dask cluster."""
+    """Yield what runs `grade_here`: threads that each wait for a process on this machine, or a Dask cluster."""
     if scheduler is None:
-        context = multiprocessing.get_context("spawn")
-        with concurrent.futures.ProcessPoolExecutor(workers, context, sandbox.die_with_parent) as pool:
+        with ThreadPoolExecutor(workers) as pool:
             yield pool
+        close_idle()
     else:
         from distributed import Client
 
@@ -74,11 +73,7 @@ def grade_all(
             if known:
                 yield submission.student, known, ""
                 continue
-            try:
-                future = executor.submit(grade_here, submission, exercises, unsafe=unsafe)
-            except BrokenExecutor as error:  # a process that grades was killed
-                yield submission.student, None, str(error)
-                continue
+            future = executor.submit(grade_here, submission, exercises, unsafe=unsafe)
             pending[future] = (submission, file)
             if len(pending) >= 64:  # enough to keep every worker busy; the others' notebooks stay on disk
                 yield from _collect(pending, version)

@@ -4,7 +4,8 @@ The *zygote* imports what the exercises' set-up cells import, Keras above all, a
 TensorFlow operation: a fork made after one would hang.
 For each question it forks a *warden*, which enters namespaces and forks the *student*: the first process in them, so
 that its end is the end of everything it started. The warden ends it when time is up or the grader has hung up.
-No test, mark or submission but the one being run is ever in the memory of these processes.
+Code of students goes from the grader to the student's process alone: of what the zygote and a warden have read, every
+later student inherits a copy. So no test, mark or submission but the one being run is ever in a student's memory.
 """
 
 import array
@@ -20,6 +21,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 import traceback
 from collections.abc import Iterator, Sequence
@@ -32,6 +34,9 @@ from mnist_lessons.grading.sandbox import Limits
 
 class StudentError(Exception):
     """A student's code failed, ended its process or gave no proper answer; the text is for the student."""
+
+
+_ENDED = b"."  # what a warden says last
 
 
 class GraderError(Exception):
@@ -52,6 +57,7 @@ class Zygote:
         threads = {"TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1", "OMP_NUM_THREADS": "1"}
         command = [
             sys.executable,
+            "-P",  # never import from the folder we happen to be in: it may be one of submissions
             "-W",
             "ignore",
             "-m",
@@ -83,32 +89,34 @@ class Zygote:
         self._process.wait()
 
     @contextlib.contextmanager
-    def student(
-        self, code: list[tuple[str, bool]], *, limits: Limits, modules: Sequence[str] = ()
-    ) -> Iterator["Student"]:
-        """Start a process for cells of code; it is gone, with all it started, when the context ends.
+    def student(self, *, limits: Limits, modules: Sequence[str] = ()) -> Iterator["Student"]:
+        """Start a process for a student's code; it is gone, with all it started, when the context ends.
 
         Parameters
         ----------
-        code
-            Cells, each with whether it must succeed.
         limits
             What the process may use.
         modules
             What the zygote imports before it forks, once, so that no student waits for it. Ours to say, not theirs.
+
+        Raises
+        ------
+        GraderError
+            The process could not be started, or what watches it was killed.
         """
         channel, theirs = socket.socketpair()
         leash, their_leash = socket.socketpair()
         with channel, leash:
             with theirs, their_leash:
-                request = json.dumps({"code": code, "limits": asdict(limits), "modules": modules}).encode()
+                request = json.dumps({"limits": asdict(limits), "modules": modules}).encode()
                 self._request(request, [theirs.fileno(), their_leash.fileno()])
             try:
                 _await_start(channel)
                 yield Student(channel, deadline=time.monotonic() + limits.seconds)
             finally:
                 leash.shutdown(socket.SHUT_WR)
-                leash.recv(1)  # returns when the warden has ended, and everything with it
+                if leash.recv(1) != _ENDED:  # comes when the student has ended, and everything with it
+                    raise GraderError("the process that watches a student's was killed")
 
     def _request(self, request: bytes, descriptors: list[int]) -> None:
         ancillary = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", descriptors))]
@@ -133,35 +141,59 @@ class Student:
     def __init__(self, channel: socket.socket, *, deadline: float) -> None:
         self._channel = channel
         self._deadline = deadline
+        self._lent: list[Any] = []
 
-    def run(self) -> None:
-        """Run the code; a StudentError tells what went wrong."""
-        self._ask({"run": True})
+    def run(self, code: list[tuple[str, bool]]) -> None:
+        """Run cells of code, each with whether it must succeed; a StudentError tells what went wrong."""
+        self._ask({"run": code})
 
     def fetch(self, name: str) -> Any:
         """Return the value of a name, for a function one that calls it; NameError where it is not defined."""
         if self._ask({"is_function": name}):
             return functools.partial(self._call, name)
-        return self._ask({"value": name})
+        return self._ask({"fetch": name})
 
     def _call(self, name: str, *args: Any, **kwargs: Any) -> Any:
         return self._ask({"call": name, "args": args, "kwargs": kwargs})
 
     def _ask(self, question: dict[str, Any]) -> Any:
+        answer = self._exchange(question)
+        while isinstance(answer, dict) and "asked" in answer:  # about a function or an iterator that it was given
+            answer = self._exchange(_serve(answer, self._lent))
+        if not isinstance(answer, dict) or not {"value", "error"} & answer.keys():
+            raise StudentError("The code interfered with its answer.")
+        return _unpack(answer)
+
+    def _exchange(self, message: dict[str, Any]) -> Any:
         try:
-            exchange.send(self._channel, question, deadline=self._deadline)
-            answer = exchange.receive(self._channel, deadline=self._deadline)
+            exchange.send(self._channel, message, lent=self._lent, deadline=self._deadline)
+            return exchange.receive(self._channel, deadline=self._deadline)
         except exchange.ClosedError as error:
             out_of_time = time.monotonic() >= self._deadline
             reason = "took longer than allowed" if out_of_time else "ended its own process or used too much memory"
             raise StudentError(f"The code {reason}.") from error
         except ValueError as error:
             raise StudentError(str(error)) from error
-        if not isinstance(answer, dict) or not {"value", "error"} & answer.keys():
-            raise StudentError("The code interfered with its answer.")
-        if "value" in answer:
-            return answer["value"]
-        raise _error_class(str(answer["error"]))(str(answer.get("text", ""))[:2000])
+
+
+def _serve(asked: dict[str, Any], lent: list[Any]) -> dict[str, Any]:
+    """Do what a student's code asks of something that a test lent it; an error is for the student's code to handle."""
+    try:
+        thing = lent[asked["asked"]]
+        if "args" in asked:
+            return {"value": thing(*asked["args"], **asked["kwargs"])}
+        return {"value": [next(thing)]}
+    except StopIteration:
+        return {"value": []}
+    except Exception as error:
+        return {"error": type(error).__name__, "text": str(error)[:2000]}
+
+
+def _unpack(answer: dict[str, Any]) -> Any:
+    """Return the value of an answer, or raise its error."""
+    if "value" in answer:
+        return answer["value"]
+    raise _error_class(str(answer["error"]))(str(answer.get("text", ""))[:2000])
 
 
 def _error_class(name: str) -> type[Exception]:
@@ -170,7 +202,8 @@ def _error_class(name: str) -> type[Exception]:
     if not (isinstance(found, type) and issubclass(found, Exception)):
         return StudentError
     takes_more = issubclass(found, UnicodeError | BaseExceptionGroup)  # than a text
-    return StudentError if takes_more else found
+    ends_loops = issubclass(found, StopIteration | StopAsyncIteration)  # all(map(f, x)) would be true
+    return StudentError if takes_more or ends_loops else found
 
 
 def _environment() -> dict[str, str]:
@@ -198,6 +231,7 @@ def serve(channel: socket.socket, *, unsafe: bool) -> None:
 
     mnist_lessons.data.load_mnist = functools.cache(mnist_lessons.data.load_mnist)
     signal.signal(signal.SIGCHLD, _reap)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the command
     channel.send(b"+")
     while True:
         length, ancillary, _, _ = channel.recvmsg(4, socket.CMSG_SPACE(8))
@@ -213,7 +247,7 @@ def serve(channel: socket.socket, *, unsafe: bool) -> None:
             mnist_lessons.data.load_mnist()
         gc.freeze()  # else the first collection in a child touches, and so copies, every page
         if os.fork() == 0:
-            _guard(request["code"], Limits(**request["limits"]), *descriptors, unsafe=unsafe)
+            _guard(Limits(**request["limits"]), *descriptors, unsafe=unsafe)
         for descriptor in descriptors:
             os.close(descriptor)
 
@@ -228,20 +262,25 @@ def _reap(*_: object) -> None:
 def _receive_exactly(channel: socket.socket, size: int) -> bytes:
     data = b""
     while len(data) < size:
-        data += channel.recv(size - len(data))
+        chunk = channel.recv(size - len(data))
+        if not chunk:
+            sys.exit()  # the grader was killed
+        data += chunk
     return data
 
 
-def _guard(code: list[tuple[str, bool]], limits: Limits, channel: int, leash: int, *, unsafe: bool) -> NoReturn:
-    """Be the warden: start the student, end it when time is up or the grader lets go of the leash."""
+def _guard(limits: Limits, channel: int, leash: int, *, unsafe: bool) -> NoReturn:
+    """Be the warden: start the student, end it when time is up or the grader lets go of the leash.
+
+    It does not end with the zygote: no student is to pay for what happens there.
+    """
     try:
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-        sandbox.die_with_parent()
         os.setsid()
-        user_namespace = unsafe or sandbox.enter_namespaces()
+        user = None if unsafe or sandbox.enter_namespaces() else sandbox.user_for(os.getpid())
         pid = os.fork()
         if pid == 0:
-            _be_student(code, limits, channel, unsafe=unsafe, become_nobody=not user_namespace)
+            _be_student(limits, channel, unsafe=unsafe, user=user)
         os.close(channel)
         poll = select.poll()
         poll.register(os.pidfd_open(pid), select.POLLIN)
@@ -249,56 +288,83 @@ def _guard(code: list[tuple[str, bool]], limits: Limits, channel: int, leash: in
         poll.poll((limits.seconds + 0.5) * 1000)
         os.kill(pid, signal.SIGKILL)
         if unsafe:  # no namespace that ends with its first process
-            os.killpg(pid, signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(pid, signal.SIGKILL)
         os.waitpid(pid, 0)
+        os.write(leash, _ENDED)
     finally:
         os._exit(0)
 
 
-def _be_student(
-    code: list[tuple[str, bool]], limits: Limits, channel: int, *, unsafe: bool, become_nobody: bool
-) -> NoReturn:
+def _be_student(limits: Limits, channel: int, *, unsafe: bool, user: int | None) -> NoReturn:
     try:
         sandbox.die_with_parent()
+        os.setsid()  # a signal to the group of processes would reach the warden too
         nowhere = os.open(os.devnull, os.O_RDWR)
         for stream in (0, 1, 2):
             os.dup2(nowhere, stream)
         os.environ["HOME"] = "/tmp"
         kept = os.dup2(channel, 3)
-        os.closerange(4, 4096)
+        os.closerange(4, os.sysconf("SC_OPEN_MAX"))
         if unsafe:
-            os.setpgid(0, 0)
             sandbox.set_limits(limits)
         else:
-            sandbox.confine(limits, become_nobody=become_nobody)
-        _answer(socket.socket(fileno=kept), code)
+            sandbox.confine(limits, user=user)
+        link = _Link(socket.socket(fileno=kept))
+        exchange.send(link._channel, "ready")
+        link.answer()
     finally:
         os._exit(0)
 
 
-def _answer(channel: socket.socket, code: list[tuple[str, bool]]) -> None:
-    """Answer the grader's questions about what the code defines."""
-    names: dict[str, Any] = {"__name__": "__main__", "display": print}  # notebooks have display
-    exchange.send(channel, "ready")
-    while True:
-        question = exchange.receive(channel)
-        try:
-            answer = {"value": _answer_one(question, names, code)}
-        except BaseException as error:  # SystemExit and KeyboardInterrupt are answers too
-            answer = {"error": type(error).__name__, "text": _explain(error)}
-        try:
-            exchange.send(channel, answer)
-        except ValueError as error:
-            exchange.send(channel, {"error": "TypeError", "text": str(error)})
+class _Link:
+    """The student's end: it answers the grader, and asks it about what it was lent."""
+
+    def __init__(self, channel: socket.socket) -> None:
+        self._channel = channel
+        self._turn = threading.RLock()
+        # Notebooks have display; here nobody looks.
+        self._names: dict[str, Any] = {"__name__": "__main__", "display": lambda *_, **__: None}
+
+    def answer(self) -> dict[str, Any]:
+        """Answer questions, until a message is none but the reply to one of ours."""
+        while True:
+            message = exchange.receive(self._channel, borrow=self._borrow)
+            if {"value", "error"} & message.keys():
+                return message
+            try:
+                answer = {"value": _answer_one(message, self._names)}
+            except BaseException as error:  # SystemExit and KeyboardInterrupt are answers too
+                answer = {"error": type(error).__name__, "text": _explain(error)}
+            try:
+                exchange.send(self._channel, answer)
+            except exchange.ClosedError:
+                raise
+            except Exception as error:  # what a value does when it is looked at
+                exchange.send(self._channel, {"error": "TypeError", "text": str(error)[:2000]})
+
+    def _ask(self, question: dict[str, Any]) -> Any:
+        with self._turn:
+            exchange.send(self._channel, question)
+            return _unpack(self.answer())
+
+    def _borrow(self, kind: str, place: int) -> Any:
+        if kind == "function":
+            return lambda *args, **kwargs: self._ask({"asked": place, "args": args, "kwargs": kwargs})
+        return self._iterate(place)
+
+    def _iterate(self, place: int) -> Iterator[Any]:
+        while found := self._ask({"asked": place}):
+            yield found[0]
 
 
-def _answer_one(question: dict[str, Any], names: dict[str, Any], code: list[tuple[str, bool]]) -> Any:
+def _answer_one(question: dict[str, Any], names: dict[str, Any]) -> Any:
     if "run" in question:
-        for number, (cell, required) in enumerate(code):
+        for number, (cell, required) in enumerate(question["run"]):
             with contextlib.nullcontext() if required else contextlib.suppress(Exception):
                 exec(compile(cell, f"cell {number + 1}", "exec"), names)
         return None
-    name = question.get("is_function") or question.get("value") or question["call"]
+    name = question.get("is_function") or question.get("fetch") or question["call"]
     if name not in names:
         raise NameError(f"name '{name}' is not defined")
     value = names[name]

@@ -1,3 +1,5 @@
+import collections
+import enum
 import json
 import math
 import socket
@@ -52,6 +54,38 @@ def test_arrays_arrive_as_they_were(pair, dtype, shape):
 def test_numpy_scalars_and_tensors_are_numbers(pair):
     found = travel(pair, [np.float32(0.5), np.int64(3), keras.ops.ones((2, 2)), np.array("text")])
     assert [type(value) for value in found] == [np.float32, np.int64, np.ndarray, str]
+
+
+class Color(enum.IntEnum):
+    RED = 3
+
+
+class Text(str):
+    def __str__(self):
+        return "other"
+
+
+@pytest.mark.parametrize(
+    ("value", "arrives"),
+    [
+        (range(3), [0, 1, 2]),
+        ((x for x in (1, 2)), [1, 2]),
+        (map(abs, [-1]), [1]),
+        (zip([1], [2], strict=True), [(1, 2)]),
+        ({"a": 1}.keys(), ["a"]),
+        ({"a": 1}.items(), [("a", 1)]),
+        (collections.deque([1]), [1]),
+        (frozenset({1}), {1}),
+        (Color.RED, 3),
+        (Text("text"), "text"),
+        (np.longdouble(0.5), 0.5),
+        (np.bool_(True), True),
+    ],
+)
+def test_what_a_notebook_takes_for_values_arrives(pair, value, arrives):
+    found = travel(pair, value)
+    assert found == arrives
+    assert type(found) is type(arrives) or isinstance(found, np.generic)
 
 
 @pytest.mark.parametrize("value", [print, object(), np.array([None]), np.array([1j]), b"x"])
@@ -136,13 +170,51 @@ def test_a_tampered_model_is_refused(path, value):
         [keras.layers.Flatten(), keras.layers.Dense(3000)],
         [keras.layers.Reshape((28, 28, 1)), keras.layers.Conv2D(5000, 1)],
         [keras.layers.Reshape((28, 28, 1)), keras.layers.Conv2D(64, 3), keras.layers.Conv2D(200, 3)],
+        [keras.layers.Reshape((28, 28, 1)), keras.layers.MaxPooling2D(300, strides=1, padding="same")],
+        [keras.layers.Reshape((28, 28, 1)), keras.layers.AveragePooling2D(300, strides=1, padding="same")],
     ],
-    ids=["weights", "activations", "multiplications"],
+    ids=["weights", "activations", "multiplications", "maximum", "average"],
 )
 def test_a_model_that_is_too_large_is_refused(layers):
     model = keras.Sequential([keras.Input((28, 28)), *layers])
     with pytest.raises(ValueError, match="expected at most"):
         exchange.rebuild_model(exchange._describe_model(model), model.get_weights())
+
+
+def test_a_layer_counts_as_often_as_it_is_used():
+    inputs = keras.Input((28, 28))
+    outputs, layer = keras.layers.Flatten()(inputs), keras.layers.Dense(784)
+    for _ in range(90):
+        outputs = layer(outputs)
+    model = keras.Model(inputs, outputs)
+    with pytest.raises(ValueError, match="expected at most 50,000,000 multiplications"):
+        exchange.rebuild_model(exchange._describe_model(model), model.get_weights())
+    for _ in range(20):
+        outputs = layer(outputs)
+    model = keras.Model(inputs, outputs)
+    with pytest.raises(ValueError, match="expected at most 100 uses of layers"):
+        exchange.rebuild_model(exchange._describe_model(model), model.get_weights())
+
+
+def test_no_metric_is_as_large_as_it_likes():
+    """AUC makes four tables of its thresholds, IoU one of its classes squared."""
+    for name, config in [("AUC", {"num_thresholds": 10**10}), ("MeanIoU", {"num_classes": 10**6})]:
+        model = build_dense((4,))
+        model.compile("sgd", "mse", metrics=["accuracy"])
+        metric = {"module": "keras.metrics", "class_name": name, "config": config, "registered_name": None}
+        description = change(exchange._describe_model(model), ["compile_config", "metrics"], [metric])
+        with pytest.raises(ValueError, match=f"{name} cannot be graded"):
+            exchange.rebuild_model(description, model.get_weights())
+
+
+def test_channels_come_last():
+    """How much another order takes is not what is counted."""
+    model = keras.Sequential([keras.Input((1, 28, 28)), keras.layers.Flatten()])
+    description = exchange._describe_model(model)
+    convolution = keras.layers.MaxPooling2D(data_format="channels_first")
+    description["config"]["layers"].append(keras.saving.serialize_keras_object(convolution))
+    with pytest.raises(ValueError, match="cannot be graded"):
+        exchange.rebuild_model(description, [])
 
 
 @pytest.mark.parametrize("module", ["keras.layers", "keras"])

@@ -97,20 +97,44 @@ def test_a_changed_submission_is_graded_again(course):
     assert scores(out) == {"student00": 0, "student01": 3}
 
 
-def test_a_killed_grading_process_blames_nobody_and_is_made_good(course):
+def graders(process):
+    """Return the processes that grade for a command."""
+    children = psutil.Process(process.pid).children()
+    return [child for child in children if "mnist_lessons.grading.grader" in child.cmdline()]
+
+
+def test_a_killed_grading_process_is_made_good(course):
     out = course / "out"
     process = start(course, out)
     wait_for(lambda: len(records(out)) >= 2)
-    grader = next(
-        child for child in psutil.Process(process.pid).children() if "spawn_main" in " ".join(child.cmdline())
-    )
-    grader.kill()
+    graders(process)[0].kill()
+    assert process.wait(timeout=120) == 0
+    assert scores(out) == EXPECTED
+
+
+def test_what_ends_grading_again_and_again_blames_nobody_and_costs_nobody_else(course):
+    out = course / "out"
+    process = start(course, out)
+    for _ in range(2):
+        (grader,) = wait_for(lambda: graders(process))
+        grader.kill()
+        wait_for(lambda grader=grader: grader not in graders(process))
     assert process.wait(timeout=120) == command.EXIT_INCOMPLETE
     with (out / "grades.csv").open() as stream:
         rows = {row["student_id"]: row["score"] for row in csv.DictReader(stream)}
-    assert set(rows) == set(STUDENTS)
-    assert all(score in ("", str(EXPECTED[student])) for student, score in rows.items())
-    assert "" in rows.values()
+    assert rows == {student: str(score) for student, score in EXPECTED.items()} | {STUDENTS[0]: ""}
+    assert command.main(arguments(course, out)) == 0
+    assert scores(out) == EXPECTED
+
+
+def test_it_can_be_interrupted(course):
+    out = course / "out"
+    process = start(course, out)
+    wait_for(lambda: len(records(out)) >= 1)
+    family = psutil.Process(process.pid).children(recursive=True)
+    os.killpg(process.pid, signal.SIGINT)  # as a terminal does
+    assert process.wait(timeout=5) == command.EXIT_INTERRUPTED
+    assert psutil.wait_procs(family, timeout=20)[1] == []
     assert command.main(arguments(course, out)) == 0
     assert scores(out) == EXPECTED
 

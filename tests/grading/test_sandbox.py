@@ -2,21 +2,23 @@ import os
 import socket
 import subprocess
 import sys
+import threading
+import time
 
 import psutil
 import pytest
 
 from mnist_lessons.grading import sandbox
 from mnist_lessons.grading.sandbox import Limits
-from mnist_lessons.grading.zygote import StudentError
+from mnist_lessons.grading.zygote import GraderError, StudentError, Zygote
 
 pytestmark = pytest.mark.usefixtures("needs_isolation")
 
 
 def run(zygote, code, *, ask="result", seconds=20):
     """Run code as a student and return what it left under a name."""
-    with zygote.student([(code, True)], limits=Limits(seconds=seconds)) as student:
-        student.run()
+    with zygote.student(limits=Limits(seconds=seconds)) as student:
+        student.run([(code, True)])
         return student.fetch(ask)
 
 
@@ -64,8 +66,85 @@ def test_no_network(zygote):
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
         assert run(zygote, tried(f"socket.create_connection(('127.0.0.1', {port}), timeout=2)")) is False
-    names = run(zygote, "import socket\nresult = [name for _, name in socket.if_nameindex()]")
-    assert set(names) <= {"lo", "tunl0", "sit0"}
+    for family in ("AF_INET", "AF_INET6", "AF_NETLINK", "AF_PACKET", "AF_VSOCK", "AF_ALG"):  # some know no namespaces
+        assert run(zygote, tried(f"socket.socket(socket.{family}, socket.SOCK_DGRAM)")) is False, family
+    assert run(zygote, tried("[s.close() for s in socket.socketpair()]")) is True, "threads may talk to each other"
+
+
+def test_no_socket_of_the_machine_is_reached(zygote):
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind("\0mnist-lessons-test")
+        server.listen()
+        assert run(zygote, tried("socket.socket(socket.AF_UNIX).connect('\\0mnist-lessons-test')")) is False
+
+
+def test_a_link_leads_nowhere(zygote):
+    link = "os.symlink('/etc/passwd', '/tmp/link'); open('/tmp/link')"
+    assert run(zygote, tried(link)) is False
+    assert run(zygote, tried("open('/proc/self/mem')")) is False
+    assert run(zygote, tried("open('/proc/1/root/etc/passwd')")) is False
+
+
+def test_nothing_of_the_grader_is_inherited(monkeypatch):
+    """No variable, no open file, no folder."""
+    monkeypatch.setenv("SECRET_TOKEN", "kept")
+    code = """
+import os
+files = []
+for number in range(4096):
+    try:
+        os.fstat(number)
+        files.append(number)
+    except OSError:
+        pass
+result = [sorted(os.environ), files, os.getcwd()]
+"""
+    with Zygote() as zygote:
+        variables, files, folder = run(zygote, code)
+    assert "SECRET_TOKEN" not in variables
+    assert files == [0, 1, 2, 3]
+    assert folder == "/tmp"
+
+
+def test_modules_are_not_imported_from_the_folder_of_submissions(tmp_path, monkeypatch):
+    """Python would look into the folder it is started in first, outside the sandbox."""
+    for name in ("numpy", "json", "keras", "array"):
+        (tmp_path / f"{name}.py").write_text(f"open({str(tmp_path / 'imported')!r}, 'w')")
+    monkeypatch.chdir(tmp_path)
+    assert sandbox.available()
+    with Zygote() as zygote:
+        assert run(zygote, "import numpy\nresult = 1") == 1
+    assert not (tmp_path / "imported").exists()
+
+
+# Look for words in the memory of this process: a write to a pipe tells whether a page can be read.
+SEARCH = """
+import ctypes, gc, os
+words = bytes(letter ^ 1 for letter in {mixed!r})
+libc = ctypes.CDLL(None)
+libc.sbrk.restype, libc.sbrk.argtypes = ctypes.c_void_p, [ctypes.c_long]
+libc.write.argtypes = [ctypes.c_int, ctypes.c_void_p, ctypes.c_size_t]
+end = libc.sbrk(0)
+pages = set(range((end >> 12) - 20_000, end >> 12))
+for thing in gc.get_objects():
+    pages |= set(range(id(thing) >> 20 << 8, (id(thing) >> 20 << 8) + 256))
+entry, exit = os.pipe()
+result = 0
+for page in sorted(pages):
+    if libc.write(exit, page << 12, 4096) == 4096 and (found := os.read(entry, 4096).find(words)) >= 0:
+        around = ctypes.string_at((page << 12) + found - 4, len(words) + 4)
+        result += around.startswith(b"def ")
+"""
+
+
+def test_no_earlier_students_code_is_in_memory(zygote):
+    words = b"my_very_own_answer"
+    search = SEARCH.format(mixed=bytes(letter ^ 1 for letter in words))
+    code = f"def {words.decode()}(): pass\n" + "x = 1\n" * 2000
+    assert run(zygote, code + search, ask="result") > 0, "the search would find it"
+    for _ in range(3):
+        run(zygote, code + "result = 1")
+    assert run(zygote, search) == 0
 
 
 @pytest.mark.parametrize(
@@ -78,10 +157,52 @@ def test_no_network(zygote):
         "os.memfd_create('x')",
         "os.setuid(0)",
         "os.kill(os.getppid() or 999999, 9)",
+        "os.execv('/bin/true', ['true'])",
+        "os.execv(__import__('sys').executable, ['python', '-c', ''])",
+        "os.chroot('/usr')",
     ],
 )
 def test_no_new_process_no_new_rights(zygote, statement):
     assert run(zygote, tried(statement)) is False
+
+
+@pytest.mark.parametrize("name", sandbox._FORBIDDEN)
+def test_forbidden_system_calls_fail(zygote, name):
+    column = sandbox._ARCHITECTURES[os.uname().machine]["column"]
+    number = sandbox._FORBIDDEN[name][column]
+    code = f"""
+import ctypes
+libc = ctypes.CDLL(None, use_errno=True)
+nothing = [ctypes.c_long(0)] * 5
+result = [libc.syscall({number}, *nothing), ctypes.get_errno()]
+"""
+    assert number is None or run(zygote, code) == [-1, 1]
+
+
+def test_no_memory_that_no_limit_counts(zygote):
+    """Segments of shared memory belong to no process: this would fill the machine's memory."""
+    code = """
+import ctypes
+libc = ctypes.CDLL(None)
+result = [libc.shmget(0, 1 << 20, 0o1600), libc.semget(0, 1, 0o1600), libc.msgget(0, 0o1600)]
+"""
+    assert run(zygote, code) == [-1, -1, -1]
+
+
+def test_a_signal_to_its_group_reaches_nobody_else(zygote):
+    """To stop its warden would stop the grader, for ever."""
+    stop = "try:\n    os.kill(0, signal.SIGSTOP)\nexcept OSError:\n    pass"
+    code = f"import os, signal\n{stop}\nresult = [os.getpgid(0), os.getsid(0), os.getpid()]"
+    assert run(zygote, code) == [1, 1, 1]
+
+
+def test_threads_of_others_do_not_count(zygote):
+    """The kernel counts threads by user: two students at a time must not be one user."""
+    start = "import threading, time\nfor _ in range({}):\n    threading.Thread(target=time.sleep, args=(9,)).start()\n"
+    many = start.format(Limits().threads - 4)
+    with zygote.student(limits=Limits()) as first, zygote.student(limits=Limits()) as second:
+        first.run([(many, True)])
+        second.run([(many, True)])
 
 
 def test_threads_are_allowed(zygote):
@@ -140,6 +261,55 @@ def test_whoever_ends_or_forges_gets_an_error(zygote, code):
 )
 def test_memory_and_disk_have_an_end(zygote, statement):
     assert run(zygote, tried(statement)) is False
+
+
+@pytest.fixture
+def sleeper():
+    """A zygote of its own, whose only student sleeps; and what came of it."""
+    with Zygote() as zygote:
+        outcome = []
+
+        def ask():
+            try:
+                outcome.append(run(zygote, "import time\ntime.sleep(2)\nresult = 'woke up'"))
+            except Exception as error:
+                outcome.append(error)
+
+        thread = threading.Thread(target=ask)
+        thread.start()
+        process = psutil.Process(zygote._process.pid)
+        while not (wardens := process.children()) or not wardens[0].children():
+            time.sleep(0.01)
+        yield process, wardens[0], wardens[0].children()[0], thread, outcome
+
+
+def has_ended(process):
+    """Tell whether a process is gone within a second, or waits for an init that takes no notice."""
+    end = time.monotonic() + 1
+    try:
+        while process.status() != psutil.STATUS_ZOMBIE and time.monotonic() < end:
+            time.sleep(0.01)
+    except psutil.NoSuchProcess:
+        return True
+    return process.status() == psutil.STATUS_ZOMBIE
+
+
+def test_whose_warden_is_killed_ends_and_is_not_to_blame(sleeper):
+    _, warden, student, thread, outcome = sleeper
+    time.sleep(0.5)  # let it fall asleep
+    warden.kill()
+    assert has_ended(student)
+    thread.join()
+    assert isinstance(outcome[0], GraderError)
+
+
+def test_whose_zygote_is_killed_ends_in_peace(sleeper):
+    zygote, _, student, thread, outcome = sleeper
+    time.sleep(0.5)
+    zygote.kill()
+    thread.join()
+    assert outcome == ["woke up"]
+    assert has_ended(student)
 
 
 def test_a_student_sees_no_process_but_its_own(zygote):
