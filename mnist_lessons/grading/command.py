@@ -2,31 +2,45 @@
 
 import argparse
 import hashlib
+import os
+import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 EXIT_INCOMPLETE = 3
+EXIT_INTERRUPTED = 130
 _EXIT_CODES = """exit codes:
   0  done
   1  stopped by an error, which is printed
   2  the command line is wrong
   3  graded, but grading itself failed for some submissions: run the same command again
+130  interrupted (Ctrl-C): run the same command again, it goes on
 """
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; return its exit code."""
     options = _parser().parse_args(arguments)
-    from mnist_lessons.grading.source import SourceError
-
+    before = signal.signal(signal.SIGINT, _interrupt)
     try:
         code: int = options.run(options)
-    except (SourceError, ValueError, OSError) as error:
+    except (ValueError, OSError) as error:
         print(f"mnist-lessons: {error}", file=sys.stderr)
         return 1
+    except ModuleNotFoundError as error:
+        print(f"mnist-lessons: {error}; install it with: pip install 'mnist-lessons[teach]'", file=sys.stderr)
+        return 1
+    finally:
+        signal.signal(signal.SIGINT, before)
     return code
+
+
+def _interrupt(*_: object) -> None:
+    """End at once: what is written is whole, and all that was started ends with this process."""
+    print("\nmnist-lessons: interrupted", file=sys.stderr)
+    os._exit(EXIT_INTERRUPTED)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -125,9 +139,12 @@ def _grade(options: argparse.Namespace) -> int:
 
     _check_isolation(options, sandbox)
     master = options.assignment / MASTER
-    name, exercises = load(master)
+    try:
+        name, exercises = load(master)
+    except (ValueError, TypeError, KeyError) as error:
+        raise ValueError(f"{master}: not what `mnist-lessons assignment build` wrote") from error
+    submissions = find_submissions(options.submissions, assignment=name)
     options.out.mkdir(mode=0o700, parents=True, exist_ok=True)  # marks are nobody else's business
-    submissions = find_submissions(options.submissions)
     graded = run.grade_all(
         submissions,
         exercises,

@@ -47,6 +47,19 @@ def test_errors_are_one_line_and_code_1(arguments, message, capsys, tmp_path, mo
     assert message in error
 
 
+@pytest.mark.parametrize("content", ["", "[]", "{}", '{"name": "x", "exercises": [{"id": 1}]}'])
+def test_what_is_no_master_is_said_to_be_none(content, tmp_path, capsys):
+    (tmp_path / "assignment.json").write_text(content)
+    assert command.main(["grade", "x", "--assignment", str(tmp_path), "--out", "o", "--unsafe"]) == 1
+    assert "not what `mnist-lessons assignment build` wrote" in capsys.readouterr().err
+
+
+def test_a_package_that_is_missing_is_named(capsys, monkeypatch):
+    monkeypatch.setitem(sys.modules, "jupytext", None)
+    assert command.main(["assignment", "list", "--source", SOURCE]) == 1
+    assert "pip install 'mnist-lessons[teach]'" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("arguments", [[], ["grade"], ["grade", "x"], ["assignment"], ["frobnicate"]])
 def test_a_wrong_command_line_is_code_2(arguments):
     with pytest.raises(SystemExit) as end:
@@ -74,6 +87,22 @@ def assignment(tmp_path):
     (tmp_path / "in").mkdir()
     (tmp_path / "in" / "ada.ipynb").write_bytes((tmp_path / "week-1/source/week-1/week-1.ipynb").read_bytes())
     return ["grade", str(tmp_path / "in"), "--assignment", str(tmp_path / "week-1"), "--out", str(tmp_path / "out")]
+
+
+def test_one_strange_submission_spoils_no_report(assignment, capsys, tmp_path):
+    """Texts that no file can hold, in an error and in the name of a student."""
+    if not sandbox.available():
+        assignment = [*assignment, "--unsafe"]
+    notebook = json.loads((tmp_path / "in" / "ada.ipynb").read_text())
+    for cell in notebook["cells"]:
+        if cell["metadata"]["nbgrader"]["grade_id"] == "predict-top":
+            cell["source"] = "raise ValueError('\\ud800' + chr(0))"
+    (tmp_path / "in" / "bob.ipynb").write_text(json.dumps(notebook))
+    os.mkdir(os.fsencode(tmp_path / "in") + b"/c\xe9sar")
+    assert command.main(assignment) == 0
+    text = (tmp_path / "out" / "grades.csv").read_text(encoding="utf-8")
+    assert [row.split(",")[3] for row in text.splitlines()[1:]] == ["ada", "bob", "c\N{REPLACEMENT CHARACTER}sar"]
+    assert len(list((tmp_path / "out" / "feedback").iterdir())) == 3
 
 
 def test_without_isolation_it_refuses(assignment, monkeypatch, capsys, tmp_path):
