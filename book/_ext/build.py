@@ -30,6 +30,8 @@ from filelock import FileLock
 from myst_nb.core.read import read_myst_markdown_notebook
 from sphinx_external_toc.parsing import parse_toc_yaml
 
+from mnist_lessons.grading.source import SourceError, read_file
+
 ROOT = Path(__file__).resolve().parents[2]
 BUILD = ROOT / "_build"
 EXECUTED = BUILD / "executed"
@@ -83,13 +85,14 @@ def main() -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("build: ended by a signal"))
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell may have started us with it ignored
     try:
+        documents = [f"book/{name}.md" for name in arguments.only or ()] or documents_in_toc()
+        check_exercises(documents)
         if arguments.only:
-            return run_stale([f"book/{name}.md" for name in arguments.only], arguments.jobs, again=True)
-        documents = documents_in_toc()
+            return run_stale(documents, arguments.jobs, again=True)
         run_stale([name for name in documents if is_notebook(name)], arguments.jobs)
         with FileLock(BUILD / "site.lock"):  # two builds at once would write over each other
             build_site(documents)
-    except (BuildError, KeyboardInterrupt) as error:
+    except (BuildError, SourceError, KeyboardInterrupt) as error:
         sys.exit(f"build: {str(error) or 'interrupted'}")
 
 
@@ -100,6 +103,13 @@ def documents_in_toc() -> list[str]:
     if missing:
         raise BuildError(f"_toc.yml names files that are not there: {', '.join(f'{name}.md' for name in missing)}")
     return [f"{name}.md" for name in names]
+
+
+def check_exercises(names: list[str]) -> None:
+    """Raise a SourceError if a page of exercises is not in order, before anything of it is executed and kept."""
+    for name in names:
+        if name.startswith("book/exercises/"):
+            read_file(ROOT / name, public=True)
 
 
 def is_notebook(name: str) -> bool:

@@ -46,7 +46,7 @@ def _links(exercises: list[Exercise]) -> str:
 
 def _read(app: Sphinx) -> None:
     try:
-        app.exercises = read_exercises(FOLDER)
+        app.exercises = read_exercises(FOLDER, public=True)
     except SourceError as error:
         raise ExercisesError(str(error)) from error
 

@@ -9,6 +9,8 @@ An exercise is a run of cells in ``<chapter>.md``:
 - code cells of role *hidden*, with points, tagged ``remove-cell``: on no page, in no release.
 
 A set-up cell without an id belongs to all exercises of its file. Other cells are prose.
+A task with ``"assignment": true`` is for marks: the book's build refuses it, so that its solution and hidden tests can
+be in no page and no cache. Such files are kept elsewhere and named with ``--source``.
 """
 
 import ast
@@ -20,7 +22,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 _KEYS = {
-    "task": {"id", "role", "difficulty", "minutes", "seconds"},
+    "task": {"id", "role", "difficulty", "minutes", "seconds", "assignment"},
     "setup": {"id", "role"},
     "solution": {"id", "role"},
     "test": {"id", "role", "points"},
@@ -135,8 +137,15 @@ class _Draft:
     tests: list[_Cell] = field(default_factory=list)
 
 
-def read_exercises(folder: Path) -> list[Exercise]:
+def read_exercises(folder: Path, *, public: bool = False) -> list[Exercise]:
     """Return all exercises of the MyST notebooks in a folder, file by file in the order of their names.
+
+    Parameters
+    ----------
+    folder
+        Where the files are.
+    public
+        Refuse those for marks.
 
     Raises
     ------
@@ -145,14 +154,16 @@ def read_exercises(folder: Path) -> list[Exercise]:
     """
     found: dict[str, tuple[Path, Exercise]] = {}
     for file in sorted(folder.glob("*.md")):
-        for exercise in read_file(file):
+        for exercise in read_file(file, public=public):
             if exercise.id in found:
-                raise SourceError(f"{file}:1: exercise {exercise.id} is in {found[exercise.id][0]} too")
+                before = file.read_text(encoding="utf-8").partition(f"(exercise-{exercise.id})=")[0]
+                line = before.count("\n") + 1
+                raise SourceError(f"{file}:{line}: exercise {exercise.id} is in {found[exercise.id][0]} too")
             found[exercise.id] = (file, exercise)
     return [exercise for _, exercise in found.values()]
 
 
-def read_file(file: Path) -> list[Exercise]:
+def read_file(file: Path, *, public: bool = False) -> list[Exercise]:
     """Return the exercises of one file, none if it is an ordinary page; see `read_exercises`."""
     shared: list[_Cell] = []
     drafts: dict[str, _Draft] = {}
@@ -161,6 +172,8 @@ def read_file(file: Path) -> list[Exercise]:
             _check_prose(file, cell)
             continue
         _check_cell(file, cell)
+        if public and cell.about.get("assignment"):
+            _fail(file, cell, "an exercise for marks: keep its file outside the book, and name the folder by --source")
         role, name = cell.about["role"], cell.about.get("id", "")
         if role == "setup" and not name:
             if drafts:
@@ -230,6 +243,8 @@ def _check_cell(file: Path, cell: _Cell) -> None:
         _fail(file, cell, f"a {role} cell needs the tag {_TAGS[role]}: pages would show it")
     if role in ("test", "hidden") and not (type(about.get("points")) is int and about["points"] > 0):
         _fail(file, cell, f"points: expected a positive whole number, got {about.get('points')!r}")
+    if type(about.get("assignment", False)) is not bool:
+        _fail(file, cell, f"assignment: expected true or false, got {about['assignment']!r}")
     if re.search(r"###\s*(BEGIN|END)\b", cell.code):
         _fail(file, cell, "no markers here: a stub is made from the solution, hidden tests are cells of their own")
     if role != "task":

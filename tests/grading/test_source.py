@@ -141,8 +141,23 @@ def test_what_is_wrong_stops_with_file_and_line(write, name):
 def test_an_id_in_two_files_is_refused(write, tmp_path):
     write(WHOLE)
     write(WHOLE, "other.md")
-    with pytest.raises(SourceError, match=r"exercise a-root is in .*chapter\.md too"):
+    with pytest.raises(SourceError, match=r"other\.md:17: exercise a-root is in .*chapter\.md too"):
         read_exercises(tmp_path)
+
+
+def test_an_exercise_for_marks_is_kept_out_of_the_book(write, tmp_path):
+    file = write(WHOLE.replace('"minutes": 5', '"minutes": 5, "assignment": true'))
+    assert len(read_file(file)) == len(read_exercises(tmp_path)) == 1
+    for read in (lambda: read_file(file, public=True), lambda: read_exercises(tmp_path, public=True)):
+        with pytest.raises(SourceError, match=r"chapter\.md:15: an exercise for marks"):
+            read()
+    for value in ("false", "1"):
+        file = write(WHOLE.replace('"minutes": 5', f'"minutes": 5, "assignment": {value}'))
+        if value == "false":
+            assert len(read_file(file, public=True)) == 1
+        else:
+            with pytest.raises(SourceError, match="expected true or false, got 1"):
+                read_file(file)
 
 
 def test_a_stub_keeps_nothing_but_signature_and_docstring():
