@@ -4,13 +4,17 @@ import csv
 import html
 import io
 import re
+import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 
 import matplotlib
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from mnist_lessons.grading.grade import Record
+
+_BAR = "#4a8fd0"  # to be seen on white and on black
 
 _PAGE = """<!doctype html>
 <html lang="en">
@@ -23,9 +27,11 @@ _PAGE = """<!doctype html>
 body {{ font: 1rem/1.5 system-ui, sans-serif; max-width: 45rem; margin: 2rem auto; padding: 0 1rem; }}
 table {{ border-collapse: collapse; width: 100%; }}
 th, td {{ text-align: left; vertical-align: top; padding: .3rem .6rem; border-bottom: 1px solid #8888; }}
-td.number, th.number {{ text-align: right; font-variant-numeric: tabular-nums; }}
-figure {{ margin: 1rem 0; background: #fff; }}
-svg {{ width: 100%; height: auto; }}
+td {{ overflow-wrap: anywhere; }}
+th[scope=row] {{ font-weight: normal; }}
+td.number, th.number {{ text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums; }}
+figure {{ margin: 1.5rem 0; max-width: 36rem; }}
+svg {{ width: 100%; height: auto; fill: currentColor; }}
 </style>
 </head>
 <body>
@@ -54,7 +60,8 @@ def write_reports(records: list[Record], folder: Path, *, assignment: str, ungra
     for record in records:
         page = feedback / (record["file"] + ".html")
         page.write_text(make_feedback(record, assignment=assignment), encoding="utf-8")
-    (folder / "summary.html").write_text(make_summary(records, assignment=assignment), encoding="utf-8")
+    summary = make_summary(records, assignment=assignment, ungraded=ungraded)
+    (folder / "summary.html").write_text(summary, encoding="utf-8")
 
 
 def _plain(text: str) -> str:
@@ -89,17 +96,22 @@ def _write_canvas(records: list[Record], file: Path, assignment: str) -> None:
 
 
 def _write_moodle(records: list[Record], file: Path) -> None:
-    """Write a table for Upload grading worksheet; Moodle matches participants by the number in its folder names."""
-    rows: list[list] = [["Identifier", "Full name", "Grade", "Maximum grade", "Feedback comments"]]
+    """Write a table for Upload grading worksheet; Moodle matches participants by the number in its folder names.
+
+    It refuses a table without the time of the last change, for which "-" says that there was none.
+    """
+    rows: list[list] = [
+        ["Identifier", "Full name", "Grade", "Maximum Grade", "Last modified (grade)", "Feedback comments"]
+    ]
     for record in records:
         name, number = _name_and_number(record["student"])
         identifier = f"Participant {number}" if number else _plain(name)
-        rows.append([identifier, _plain(name), record["score"], record["max_score"], record["problem"]])
+        rows.append([identifier, _plain(name), record["score"], record["max_score"], "-", record["problem"]])
     _write_rows(file, rows)
 
 
 def _name_and_number(student: str) -> tuple[str, str]:
-    match = re.fullmatch(r"(.+)_(\d+)", student)
+    match = re.fullmatch(r"(.+) \((\d+)\)", student)  # submissions.py writes it so
     return (match[1], match[2]) if match else (student, "")
 
 
@@ -114,7 +126,7 @@ def make_feedback(record: Record, *, assignment: str) -> str:
         rows = []
         for number, test in enumerate(question["tests"], start=1):
             kind = "further test" if test["hidden"] else "test"
-            result = "passed" if not test["message"] else html.escape(test["message"])
+            result = "✓ passed" if not test["message"] else "✗ " + html.escape(test["message"])
             score = f"{test['points']} of {test['max_points']}"
             rows.append(f'<tr><td>{kind} {number}</td><td>{result}</td><td class="number">{score}</td></tr>')
         parts.append(
@@ -125,7 +137,7 @@ def make_feedback(record: Record, *, assignment: str) -> str:
     return _PAGE.format(title=html.escape(f"Feedback: {assignment}"), body="\n".join(parts))
 
 
-def make_summary(records: list[Record], *, assignment: str) -> str:
+def make_summary(records: list[Record], *, assignment: str, ungraded: Sequence[str] = ()) -> str:
     """Return the instructor's page: how the points are distributed, which questions were hardest, who got what."""
     title = html.escape(f"Grades: {assignment}")
     if not records:
@@ -139,6 +151,9 @@ def make_summary(records: list[Record], *, assignment: str) -> str:
         f'<tr><th scope="row"><a href="feedback/{html.escape(r["file"])}.html">{html.escape(r["student"])}</a></th>'
         f'<td class="number">{r["score"]}</td><td>{html.escape(r["problem"])}</td></tr>'
         for r in records
+    )
+    rows += "".join(
+        f'<tr><th scope="row">{html.escape(student)}</th><td></td><td>Not graded yet.</td></tr>' for student in ungraded
     )
     count = f"{len(records)} submissions"
     described = f"Histogram of the points of {count}; the median is {middle:g}."
@@ -163,27 +178,39 @@ def _shares(records: list[Record]) -> dict[str, float]:
 def _figure(figure: Figure, description: str) -> str:
     stream = io.StringIO()
     with matplotlib.rc_context({"svg.hashsalt": "mnist-lessons"}):  # the same records give the same file
-        figure.savefig(stream, format="svg", metadata={"Date": None})
+        figure.savefig(stream, format="svg", transparent=True, metadata={"Date": None})
     svg = stream.getvalue()
-    svg = svg[svg.index("<svg") :]
+    svg = svg[svg.index("<svg") :].replace("#000000", "currentColor")  # for a dark page, too
     return f'<figure role="img" aria-label="{html.escape(description)}">{svg}</figure>'
 
 
 def _plot_scores(scores: list[float], most: float) -> Figure:
-    figure = Figure(figsize=(6.4, 2.6), layout="constrained")
+    figure = Figure(figsize=(5, 2.4), layout="constrained")
     ax = figure.subplots()
     bins = min(int(most) + 1, 21)
     width = (most + 1) / bins
-    ax.hist(scores, bins=[number * width - 0.5 for number in range(bins + 1)], edgecolor="white")
-    ax.set(xlabel="points", ylabel="submissions")
-    return figure
+    ax.hist(scores, bins=[number * width - 0.5 for number in range(bins + 1)], color=_BAR, rwidth=0.9)
+    ax.set(xlabel="points", ylabel="submissions", xlim=(-0.7, most + 0.7))
+    for axis in (ax.xaxis, ax.yaxis):
+        axis.set_major_locator(MaxNLocator(integer=True))
+    return _plain_frame(figure)
 
 
 def _plot_shares(shares: dict[str, float]) -> Figure:
-    hardest_first = sorted(shares, key=lambda title: shares[title], reverse=True)
-    figure = Figure(figsize=(6.4, 0.8 + 0.35 * len(shares)), layout="constrained")
+    hardest_last = sorted(shares, key=lambda title: shares[title], reverse=True)  # which is at the top
+    figure = Figure(figsize=(5, 0.8 + 0.35 * len(shares)), layout="constrained")
     ax = figure.subplots()
-    bars = ax.barh(hardest_first, [100 * shares[title] for title in hardest_first])
+    bars = ax.barh(
+        [textwrap.fill(title, 30) for title in hardest_last],
+        [100 * shares[title] for title in hardest_last],
+        color=_BAR,
+    )
     ax.bar_label(bars, fmt="%.0f %%", padding=3)
-    ax.set(xlabel="mean share of the points, in per cent", xlim=(0, 112))
+    ax.set(xlabel="mean share of the points, in per cent", xlim=(0, 118), xticks=range(0, 101, 25))
+    return _plain_frame(figure)
+
+
+def _plain_frame(figure: Figure) -> Figure:
+    for ax in figure.axes:
+        ax.spines[["top", "right"]].set_visible(False)
     return figure

@@ -13,10 +13,10 @@ MAX_BYTES = 20 << 20
 
 # `nbgrader zip_collect` takes the same shape: student_assignment_attempt_2026-11-22-10-00-00_file.ipynb
 _COLLECTED = re.compile(r"(?P<student>.+?)_[^_]+_attempt_(?P<time>[\d-]+)_(?P<file>.+)")
-# Moodle: a folder or a prefix "Full name_1234_assignsubmission_file"
-_MOODLE = re.compile(r"(?P<student>.+?_\d+)_assignsubmission_(file|onlinetext)_?(?P<file>.*)")
-# Canvas: name_LATE_user_submission_file.ipynb
-_CANVAS = re.compile(r"(?P<student>[^_]+(_LATE)?_\d+)_\d+_(?P<file>.+)")
+# Moodle: a folder or a prefix "Full name_1234_assignsubmission_file"; the number is that of the participant
+_MOODLE = re.compile(r"(?P<student>.+?)_(?P<number>\d+)_assignsubmission_(file|onlinetext)_?(?P<file>.*)")
+# Canvas: name_LATE_user_submission_file.ipynb, user and submission being numbers
+_CANVAS = re.compile(r"(?P<student>[^_]+)(_LATE)?_(?P<number>\d+)_\d+_(?P<file>.+)")
 # Browsers and mail programs add endings of their own.
 _NOTEBOOK = re.compile(r"(?P<stem>.*)\.ipynb(\.json|\.txt)?", re.IGNORECASE)
 # What systems leave in folders and archives: nobody's work.
@@ -30,7 +30,7 @@ class Submission:
     Attributes
     ----------
     student : str
-        As the platform names the student.
+        As the platform names the student; if it counts them, too, with the number in parentheses.
     notebook : bytes or None
         The notebook's bytes; None if there is none that could be read.
     problem : str
@@ -151,7 +151,8 @@ def _student(path: tuple[str, ...]) -> str:
         first = _stem(first) or first
     for shape in (_COLLECTED, _MOODLE, _CANVAS):
         if match := shape.fullmatch(path[0]):
-            return match["student"].replace("_LATE", "")
+            number = match.groupdict().get("number")
+            return f"{match['student']} ({number})" if number else match["student"]
     return first
 
 

@@ -19,7 +19,11 @@ def record(student, score, *, problem="", message=""):
     }  # fmt: skip
 
 
-RECORDS = [record("Bob O'Neill_102", 4), record("Ada_101", 0, problem="No notebook was handed in."), record("cid", 2)]
+RECORDS = [
+    record("Bob O'Neill (102)", 4),
+    record("Ada (101)", 0, problem="No notebook was handed in."),
+    record("cid", 2),
+]
 
 
 def rows(file):
@@ -41,8 +45,8 @@ def test_grades_have_nbgraders_columns(folder):
     ]  # fmt: skip
     found = {row[3]: (row[0], row[7], row[9], row[10]) for row in body}
     assert found == {
-        "Ada_101": ("week-1", "0", "0", "6"),
-        "Bob O'Neill_102": ("week-1", "4", "4", "6"),
+        "Ada (101)": ("week-1", "0", "0", "6"),
+        "Bob O'Neill (102)": ("week-1", "4", "4", "6"),
         "cid": ("week-1", "2", "2", "6"),
         "dora": ("week-1", "", "", "6"),
     }
@@ -60,10 +64,18 @@ def test_canvas_gets_ids_and_points_possible(folder):
 
 
 def test_moodle_gets_participants(folder):
-    assert rows(folder / "moodle.csv")[1:3] == [
-        ["Participant 101", "Ada", "0", "6", "No notebook was handed in."],
-        ["Participant 102", "Bob O'Neill", "4", "6", ""],
+    head, *body = rows(folder / "moodle.csv")
+    assert {"Identifier", "Grade", "Last modified (grade)"} <= set(head), "without these Moodle takes no worksheet"
+    assert body[:2] == [
+        ["Participant 101", "Ada", "0", "6", "-", "No notebook was handed in."],
+        ["Participant 102", "Bob O'Neill", "4", "6", "-", ""],
     ]
+
+
+def test_an_id_that_ends_in_a_number_is_no_number_of_a_platform(tmp_path):
+    write_reports([record("student_01", 2)], tmp_path, assignment="x")
+    assert rows(tmp_path / "canvas.csv")[2] == ["student_01", "", "", "student_01", "", "2"]
+    assert rows(tmp_path / "moodle.csv")[1][:2] == ["student_01", "student_01"]
 
 
 def test_names_are_no_formulas(tmp_path):
@@ -76,7 +88,7 @@ def test_feedback_says_what_passed_and_why_not():
     assert page.find("strong").text == "4 of 6 points"
     assert page.find("b") is None, "a name is text, not markup"
     cells = [[cell.text for cell in row.find_all("td")] for row in page.find_all("tr")[1:]]
-    assert cells == [["test 1", "passed", "4 of 4"], ["further test 2", "Expected: each row sums to one", "0 of 2"]]
+    assert cells == [["test 1", "✓ passed", "4 of 4"], ["further test 2", "✗ Expected: each row sums to one", "0 of 2"]]
 
 
 def test_feedback_escapes_what_students_write():
@@ -86,7 +98,10 @@ def test_feedback_escapes_what_students_write():
 
 def test_the_summary_has_everyone_and_describes_its_plots(folder):
     page = BeautifulSoup((folder / "summary.html").read_text(encoding="utf-8"), "html.parser")
-    assert [cell.text for cell in page.find_all("th", scope="row")] == ["Ada_101", "Bob O'Neill_102", "cid"]
+    rows = {row.find("th").text: row.find_all("td")[-1].text for row in page.select("tbody tr")}
+    assert rows == {
+        "Ada (101)": "No notebook was handed in.", "Bob O'Neill (102)": "", "cid": "", "dora": "Not graded yet.",
+    }  # fmt: skip
     labels = [figure["aria-label"] for figure in page.find_all("figure")]
     assert labels == [
         "Histogram of the points of 3 submissions; the median is 2.",
@@ -96,6 +111,14 @@ def test_the_summary_has_everyone_and_describes_its_plots(folder):
         path.relative_to(folder).as_posix() for path in (folder / "feedback").iterdir()
     }
     assert not re.search(r"<(script|link|img)|https?://(?!www\.w3\.org|matplotlib|purl)", page.find("body").text)
+
+
+def test_plots_take_the_colours_of_the_page(folder):
+    """Black on a dark page could not be read, a white box would glare."""
+    text = (folder / "summary.html").read_text(encoding="utf-8")
+    assert not re.search(r"#000000|#ffffff|fill: (white|black)", text)
+    assert "fill: currentColor" in text
+    assert "stroke: currentColor" in text
 
 
 def test_nobody_handed_in():

@@ -39,8 +39,8 @@ CANVAS = {"lovelaceada_101_9001_week-1.ipynb": b"1", "oneillbob_LATE_102_9002_we
     [
         (NBGRADER, {"ada": b"1", "bob": b"2"}),
         (COLLECTED, {"ada": b"1", "b_o_b": b"2"}),
-        (MOODLE, {"Ada Lovelace_101": b"1", "Bob O'Neill_102": b"2", "Çid_103": None}),
-        (CANVAS, {"lovelaceada_101": b"1", "oneillbob_102": b"2"}),
+        (MOODLE, {"Ada Lovelace (101)": b"1", "Bob O'Neill (102)": b"2", "Çid (103)": None}),
+        (CANVAS, {"lovelaceada (101)": b"1", "oneillbob (102)": b"2"}),
         ({"ada.ipynb": b"1", "bob.ipynb": b"2", "cid.pdf": b"3"}, {"ada": b"1", "bob": b"2", "cid.pdf": None}),
     ],
     ids=["nbgrader", "collected", "Moodle", "Canvas", "flat"],
@@ -69,8 +69,8 @@ def pack(file, files, **options):
     [
         (NBGRADER, {"ada", "bob"}),
         (COLLECTED, {"ada", "b_o_b"}),
-        (MOODLE, {"Ada Lovelace_101", "Bob O'Neill_102", "Çid_103"}),
-        (CANVAS, {"lovelaceada_101", "oneillbob_102"}),
+        (MOODLE, {"Ada Lovelace (101)", "Bob O'Neill (102)", "Çid (103)"}),
+        (CANVAS, {"lovelaceada (101)", "oneillbob (102)"}),
         ({"ada.ipynb": b"1", "bob.ipynb": b"2"}, {"ada", "bob"}),
         ({"ada/x.ipynb": b"1", "bob/y.ipynb": b"2"}, {"ada", "bob"}),
         ({"ada/week-1/week-1.ipynb": b"1"}, {"ada"}),
