@@ -1,0 +1,72 @@
+"""A process that grades, when it is ended, stopped or not needed any more."""
+
+import dataclasses
+import json
+import os
+import signal
+
+import psutil
+import pytest
+
+from mnist_lessons.grading import grader
+from mnist_lessons.grading.grader import Grader, grade_here
+from mnist_lessons.grading.release import make_notebook
+from mnist_lessons.grading.submissions import Submission
+from mnist_lessons.grading.zygote import GraderError
+
+
+@pytest.fixture
+def unsafe(isolation):
+    return not isolation
+
+
+@pytest.fixture
+def exercise(exercises):
+    return dataclasses.replace(exercises["predict-top"], seconds=1)
+
+
+@pytest.fixture
+def submission(exercise):
+    return Submission("ada", json.dumps(make_notebook("x", [exercise], with_answers=True)).encode())
+
+
+def test_it_grades_one_after_another(submission, exercise, unsafe):
+    ours = Grader(unsafe=unsafe)
+    try:
+        assert [ours.grade(submission, [exercise])["score"] for _ in range(2)] == [3, 3]
+        family = psutil.Process(ours._process.pid).children(recursive=True)
+        assert family
+    finally:
+        ours.close()
+    assert psutil.wait_procs(family, timeout=5)[1] == []
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSTOP], ids=["killed", "stuck"])
+def test_what_happens_to_it_is_an_error_of_grading(how, submission, exercise, unsafe, monkeypatch):
+    ours = Grader(unsafe=unsafe)
+    ours.grade(submission, [exercise])
+    os.kill(ours._process.pid, how)
+    monkeypatch.setattr(grader, "PATIENCE", 0)
+    with pytest.raises(GraderError):
+        ours.grade(submission, [exercise])
+    ours.close()
+
+
+def test_it_is_kept_for_the_next_and_replaced_when_ended(submission, exercise, unsafe):
+    grader.close_idle()
+    assert grade_here(submission, [exercise], unsafe=unsafe)["score"] == 3
+    ours = grader._idle.get_nowait()
+    grader._idle.put(ours)
+    ours._process.kill()
+    assert grade_here(submission, [exercise], unsafe=unsafe)["score"] == 3
+    grader.close_idle()
+    assert grader._idle.empty()
+
+
+def test_one_without_isolation_is_not_taken_for_one_with(submission, exercise):
+    first = grader._take(unsafe=True)
+    grader._idle.put(first)
+    second = grader._take(unsafe=False)
+    assert second is not first
+    assert first._process.poll() is not None
+    second.close()
