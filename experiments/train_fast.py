@@ -17,7 +17,6 @@ RECIPES = {
     "old-compiled": 3,
     "fast-995": 5,
     "old-fit": 3,
-    "best": 5,
     "convnet": 1,
 }
 STEPS = (
