@@ -64,6 +64,7 @@ def grade_all(
         nothing is written: no student is to blame.
     """
     folder.mkdir(parents=True, exist_ok=True)
+    enough = 64 if scheduler else 2 * workers  # to keep every worker busy; the others' notebooks stay on disk
     pending: dict[Future, tuple[Submission, Path]] = {}
     with _executor(workers, scheduler) as executor:
         for read in submissions:
@@ -75,7 +76,7 @@ def grade_all(
                 continue
             future = executor.submit(grade_here, submission, exercises, unsafe=unsafe)
             pending[future] = (submission, file)
-            if len(pending) >= 64:  # enough to keep every worker busy; the others' notebooks stay on disk
+            if len(pending) >= enough:
                 yield from _collect(pending, version)
         while pending:
             yield from _collect(pending, version)

@@ -316,6 +316,24 @@ def test_a_student_sees_no_process_but_its_own(zygote):
     assert run(zygote, "import os\nresult = os.getpid(), os.getppid()") == (1, 0)
 
 
+def test_works_for_the_root_of_a_namespace_with_nobody_else():
+    """As in some containers."""
+    command = [sys.executable, "-m", sandbox.__name__]
+    if subprocess.run(["unshare", "-Ur", "true"], capture_output=True).returncode:
+        pytest.skip("this machine lets nobody make user namespaces")
+    done = subprocess.run(["unshare", "-Ur", *command], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+def test_is_not_there_where_namespaces_are_not():
+    count = "/proc/sys/user/max_user_namespaces"
+    if not os.path.exists(count) or subprocess.run(["unshare", "-Ur", "true"], capture_output=True).returncode:
+        pytest.skip("this machine lets nobody make user namespaces")
+    ask = "from mnist_lessons.grading import sandbox; exit(sandbox.available())"
+    script = f"echo 0 > {count} && {sys.executable} -c '{ask}'"
+    assert subprocess.run(["unshare", "-Ur", "sh", "-c", script]).returncode == 0
+
+
 def test_works_for_ordinary_users_too():
     """As root, become nobody first; the system's own Python is the one that nobody can read everywhere."""
     if os.geteuid() != 0 or not os.access("/usr/bin/python3", os.X_OK):
