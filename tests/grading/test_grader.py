@@ -4,6 +4,8 @@ import dataclasses
 import json
 import os
 import signal
+import subprocess
+import sys
 
 import psutil
 import pytest
@@ -70,3 +72,23 @@ def test_one_without_isolation_is_not_taken_for_one_with(submission, exercise):
     assert second is not first
     assert first._process.poll() is not None
     second.close()
+
+
+def test_where_nothing_is_isolated_nothing_is_graded():
+    count = "/proc/sys/user/max_user_namespaces"
+    if not os.path.exists(count) or subprocess.run(["unshare", "-Ur", "true"], capture_output=True).returncode:
+        pytest.skip("this machine lets nobody make user namespaces")
+    code = """
+from mnist_lessons.grading.grader import Grader, Submission
+grader = Grader(unsafe=False)
+try:
+    grader.grade(Submission("ada", None), [])
+finally:
+    grader.close()
+"""
+    done = subprocess.run(
+        ["unshare", "-Ur", "sh", "-c", f'echo 0 > {count}; exec "$@"', "sh", sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+    )
+    assert "GraderError: students' code cannot be isolated on" in done.stderr
