@@ -1,0 +1,145 @@
+"""The recipes behind the table of published results, against other people's programs."""
+
+import json
+import re
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+from sklearn.decomposition import PCA
+from sklearn.linear_model import LinearRegression
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import PolynomialFeatures
+
+from experiments import scoreboard
+from mnist_lessons.data import load_mnist, one_hot
+from mnist_lessons.experiments import STORED, load_table
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture(scope="module")
+def few():
+    """2,500 training and 600 test images."""
+    train, test = load_mnist()
+    return (train[0][:2500], train[1][:2500]), (test[0][:600], test[1][:600])
+
+
+@pytest.mark.parametrize("k", [1, 5])
+def test_nearest_neighbors_are_those_of_scikit_learn(few, k):
+    train, (images, _) = few
+    expected = KNeighborsClassifier(k, algorithm="brute").fit(scoreboard.flat(train[0]), train[1])
+    expected = expected.predict(scoreboard.flat(images))
+    found = scoreboard.k_nearest(train, images, k=k)
+    if k == 1:
+        np.testing.assert_array_equal(found, expected)
+    assert np.mean(found == expected) > 0.97  # of several digits with as many votes, scikit-learn takes the smallest
+
+
+def test_a_tie_goes_to_the_nearest_neighbor():
+    known = np.zeros((4, 28, 28), "uint8")
+    known[:, 0, 0] = [40, 50, 60, 70]
+    train = known, np.array([3, 9, 1, 3], "uint8")
+    image = np.zeros((1, 28, 28), "uint8")
+    image[0, 0, 0] = 52
+    assert scoreboard.k_nearest(train, image, k=2) == [9]  # 50, then 60
+    assert scoreboard.k_nearest(train, image, k=3) == [9]
+
+
+def test_principal_components_and_their_products_are_those_of_scikit_learn(few):
+    train, (images, _) = few
+    model = make_pipeline(PCA(40, svd_solver="full"), PolynomialFeatures(2), LinearRegression())
+    model.fit(scoreboard.flat(train[0]), one_hot(train[1]))
+    expected = model.predict(scoreboard.flat(images)).argmax(axis=1)
+    assert np.mean(scoreboard.pca_quadratic(train, images) == expected) > 0.995
+
+
+def test_least_squares_is_that_of_scikit_learn():
+    train, (images, _) = load_mnist()
+    model = LinearRegression().fit(scoreboard.flat(train[0][:20_000]), one_hot(train[1][:20_000]))
+    expected = model.predict(scoreboard.flat(images)).argmax(axis=1)
+    found = scoreboard.least_squares((train[0][:20_000], train[1][:20_000]), images)
+    assert np.mean(found == expected) > 0.995
+
+
+@pytest.mark.parametrize("decay", [0.0, 0.01])
+def test_the_compiled_loop_does_what_fit_does(few, decay):
+    train = few[0][0][:640], few[0][1][:640]
+
+    def network():
+        keras.utils.set_random_seed(3)
+        model = scoreboard.dense((20,), activation="tanh", last="softmax")
+        model.layers[-1].kernel_regularizer = keras.regularizers.L2(decay)
+        model.compile(keras.optimizers.Adam(0.01), "sparse_categorical_crossentropy")
+        return model
+
+    compiled, fitted = network(), network()
+    scoreboard.fit_compiled(compiled, train, batch_size=64, epochs=2, seed=5)
+    generator = np.random.default_rng(5)
+    for _ in range(2):
+        order = generator.permutation(640)
+        fitted.fit(train[0][order], train[1][order], batch_size=64, shuffle=False, verbose=0)
+    for ours, theirs in zip(compiled.get_weights(), fitted.get_weights(), strict=True):
+        np.testing.assert_allclose(ours, theirs, atol=1e-3)
+
+
+def test_the_costs_of_nielsens_book():
+    targets = one_hot(np.array([2, 7]))
+    outputs = np.random.default_rng(0).uniform(0.01, 0.99, (2, 10)).astype("float32")
+    quadratic = [0.5 * np.linalg.norm(a - y) ** 2 for a, y in zip(outputs, targets, strict=True)]
+    np.testing.assert_allclose(scoreboard.quadratic_cost(targets, outputs), quadratic, rtol=1e-5)
+    entropy = -np.sum(targets * np.log(outputs) + (1 - targets) * np.log(1 - outputs), axis=1)
+    np.testing.assert_allclose(scoreboard.summed_cross_entropy(targets, outputs), entropy, rtol=1e-4)
+
+
+def test_weight_decay_shrinks_by_the_books_formula(few):
+    # With a rate of eta, weights shrink by 1 - eta * lambda / n at each step.
+    train, test = few
+    train = train[0][:10], train[1][:10]
+    models = [
+        scoreboard.nielsen(
+            train, test, units=5, cost=scoreboard.quadratic_cost, rate=0.5, decay=decay, seed=1, epochs=1
+        )[0].get_weights()
+        for decay in (0.0, 0.2)
+    ]
+    keras.utils.set_random_seed(1)
+    start = scoreboard.nielsen(train, test, units=5, cost=scoreboard.quadratic_cost, rate=0.5, seed=1, epochs=0)[0]
+    for plain, shrunk, before in zip(*models, start.get_weights(), strict=True):
+        expected = plain - 0.5 * 0.2 / 10 * before if before.ndim == 2 else plain
+        np.testing.assert_allclose(shrunk, expected, atol=1e-5)
+
+
+def test_the_stored_table_has_its_rows_over_all_seeds():
+    table = load_table("scoreboard")
+    names = {row["row"] for row in table}
+    assert names <= scoreboard.METHODS.keys() | scoreboard.NETWORKS.keys()
+    for name in names:
+        seeds = list(scoreboard.SEEDS) if name in scoreboard.NETWORKS else [""]
+        assert [row["seed"] for row in table if row["row"] == name] == seeds
+    for row in table:
+        assert 0 < row["first_half"] < row["errors"] < 10_000
+        assert row["fewest"] == "" or row["fewest"] <= row["errors"]
+    assert "scikit-learn" in json.loads((STORED / "scoreboard.json").read_text())["versions"]
+
+
+def test_the_page_compares_every_stored_row_and_shows_its_recipe():
+    page = (ROOT / "book" / "scoreboard.md").read_text()
+    named = set(re.findall(r'^    \("([\w-]+)", "', page, re.M))
+    assert named == {row["row"] for row in load_table("scoreboard")}
+    shown = set(re.findall(r"^:pyobject: (\w+)$", page, re.M))
+    recipes = scoreboard.METHODS | scoreboard.NETWORKS
+    assert {recipes[name][0].__name__ for name in named} <= shown
+
+
+def test_settings_are_those_with_the_fewest_validation_errors():
+    choices = load_table("scoreboard-choices")
+    assert {row["row"] for row in choices} == {"k-nearest", "svm", *scoreboard.TUNED}
+    for name in scoreboard.TUNED:
+        found = {row["setting"]: row["errors"] for row in choices if row["row"] == name}
+        assert set(found) == set(scoreboard.RATES)
+        rate = scoreboard.chosen(name, choices)["rate"]
+        assert found[rate] == min(found.values())
+    assert set(scoreboard.chosen("svm", choices)) == {"C", "gamma"}
+    assert scoreboard.chosen("chollet", choices) == {}
