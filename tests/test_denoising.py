@@ -111,13 +111,13 @@ def test_the_loss_is_the_cross_entropy_of_shares_of_ink():
 
 def test_training_brings_the_answer_nearer_to_the_clean_image(images):
     noisy = denoising.gaussian_noise(images, 0.7, seed=0)
-    model = denoising.train_autoencoder(images, seed=5, epochs=3)
+    model = denoising.train_autoencoder(images, seed=5, epochs=20)
     restored = denoising.denoise(model, noisy)
     mean = np.broadcast_to(images.mean(axis=0), images.shape)
     assert denoising.root_mean_square_error(images, restored) < denoising.root_mean_square_error(images, mean)
-    again = denoising.denoise(denoising.train_autoencoder(images, seed=5, epochs=3), noisy)
+    again = denoising.denoise(denoising.train_autoencoder(images, seed=5, epochs=20), noisy)
     assert denoising.root_mean_square_error(restored, again) < 1
-    other = denoising.denoise(denoising.train_autoencoder(images, seed=6, epochs=3), noisy)
+    other = denoising.denoise(denoising.train_autoencoder(images, seed=6, epochs=20), noisy)
     assert denoising.root_mean_square_error(restored, other) > 1
 
 
