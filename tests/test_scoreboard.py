@@ -71,7 +71,7 @@ def test_the_compiled_loop_does_what_fit_does(few, decay):
     def network():
         keras.utils.set_random_seed(3)
         model = scoreboard.dense((20,), activation="tanh", last="softmax")
-        model.layers[-1].kernel_regularizer = keras.regularizers.L2(decay)
+        model.layers[-1].kernel.regularizer = keras.regularizers.L2(decay)
         model.compile(keras.optimizers.Adam(0.01), "sparse_categorical_crossentropy")
         return model
 
