@@ -190,7 +190,7 @@ def test_the_scoreboard_sorts_by_each_column_and_back(report):
             assert state["sorted"] == [word if other == column else None for other in range(columns)]
             assert state["focus"] == column
         cells = [[row[column] for row in state["rows"]] for state in (up, down)]
-        numbers = [[re.match(r"(?:about )?(-?\d\S*)", cell) for cell in side] for side in cells]
+        numbers = [[re.match(r"(?:about |<)?(-?\d\S*)", cell) for cell in side] for side in cells]
         if all(map(all, numbers)):
             values = [[float(number[1]) for number in side] for side in numbers]
         else:
