@@ -15,12 +15,13 @@ import select
 import signal
 import subprocess
 import sys
+from collections.abc import Sequence
 
 from mnist_lessons.grading import sandbox
 from mnist_lessons.grading.grade import Record, grade_submission
 from mnist_lessons.grading.source import Exercise
 from mnist_lessons.grading.submissions import Submission
-from mnist_lessons.grading.zygote import GraderError, Zygote
+from mnist_lessons.grading.zygote import GraderError, Zygote, environment
 
 PATIENCE = 120  # seconds for imports, beyond what questions may take
 
@@ -32,12 +33,16 @@ class Grader:
     ----------
     unsafe
         Grade without isolation.
+    modules
+        What the exercises import. It must be said now: what a grader reads later, its zygote must not have.
     """
 
-    def __init__(self, *, unsafe: bool) -> None:
+    def __init__(self, *, unsafe: bool, modules: Sequence[str] = ()) -> None:
         self.unsafe = unsafe
-        command = [sys.executable, "-P", "-W", "ignore", "-m", __name__, *(["--unsafe"] if unsafe else [])]
-        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        options = ["--unsafe"] if unsafe else []
+        command = [sys.executable, "-P", "-W", "ignore", "-m", __name__, *options, *modules]
+        pipe = subprocess.PIPE
+        self._process = subprocess.Popen(command, stdin=pipe, stdout=pipe, env=environment())
 
     def grade(self, submission: Submission, exercises: list[Exercise]) -> Record:
         """Grade one submission; a GraderError says that this process can be used no more."""
@@ -82,8 +87,9 @@ def grade_here(submission: Submission, exercises: list[Exercise], *, unsafe: boo
     GraderError
         It failed twice, the second time with everything new.
     """
+    modules = sorted({module for exercise in exercises for module in exercise.modules})
     for last in (False, True):
-        grader = _take(unsafe=unsafe)
+        grader = _take(unsafe=unsafe, modules=modules)
         try:
             record = grader.grade(submission, exercises)
         except GraderError:
@@ -96,16 +102,16 @@ def grade_here(submission: Submission, exercises: list[Exercise], *, unsafe: boo
     return record
 
 
-def _take(*, unsafe: bool) -> Grader:
+def _take(*, unsafe: bool, modules: Sequence[str] = ()) -> Grader:
     """Return a grader that has nothing to do, a new one if there is none."""
     try:
         grader = _idle.get_nowait()
     except queue.Empty:
-        return Grader(unsafe=unsafe)
+        return Grader(unsafe=unsafe, modules=modules)
     if grader.unsafe == unsafe:
         return grader
     grader.close()
-    return _take(unsafe=unsafe)
+    return _take(unsafe=unsafe, modules=modules)
 
 
 @atexit.register
@@ -116,7 +122,7 @@ def close_idle() -> None:
             _idle.get_nowait().close()
 
 
-def serve(*, unsafe: bool) -> None:
+def serve(*, unsafe: bool, modules: Sequence[str]) -> None:
     """Be a grader: take submissions from stdin until it ends, and give records to stdout."""
     sandbox.die_with_parent()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the command
@@ -127,7 +133,7 @@ def serve(*, unsafe: bool) -> None:
         answers.flush()
         sys.stdin.buffer.read()
         return
-    with Zygote(unsafe=unsafe) as zygote, contextlib.suppress(EOFError):
+    with Zygote(unsafe=unsafe, modules=modules) as zygote, contextlib.suppress(EOFError):
         while True:
             submission, exercises = pickle.load(sys.stdin.buffer)
             try:
@@ -139,4 +145,5 @@ def serve(*, unsafe: bool) -> None:
 
 
 if __name__ == "__main__":
-    serve(unsafe="--unsafe" in sys.argv)
+    unsafe = "--unsafe" in sys.argv
+    serve(unsafe=unsafe, modules=[argument for argument in sys.argv[1:] if argument != "--unsafe"])

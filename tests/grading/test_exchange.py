@@ -112,6 +112,11 @@ def test_a_functional_model_travels(pair):
     np.testing.assert_array_equal(np.array(travel(pair, model)(np.ones((1, 3)))), np.array(model(np.ones((1, 3)))))
 
 
+def test_sizes_may_be_numbers_of_numpy(pair):
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2), keras.layers.Dropout(np.float32(0.5))])
+    assert travel(pair, model).count_params() == 8
+
+
 def test_a_loss_of_ones_own_stays_at_home(pair):
     def zero(labels, scores):
         return 0 * scores

@@ -9,6 +9,7 @@ import sys
 
 import psutil
 import pytest
+from test_sandbox import SEARCH
 
 from mnist_lessons.grading import grader
 from mnist_lessons.grading.grader import Grader, grade_here
@@ -41,6 +42,26 @@ def test_it_grades_one_after_another(submission, exercise, unsafe):
     finally:
         ours.close()
     assert psutil.wait_procs(family, timeout=5)[1] == []
+
+
+def test_no_test_is_in_a_students_memory(exercise, unsafe):
+    """Its zygote is forked from a process that has not read any yet."""
+    exercise = dataclasses.replace(exercise, seconds=30)
+    hidden = next(test.code for test in exercise.tests if test.hidden)
+    line = max(hidden.splitlines(), key=len).encode()
+    search = SEARCH.format(mixed=bytes(letter ^ 1 for letter in line[4:])).replace('b"def "', repr(line[:4]))
+    assert repr(line[:4]) in search
+    notebook = make_notebook("x", [exercise], with_answers=True)
+    answer = next(cell for cell in notebook.cells if cell.metadata["nbgrader"]["grade_id"] == exercise.id)
+    right = answer.source
+    ours = Grader(unsafe=unsafe, modules=exercise.modules)
+    try:
+        for _ in range(2):
+            answer.source = right + "\n" + search + "\nassert not result"
+            record = ours.grade(Submission("eve", json.dumps(notebook).encode()), [exercise])
+            assert [test["message"] for test in record["questions"][0]["tests"]] == ["", ""]
+    finally:
+        ours.close()
 
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSTOP], ids=["killed", "stuck"])

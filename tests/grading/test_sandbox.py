@@ -30,7 +30,7 @@ def tried(statement):
 
 def left_behind(zygote):
     """Return the processes that outlive a question; the warden gets a moment to end."""
-    processes = psutil.Process(zygote._process.pid).children(recursive=True)
+    processes = psutil.Process(zygote.pid).children(recursive=True)
     return psutil.wait_procs(processes, timeout=5)[1]
 
 
@@ -277,7 +277,7 @@ def sleeper():
 
         thread = threading.Thread(target=ask)
         thread.start()
-        process = psutil.Process(zygote._process.pid)
+        process = psutil.Process(zygote.pid)
         while not (wardens := process.children()) or not wardens[0].children():
             time.sleep(0.01)
         yield process, wardens[0], wardens[0].children()[0], thread, outcome
