@@ -11,7 +11,7 @@ import psutil
 import pytest
 from test_sandbox import SEARCH
 
-from mnist_lessons.grading import grader
+from mnist_lessons.grading import grader, source
 from mnist_lessons.grading.grader import Grader, grade_here
 from mnist_lessons.grading.release import make_notebook
 from mnist_lessons.grading.submissions import Submission
@@ -60,6 +60,25 @@ def test_no_test_is_in_a_students_memory(exercise, unsafe):
             answer.source = right + "\n" + search + "\nassert not result"
             record = ours.grade(Submission("eve", json.dumps(notebook).encode()), [exercise])
             assert [test["message"] for test in record["questions"][0]["tests"]] == ["", ""]
+    finally:
+        ours.close()
+
+
+@pytest.mark.parametrize("module", ["numpy.random", "random"])
+def test_a_student_cannot_foretell_what_a_test_draws(module, exercise, unsafe):
+    """The zygote is forked from the process that tests run in, and with it the state of its generators."""
+    exercise = dataclasses.replace(
+        exercise,
+        seconds=30,
+        setup=(),
+        solution=f"import {module}\ndef foretell():\n    return {module}.random()",
+        tests=(source.Test("foretold", f"import {module}\nassert foretell() != {module}.random()", 1, hidden=True),),
+    )
+    notebook = make_notebook("x", [exercise], with_answers=True)
+    ours = Grader(unsafe=unsafe, modules=["numpy"])
+    try:
+        record = ours.grade(Submission("eve", json.dumps(notebook).encode()), [exercise])
+        assert [test["message"] for test in record["questions"][0]["tests"]] == [""]
     finally:
         ours.close()
 
