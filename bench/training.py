@@ -11,8 +11,7 @@ from bench import Row
 from bench._runs import measured
 
 SEEDS = 5
-# The old recipe and mnist_convnet take minutes and are yardsticks.
-OLD_SEEDS = 3
+# It takes minutes and is a yardstick.
 CONVNET_SEEDS = 1
 
 
@@ -39,17 +38,17 @@ def pair(baseline: str, ours: str) -> dict:
 
 def old_recipe() -> dict:
     """25 epochs by the book's compiled epoch, beside `fit`; the accuracies have to agree."""
-    theirs, mine = runs("old-fit", OLD_SEEDS), runs("old-compiled", OLD_SEEDS)
+    theirs, mine = runs("old-fit"), runs("old-compiled")
     apart = 100 * abs(mean_accuracy(theirs) - mean_accuracy(mine))
     # Cheaper but less accurate is no gain: it counts as endless.
     ours = cost(mine) if apart <= 0.15 else float("inf")
     note = f"accuracies {apart:.2f} points apart; {said(theirs)} | {said(mine)}"
-    return {"baseline": cost(theirs), "ours": ours, "seeds": OLD_SEEDS, "note": note}
+    return {"baseline": cost(theirs), "ours": ours, "seeds": SEEDS, "note": note}
 
 
 def reach_9778() -> dict:
     """The accuracy that the old notebook reported, beside its 25 epochs."""
-    found, theirs = runs("fast-98"), runs("old-fit", OLD_SEEDS)
+    found, theirs = runs("fast-98"), runs("old-fit")
     reached = [run["accuracy"] >= 0.9778 for run in found]
     return reach(found, all(reached), f"{sum(reached)} of {SEEDS} seeds", cost(theirs), said(theirs))
 
@@ -85,7 +84,7 @@ def best() -> dict:
 
 def peak() -> dict:
     """Peak memory of the process that trains to 99.0 %, imports included."""
-    theirs, ours = ([run["peak"] for run in runs(name, OLD_SEEDS)] for name in ("old-fit", "fast-99"))
+    theirs, ours = ([run["peak"] for run in runs(name)] for name in ("old-fit", "fast-99"))
     bare = measured("import")["peak"]
     return {"baseline": median(theirs), "ours": median(ours), "note": f"importing TensorFlow alone: {bare:.0f} MB"}
 

@@ -195,7 +195,7 @@ def best(*, seed: int, train: data.Split | None = None) -> tuple["keras.Model", 
 
     keras.utils.set_random_seed(seed)
     model = models.build_fast_cnn(2, deep=True)
-    return model, fit_fast(model, train or data.load_mnist()[0], seed=seed, epochs=8, change=random_warp)
+    return model, fit_fast(model, train or data.load_mnist()[0], seed=seed, epochs=16, change=random_warp)
 
 
 def random_warp(images: Any, *, degrees: float = 10, percent: float = 10, pixels: float = 1) -> Any:
