@@ -1,5 +1,6 @@
 """A class is graded whole, whatever is killed in between."""
 
+import contextlib
 import csv
 import json
 import os
@@ -100,7 +101,12 @@ def test_a_changed_submission_is_graded_again(course):
 def graders(process):
     """Return the processes that grade for a command."""
     children = psutil.Process(process.pid).children()
-    return [child for child in children if "mnist_lessons.grading.grader" in child.cmdline()]
+    found = []
+    for child in children:
+        with contextlib.suppress(psutil.NoSuchProcess):  # it has ended, and may not have been waited for
+            if "mnist_lessons.grading.grader" in child.cmdline():
+                found.append(child)
+    return found
 
 
 def test_a_killed_grading_process_is_made_good(course):
