@@ -11,7 +11,7 @@ from bench import Row
 from bench._runs import measured
 
 SEEDS = 5
-# It takes minutes and is a yardstick.
+# mnist_convnet takes minutes and is a yardstick.
 CONVNET_SEEDS = 1
 
 
