@@ -56,29 +56,6 @@ def convnet(seed: int, clock) -> dict:
     return {"accuracy": accuracies[-1], "accuracies": accuracies, "cpu_to_99": first[0], "wall_to_99": first[1]}
 
 
-def fit_in_a_loop(batch_size: int, epochs: int, clock) -> dict:
-    """784-50-50-10 by plain SGD, two networks by `fit`, one after the other; seconds for one network."""
-    import keras
-
-    from mnist_lessons.data import split_mnist
-
-    train, validation, _ = split_mnist()
-    accuracies = []
-    clock.start()
-    for seed in range(2):
-        keras.utils.set_random_seed(seed)
-        layers = [keras.layers.Dense(50, "relu"), keras.layers.Dense(50, "relu"), keras.layers.Dense(10, "softmax")]
-        before = [keras.Input((28, 28), dtype="uint8"), keras.layers.Rescaling(1 / 255), keras.layers.Flatten()]
-        model = keras.Sequential([*before, *layers])
-        model.compile(keras.optimizers.SGD(0.1), "sparse_categorical_crossentropy", metrics=["accuracy"])
-        history = model.fit(*train, batch_size=batch_size, epochs=epochs, validation_data=validation, verbose=0)
-        accuracies.append(history.history["val_accuracy"][-1])
-    clock.stop()
-    clock.cpu /= len(accuracies)
-    clock.wall /= len(accuracies)
-    return {"accuracy": float(np.mean(accuracies))}
-
-
 def nothing(seed: int, clock) -> dict:
     """TensorFlow and Keras, imported and not used."""
     import keras  # noqa: F401
@@ -90,6 +67,4 @@ RUNS = {
     "import": nothing,
     "old-fit": old_fit,
     "convnet": convnet,
-    "fit-32": lambda seed, clock: fit_in_a_loop(32, 1, clock),
-    "fit-2000": lambda seed, clock: fit_in_a_loop(2000, 10, clock),
 }

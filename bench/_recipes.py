@@ -26,21 +26,6 @@ def test_accuracy(model) -> float:
     return float(np.mean(answers == labels_test))
 
 
-def sweep(batch_size: int, epochs: int, clock) -> dict:
-    """784-50-50-10 by plain SGD, ten networks by `run`; seconds for one network."""
-    from mnist_lessons import data, experiments
-
-    train, validation, _ = data.split_mnist()
-    setting = experiments.Setting((50, 50), learning_rate=0.1, batch_size=batch_size, epochs=epochs)
-    clock.start()
-    rows = experiments.run([setting], seeds=range(10), train=train, held_out=validation)
-    clock.stop()
-    accuracies = [row["accuracy"] for row in experiments.final(rows)]
-    clock.cpu /= len(accuracies)
-    clock.wall /= len(accuracies)
-    return {"accuracy": float(np.mean(accuracies))}
-
-
 RUNS = {
     "old-compiled": functools.partial(recipe, "train_old_recipe"),
     "fast-dense": functools.partial(recipe, "fast_dense"),
@@ -48,6 +33,4 @@ RUNS = {
     "fast-99": functools.partial(recipe, "fast_99"),
     "fast-995": functools.partial(recipe, "fast_995"),
     "best": functools.partial(recipe, "best"),
-    "run-32": lambda seed, clock: sweep(32, 1, clock),
-    "run-2000": lambda seed, clock: sweep(2000, 10, clock),
 }

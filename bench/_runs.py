@@ -25,8 +25,9 @@ RUNS = ROOT / "_build" / "runs"
 # What a module of runs rests on, beside itself and this file.
 MODULES = {
     "_baselines": ("data",),
-    "_recipes": ("data", "models", "training", "experiments"),
+    "_recipes": ("data", "models", "training"),
     "_ladder": ("data", "models", "training"),
+    "_sweeps": ("data", "experiments"),
 }
 
 

@@ -17,5 +17,5 @@ def train(activation: str) -> list[Row]:
     """Train 784-50-50-10 by SGD at 0.01 on batches of 2,000 for 10 epochs."""
     splits = split_mnist()
     setting = Setting((50, 50), activation, learning_rate=0.01, batch_size=2000, epochs=10)
-    rows = run([setting], seeds=range(10), train=splits.train, held_out=splits.validation, at_once=5)
+    rows = run([setting], seeds=range(10), train=splits.train, held_out=splits.validation)
     return [{name: row[name] for name in ("activation", "seed", "epoch", "training_loss", "accuracy")} for row in rows]

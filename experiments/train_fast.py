@@ -18,7 +18,7 @@ RECIPES = {
     "fast-995": 5,
     "best": 5,
     "old-fit": 5,
-    "convnet": 1,
+    "convnet": 3,
 }
 STEPS = (
     "import",
@@ -54,7 +54,7 @@ def main() -> None:
             for seed in range(count)
         },
         experiment="train_fast",
-        seeds="0 to 4; 0 for mnist_convnet",
+        seeds="0 to 4; 0 to 2 for mnist_convnet",
     )
 
 
