@@ -106,17 +106,19 @@ def run(
     """
     import tensorflow as tf
 
-    tensors = []
     for name, (images, labels) in (("train", train), ("held_out", held_out)):
         check_images(images, name=f"{name} images")
         check_labels(labels, name=f"{name} labels")
-        tensors.append((tf.constant(images.reshape(-1, 784)), tf.constant(labels.astype("int32"))))
+    learned, measured = (
+        (tf.constant(images.reshape(-1, 784)), tf.constant(labels.astype("int32")))
+        for images, labels in (train, held_out)
+    )
     rows = []
     for stack in _stacks(settings, at_once):
         if len(train[0]) < stack[0].batch_size:
             raise ValueError(f"train: expected at least {stack[0].batch_size} images, got {len(train[0])}")
         for seed in seeds:
-            rows += _run_stack(stack, seed, *tensors, jit_compile)
+            rows += _run_stack(stack, seed, learned, measured, jit_compile)
     return rows
 
 

@@ -113,7 +113,10 @@ class Table:
         return "\n".join([self.caption, *lines])
 
     def _repr_html_(self) -> str:
-        from html import escape
+        import html
+
+        def escape(cell: str) -> str:
+            return html.escape(re.sub(r"(?<![\w.,)-])-(?=\d)", "\N{MINUS SIGN}", cell))
 
         head = "".join(f'<th scope="col">{escape(column)}</th>' for column in self.columns)
         body = "".join(

@@ -94,7 +94,7 @@ def test_a_run_is_measured_again_when_its_code_has_changed(processes, tmp_path, 
 
 
 def test_a_run_that_nobody_wrote_is_refused():
-    with pytest.raises(ValueError, match="name: expected a run of _baselines, _recipes, _ladder, _sweeps, got 'faster'"):
+    with pytest.raises(ValueError, match="name: expected a run of _baselines, .*, _sweeps, got 'faster'"):
         _runs.key("faster")
 
 

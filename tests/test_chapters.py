@@ -93,8 +93,8 @@ def test_figures_have_a_name_a_caption_and_a_text_for_those_who_do_not_see_them(
 
 
 DRAWS_DATA = re.compile(r"plot_\w+\(|\.(plot|semilog[xy]|loglog|barh?|hist|errorbar|step|scatter|boxplot|violinplot)\(")
-# Drawings that show no measurement, and a straight line whose two numbers the text gives.
-NO_TABLE = {"fig-box-and-center", "fig-relu-tent", "fig-architecture", "fig-step-cost"}
+# Drawings that show no measurement.
+NO_TABLE = {"fig-box-and-center", "fig-relu-tent", "fig-architecture"}
 
 
 @pytest.mark.parametrize("name", [f"book/{name}" for name in TEACHING])

@@ -74,6 +74,13 @@ def test_a_table_reads_well_as_text_and_as_html():
     assert '<th scope="row">a&lt;b</th><td>1</td>' in html
 
 
+def test_a_table_typesets_minus_signs_and_leaves_hyphens():
+    rows = [["k-NN", "-0.5", "1-3", "1e-07"], ["784-50-10", "-0.1 to 0.2", "(-2)", "2026-11-25"]]
+    html = Table(rows, columns=["a", "b", "c", "d"], caption="")._repr_html_()
+    for cell in ("k-NN", "−0.5", "1-3", "1e-07", "784-50-10", "−0.1 to 0.2", "(−2)", "2026-11-25"):
+        assert f">{cell}<" in html
+
+
 def test_only_a_table_that_may_be_sorted_says_so():
     rows, heads = [["a", 1]], ["name", "share"]
     assert 'class="ml-table"' in Table(rows, columns=heads, caption="")._repr_html_()

@@ -46,10 +46,10 @@ if (navigator.clipboard) {
 for (const table of document.querySelectorAll("table.ml-sortable")) {
   const body = table.tBodies[0];
   const heads = [...table.tHead.rows[0].cells];
-  const number = /^(?:about |<|≈)?\s*-?\d/;
+  const number = /^(?:about |<|≈)?\s*[-−]?\d/;
   for (const [column, head] of heads.entries()) {
     const text = (row) => row.cells[column].textContent.trim();
-    const size = (row) => parseFloat(text(row).replace(/^[^\d-]+/, ""));
+    const size = (row) => parseFloat(text(row).replace("−", "-").replace(/^[^\d-]+/, ""));
     const button = Object.assign(document.createElement("button"), { type: "button" });
     button.append(...head.childNodes);
     head.append(button);
