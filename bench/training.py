@@ -32,7 +32,7 @@ def rows() -> list[Row]:
 
 
 def pair(baseline: str, ours: str) -> dict:
-    """Run both three times, taking turns, and compare the medians."""
+    """Run both three times, taking turns, and compare the medians: 2 networks by `fit`, 10 seeds by `run`."""
     turns = [(measured(baseline, number), measured(ours, number)) for number in range(3)]
     theirs, mine = zip(*turns, strict=True)
     return {"baseline": cost(theirs), "ours": cost(mine), "seeds": 10, "note": f"{said(theirs)} | {said(mine)}"}
@@ -57,7 +57,8 @@ def reach_9778() -> dict:
 
 def reach_99() -> dict:
     """99.0 %, beside mnist_convnet up to its first epoch at 99.0 %."""
-    found, theirs = runs("fast-99"), [run["cpu_to_99"] for run in runs("convnet", CONVNET_SEEDS)]
+    # Where it never comes there, all its epochs count, which is too little.
+    found, theirs = runs("fast-99"), [run["cpu_to_99"] or run["cpu"] for run in runs("convnet", CONVNET_SEEDS)]
     reached = [run["accuracy"] >= 0.99 for run in found]
     note = f"mnist_convnet to its first 99.0 %: {min(theirs):.0f} to {max(theirs):.0f} s"
     return reach(found, all(reached), f"{sum(reached)} of {SEEDS} seeds", median(theirs), note)

@@ -13,14 +13,12 @@ SEEDS = range(10)
 # The seeds that choose a learning rate are not those that are reported.
 CHOOSING_SEEDS = (100, 101)
 RATES = {
-    "sgd": (0.03, 0.1, 0.3, 1.0, 3.0),
-    "momentum": (0.003, 0.01, 0.03, 0.1, 0.3),
-    "adam": (0.0003, 0.001, 0.003, 0.01, 0.03),
+    "sgd": (0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0),
+    "momentum": (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0),
+    "adam": (0.0001, 0.0003, 0.001, 0.003, 0.01, 0.03, 0.1),
 }
 DEPTHS = (1, 2, 4, 8)
 INITIALIZERS = ("glorot_uniform", "he_normal")
-# The networks of one cell are trained at once, whichever their learning rates.
-AT_ONCE = 20
 
 
 def main() -> None:
@@ -52,9 +50,8 @@ def choose(activation: str, depth: int, optimizer: str) -> list[Row]:
         for initializer in INITIALIZERS
         for rate in RATES[optimizer]
     ]
-    rows = run(
-        settings, seeds=CHOOSING_SEEDS, train=first_images(splits.train), held_out=splits.validation, at_once=AT_ONCE
-    )
+    data = {"train": first_images(splits.train), "held_out": splits.validation}
+    rows = run(settings, seeds=CHOOSING_SEEDS, at_once=len(settings), **data)
     return [_short(row, "accuracy") for row in final(rows)]
 
 
@@ -66,7 +63,7 @@ def report(activation: str, depth: int, optimizer: str, rates: list[Row]) -> lis
         for initializer in INITIALIZERS
     ]
     # Two networks with one learning rate are two settings still: they differ in their initializer.
-    rows = run(settings, seeds=SEEDS, train=first_images(splits.train), held_out=splits.test, at_once=AT_ONCE)
+    rows = run(settings, seeds=SEEDS, train=first_images(splits.train), held_out=splits.test)
     return [_short(row, "accuracy", "loss", "gradient_rms", "saturated", "dead") for row in final(rows)]
 
 

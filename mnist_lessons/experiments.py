@@ -1,8 +1,8 @@
-"""Train many small networks of one shape at once, so that a comparison can rest on many seeds.
+"""Train many small networks cheaply, so that a comparison can rest on many seeds.
 
 The weights of K networks that share a seed, and so see the same batches, are stacked into arrays of shape
 (K, inputs, units), and a whole epoch of all of them is one compiled call. Their first layers are then one wide
-layer. That replaces K calls of ``model.fit``, most of whose time goes into starting small operations one by one.
+layer. Such calls replace those of ``model.fit``, most of whose time goes into starting small operations one by one.
 The arithmetic is Keras's: from the same weights and batches the losses are the same.
 
 Taught in the chapter `relu-vs-sigmoid`.
@@ -92,9 +92,9 @@ def run(
     Returns
     -------
     rows
-        One for each network and epoch, from epoch 0 (before training): the setting's fields, ``seed``,
-        ``epoch``, ``training_loss`` (mean over the epoch's batches; not a number for epoch 0), ``loss`` and
-        ``accuracy`` (0 to 1) on the held-out images, and from the first 1,000 training images
+        One for each network and epoch, from epoch 0 (before training), in no particular order: the setting's
+        fields, ``seed``, ``epoch``, ``training_loss`` (mean over the epoch's batches; not a number for epoch 0),
+        ``loss`` and ``accuracy`` (0 to 1) on the held-out images, and from the first 1,000 training images
         ``gradient_rms`` (root mean square of the loss's derivatives by each layer's weights, first to last),
         ``saturated`` (share of hidden units and images where the activation's slope is under 5 % of its
         steepest) and ``dead`` (share of hidden units for which that holds on all the images).
@@ -102,21 +102,24 @@ def run(
     Raises
     ------
     ValueError
-        Images or labels of another form, or fewer images than one batch.
+        Images or labels of another form or number, or fewer images than one batch.
     """
     import tensorflow as tf
 
     for name, (images, labels) in (("train", train), ("held_out", held_out)):
         check_images(images, name=f"{name} images")
         check_labels(labels, name=f"{name} labels")
+        if len(images) != len(labels):
+            raise ValueError(f"{name}: expected a label for each image, got {len(images)} images, {len(labels)} labels")
+    largest = max((setting.batch_size for setting in settings), default=0)
+    if len(train[0]) < largest:
+        raise ValueError(f"train: expected at least {largest} images, got {len(train[0])}")
     learned, measured = (
         (tf.constant(images.reshape(-1, 784)), tf.constant(labels.astype("int32")))
         for images, labels in (train, held_out)
     )
     rows = []
     for stack in _stacks(settings, at_once):
-        if len(train[0]) < stack[0].batch_size:
-            raise ValueError(f"train: expected at least {stack[0].batch_size} images, got {len(train[0])}")
         for seed in seeds:
             rows += _run_stack(stack, seed, learned, measured, jit_compile)
     return rows
@@ -207,7 +210,7 @@ def _run_stack(stack: Sequence[Setting], seed: int, train: tuple, held_out: tupl
     probe = [tensor[:1000] for tensor in train]
     orders = batches(len(train[1]), batch_size=setting.batch_size, seed=seed)
     rates = tf.constant([own.learning_rate for own in stack], "float32")
-    training_loss = np.full(len(stack), np.nan)
+    training_loss = [float("nan")] * len(stack)
     rows: list[Row] = []
     for epoch in range(setting.epochs + 1):
         if epoch:
@@ -215,7 +218,7 @@ def _run_stack(stack: Sequence[Setting], seed: int, train: tuple, held_out: tupl
             steps_done = tf.constant(order.shape[0] * (epoch - 1), "float32")
             train_epoch = _epoch(setting.activation, setting.optimizer, jit_compile)
             weights, state, losses = _call(train_epoch, weights, state, *train, tf.constant(order), rates, steps_done)
-            training_loss = losses.numpy()
+            training_loss = losses.numpy().tolist()
         measured = _call(_measurement(setting.activation), weights, *probe, *held_out)
         for index, own in enumerate(stack):
             numbers = {name: values.numpy()[index].tolist() for name, values in measured.items()}
@@ -226,7 +229,7 @@ def _run_stack(stack: Sequence[Setting], seed: int, train: tuple, held_out: tupl
 
 
 def _call(function: Any, *arguments: Any) -> Any:
-    """Call a compiled function by the shapes of its arguments: it is compiled once for each."""
+    """Call a compiled function: it is compiled once for each set of shapes, without a warning that these are many."""
     return function.get_concrete_function(*arguments)(*arguments)
 
 
@@ -295,7 +298,9 @@ def _measurement(activation: str) -> Any:
     @tf.function
     def measure(weights, probe, probe_labels, images, labels):  # type: ignore[no-untyped-def]
         loss = right = tf.zeros(weights[0].shape[0])
-        for start in tf.range(0, labels.shape[0], 1000):  # a thousand images at a time, to keep memory low
+        for start in tf.range(0, labels.shape[0], 1000):
+            # A thousand images at a time and no two such pieces at once, to keep memory low.
+            tf.autograph.experimental.set_loop_options(parallel_iterations=1)
             answers = labels[start : start + 1000]
             logits = _forward(tf, weights, images[start : start + 1000], act)[-1]
             loss += tf.reduce_sum(_losses(tf, logits, answers), axis=1)

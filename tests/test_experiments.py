@@ -1,5 +1,6 @@
 import csv
 import dataclasses
+import itertools
 import json
 from pathlib import Path
 
@@ -45,14 +46,17 @@ def fit(model, train, setting, *, seed):
 @pytest.mark.parametrize("activation", ["relu", "sigmoid"])
 def test_losses_equal_those_of_fit_from_the_same_weights_and_batches(splits, activation, optimizer, learning_rate):
     setting = Setting((20, 15), activation, "glorot_uniform", optimizer, learning_rate, batch_size=50, epochs=3)
+    beside = dataclasses.replace(setting, learning_rate=learning_rate / 2, initializer="he_normal")
     train = splits.train[0][:215], splits.train[1][:215]
-    rows = run([setting], seeds=[3, 4], train=train, held_out=splits.validation)
-    for seed in (3, 4):
-        ours = [row["training_loss"] for row in rows if row["seed"] == seed][1:]
-        model = keras_model(setting, seed=seed)
-        np.testing.assert_allclose(ours, fit(model, train, setting, seed=seed), atol=1e-4)
-        loss, accuracy = model.evaluate(*splits.validation, batch_size=1000, verbose=0)
-        last = next(row for row in final(rows) if row["seed"] == seed)
+    held_out = splits.validation[0][:2345], splits.validation[1][:2345]
+    rows = run([setting, beside], seeds=[3, 4], train=train, held_out=held_out)
+    for own, seed in itertools.product((setting, beside), (3, 4)):
+        mine = [row for row in rows if (row["learning_rate"], row["seed"]) == (own.learning_rate, seed)]
+        ours = [row["training_loss"] for row in mine][1:]
+        model = keras_model(own, seed=seed)
+        np.testing.assert_allclose(ours, fit(model, train, own, seed=seed), atol=1e-4)
+        loss, accuracy = model.evaluate(*held_out, batch_size=1000, verbose=0)
+        (last,) = final(mine)
         assert last["loss"] == pytest.approx(loss, abs=1e-3)
         assert last["accuracy"] == pytest.approx(accuracy, abs=1e-3)
 
@@ -111,8 +115,9 @@ def test_a_network_does_not_depend_on_those_trained_beside_it(splits):
     train = splits.train[0][:1000], splits.train[1][:1000]
     slow = Setting((10,), batch_size=100, epochs=2, learning_rate=0.05)
     fast = dataclasses.replace(slow, learning_rate=0.5, initializer="he_normal")
-    together = run([slow, fast], seeds=[0, 1, 2], train=train, held_out=splits.validation, at_once=4)
-    assert len(together) == 2 * 3 * 3
+    third = dataclasses.replace(slow, learning_rate=0.1)
+    together = run([slow, fast, third], seeds=[0, 1, 2], train=train, held_out=splits.validation, at_once=2)
+    assert len(together) == 3 * 3 * 3
     alone = run([fast], seeds=[2], train=train, held_out=splits.validation)
     beside = [row for row in together if row["seed"] == 2 and row["learning_rate"] == 0.5]
     (_, *_, plain) = run([fast], seeds=[2], train=train, held_out=splits.validation, jit_compile=False)
@@ -231,6 +236,12 @@ def test_too_few_images_for_a_batch(splits):
     few = splits.train[0][:9], splits.train[1][:9]
     with pytest.raises(ValueError, match="train: expected at least 10 images, got 9"):
         run([Setting((5,), batch_size=10)], seeds=[0], train=few, held_out=splits.validation)
+
+
+def test_a_label_for_each_image(splits):
+    odd = splits.train[0][:20], splits.train[1][:21]
+    with pytest.raises(ValueError, match="held_out: expected a label for each image, got 20 images, 21 labels"):
+        run([Setting((5,))], seeds=[0], train=splits.train, held_out=odd)
 
 
 def test_float_images_are_refused(splits):
