@@ -64,7 +64,7 @@ def part(label: str, *names: str, number: int) -> str:
 
 
 def train(name: str, seed: int) -> list[Row]:
-    """Train once; mnist_convnet gives a second row, its cost up to the first epoch over 99.0 %."""
+    """Train once; mnist_convnet gives a second row, its cost up to the first epoch over 99.0 % if one comes there."""
     found = _runs.measured(name, seed)
     rows = [
         {

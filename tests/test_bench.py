@@ -1,6 +1,4 @@
-import inspect
 import json
-import re
 import subprocess
 
 import pytest
