@@ -49,9 +49,10 @@ def main() -> None:
 def key() -> str:
     """Hash the code that the rows measure and the versions that it runs on."""
     folders = ("bench", "mnist_lessons", "book", "web/src")
-    files = sorted(f for folder in folders for f in (ROOT / folder).rglob("*") if f.suffix in {".py", ".md", ".js"})
+    suffixes = {".py", ".md", ".js", ".mjs", ".css"}
+    files = sorted(f for folder in folders for f in (ROOT / folder).rglob("*") if f.suffix in suffixes)
     digest = hashlib.sha256(sys.version.encode())
-    for file in [*files, ROOT / "constraints.txt"]:
+    for file in [*files, ROOT / "constraints.txt", ROOT / "web" / "package-lock.json"]:
         digest.update(file.read_bytes())
     return digest.hexdigest()[:16]
 
@@ -68,6 +69,7 @@ def kept() -> list[dict]:
 
 def measure(table: str, row: Row) -> dict:
     """Measure a row and append it to the results."""
+    measured = key()  # before a long measurement, during which somebody may edit
     found = row.measure()
     baseline, ours = found.get("baseline"), found["ours"]
     ratio = None if baseline is None else baseline / ours
@@ -85,7 +87,7 @@ def measure(table: str, row: Row) -> dict:
         "versions": {"python": platform.python_version(), **{name: version(name) for name in ("keras", "numpy")}},
         "machine": f"{os.cpu_count()} cores, {platform.machine()}, {platform.system()}",
         "date": time.strftime("%Y-%m-%d"),
-        "key": key(),
+        "key": measured,
     }
     RESULTS.parent.mkdir(exist_ok=True)
     part = RESULTS.with_suffix(".part")

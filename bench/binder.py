@@ -17,7 +17,7 @@ from bench import Row
 
 ROOT = Path(__file__).resolve().parents[1]
 ENVIRONMENT = ROOT / ".venv" / "binder"
-CHAPTERS = ("data", "train", "evaluate", "relu-vs-sigmoid", "cnn")
+CHAPTERS = ("train", "evaluate", "relu-vs-sigmoid", "cnn", "autoencoder", "train-fast")
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 SECONDS_TO_START = 120
 

@@ -12,6 +12,7 @@ from bench import Row
 
 ROOT = Path(__file__).resolve().parents[1]
 CHAPTERS = (
+    "why-mnist",
     "data",
     "model",
     "compile",

@@ -4,6 +4,7 @@
 written to _build/experiments when it is done, so a run that was interrupted goes on where it stopped.
 """
 
+import ast
 import hashlib
 import json
 import os
@@ -72,11 +73,23 @@ def keep(
 
 
 def _folder(table: str, experiment: str) -> Path:
-    """Return the folder for a table's parts, named by the code that computes them."""
-    digest = hashlib.sha256()
-    for file in (ROOT / "experiments" / f"{experiment}.py", ROOT / "mnist_lessons" / "experiments.py"):
+    """Return the folder for a table's parts, named by the code and the versions that compute them."""
+    digest = hashlib.sha256((ROOT / "constraints.txt").read_bytes())
+    for file in sorted(_rests_on(ROOT / "experiments" / f"{experiment}.py", set())):
         digest.update(file.read_bytes())
     return ROOT / "_build" / "experiments" / f"{table}-{digest.hexdigest()[:12]}"
+
+
+def _rests_on(file: Path, known: set[Path]) -> set[Path]:
+    """Add a module to the known ones, and what it imports of this folder and of the package."""
+    known.add(file)
+    for statement in ast.walk(ast.parse(file.read_text())):
+        if isinstance(statement, ast.ImportFrom):
+            home = ROOT.joinpath(*str(statement.module).split("."))
+            for imported in (home.with_suffix(".py"), *(home / f"{name.name}.py" for name in statement.names)):
+                if imported.is_file() and imported not in known:
+                    _rests_on(imported, known)
+    return known
 
 
 def _cpu_seconds() -> float:
