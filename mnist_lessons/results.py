@@ -79,7 +79,8 @@ class Table:
     Parameters
     ----------
     rows
-        One sequence of cells a row; text and formatted numbers are shown as they are, the first cell heads its row.
+        One sequence of cells a row; text and formatted numbers are shown as they are, but for typeset minus signs in
+        HTML. The first cell heads its row.
     columns
         The heads of the columns.
     caption
