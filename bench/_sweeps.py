@@ -8,6 +8,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+RATES = (0.1, 0.03, 0.05, 0.2, 0.3)
+
 
 def fit_in_a_loop(batch_size: int, epochs: int, seed: int, clock) -> dict:
     """Two networks by `fit`, one after the other."""
@@ -23,7 +25,7 @@ def fit_in_a_loop(batch_size: int, epochs: int, seed: int, clock) -> dict:
         layers = [keras.layers.Dense(50, "relu"), keras.layers.Dense(50, "relu"), keras.layers.Dense(10, "softmax")]
         before = [keras.Input((28, 28), dtype="uint8"), keras.layers.Rescaling(1 / 255), keras.layers.Flatten()]
         model = keras.Sequential([*before, *layers])
-        model.compile(keras.optimizers.SGD(0.1), "sparse_categorical_crossentropy", metrics=["accuracy"])
+        model.compile(keras.optimizers.SGD(RATES[0]), "sparse_categorical_crossentropy", metrics=["accuracy"])
         history = model.fit(*train, batch_size=batch_size, epochs=epochs, validation_data=validation, verbose=0)
         accuracies.append(history.history["val_accuracy"][-1])
     clock.stop()
@@ -51,8 +53,8 @@ def sweep(batch_size: int, epochs: int, rates: Sequence[float], seed: int, clock
 RUNS = {
     "fit-32": functools.partial(fit_in_a_loop, 32, 1),
     "fit-2000": functools.partial(fit_in_a_loop, 2000, 10),
-    "seeds-32": functools.partial(sweep, 32, 1, [0.1]),
-    "seeds-2000": functools.partial(sweep, 2000, 10, [0.1]),
-    "rates-32": functools.partial(sweep, 32, 1, [0.1, 0.03, 0.05, 0.2, 0.3]),
-    "rates-2000": functools.partial(sweep, 2000, 10, [0.1, 0.03, 0.05, 0.2, 0.3]),
+    "seeds-32": functools.partial(sweep, 32, 1, RATES[:1]),
+    "seeds-2000": functools.partial(sweep, 2000, 10, RATES[:1]),
+    "rates-32": functools.partial(sweep, 32, 1, RATES),
+    "rates-2000": functools.partial(sweep, 2000, 10, RATES),
 }

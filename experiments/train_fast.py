@@ -6,19 +6,14 @@ Each run has a process of its own on one core (`bench._runs`); the benchmark res
 import functools
 
 from bench import _runs
+from bench.training import CONVNET_SEEDS, SEEDS
 from experiments import keep
 from mnist_lessons.experiments import Row
 
 # The recipes of the table and how many seeds train by each, fewer where one is costly and only a yardstick.
 RECIPES = {
-    "fast-98": 5,
-    "fast-99": 5,
-    "fast-dense": 5,
-    "old-compiled": 5,
-    "fast-995": 5,
-    "best": 5,
-    "old-fit": 5,
-    "convnet": 3,
+    **dict.fromkeys(("fast-98", "fast-99", "fast-dense", "old-compiled", "fast-995", "best", "old-fit"), SEEDS),
+    "convnet": CONVNET_SEEDS,
 }
 STEPS = (
     "import",
@@ -54,7 +49,7 @@ def main() -> None:
             for seed in range(count)
         },
         experiment="train_fast",
-        seeds="0 to 4; 0 to 2 for mnist_convnet",
+        seeds=f"0 to {SEEDS - 1}; 0 to {CONVNET_SEEDS - 1} for mnist_convnet",
     )
 
 

@@ -250,6 +250,11 @@ def test_too_few_images_for_a_batch(splits):
         run([Setting((5,), batch_size=10)], seeds=[0], train=few, held_out=splits.validation)
 
 
+def test_a_stack_of_no_networks(splits):
+    with pytest.raises(ValueError, match="at_once: expected at least 1 network, got -1"):
+        run([Setting((5,))], seeds=[0], train=splits.train, held_out=splits.validation, at_once=-1)
+
+
 def test_a_label_for_each_image(splits):
     odd = splits.train[0][:20], splits.train[1][:21]
     with pytest.raises(ValueError, match="held_out: expected a label for each image, got 20 images, 21 labels"):
