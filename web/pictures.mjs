@@ -1,0 +1,62 @@
+// Take a picture of each widget of a chapter, for the notebooks, which cannot run it:
+//
+//     node web/pictures.mjs SITE OUTDIR BROWSER    OUTDIR/NAME.png
+//
+// The site is opened as files, on a light page. A widget is shown as a reader first meets it.
+
+import { readdirSync, readFileSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { pathToFileURL } from "node:url";
+import { chromium } from "playwright-core";
+
+const [site, folder, executablePath] = process.argv.slice(2);
+if (!executablePath) throw new Error("usage: node web/pictures.mjs SITE OUTDIR BROWSER");
+
+const HEIGHT = 700; // CSS pixels; what is below can be seen on the site
+/** What a widget does before its picture is taken, where it is empty at first. @type {Record<string, (body: import("playwright-core").Locator) => Promise<void>>} */
+const SHOW = {
+  "draw-digit": async (body) => {
+    const digits = body.locator("details", { hasText: "Take a test digit instead" });
+    await digits.locator("summary").click();
+    await digits.getByRole("button").first().click();
+    await body.locator(".ml-answer").first().waitFor();
+    await digits.locator("summary").click();
+  },
+};
+
+const quiet = ["no-sandbox", "disable-gpu", "disable-quic", "no-first-run", "disable-background-networking"];
+const args = [...quiet, "disable-component-update", "disable-sync"].map((flag) => `--${flag}`);
+const profile = mkdtempSync(join(tmpdir(), "profile-"));
+const context = await chromium.launchPersistentContext(profile, {
+  executablePath,
+  args,
+  headless: true,
+  colorScheme: "light",
+  reducedMotion: "reduce",
+  viewport: { width: 760, height: 1200 },
+});
+try {
+  const book = join(resolve(site), "book");
+  const pages = readdirSync(book).filter((name) => name.endsWith(".html"));
+  for (const name of pages.filter((name) => readFileSync(join(book, name), "utf8").includes("data-widget="))) {
+    const page = await context.newPage();
+    await page.goto(pathToFileURL(join(book, name)).href);
+    await page.addStyleTag({ content: "header.top { display: none !important }" }); // it floats above the text
+    for (const widget of await page.locator("[data-widget]").all()) {
+      const name = String(await widget.getAttribute("data-widget"));
+      await widget.scrollIntoViewIfNeeded(); // it starts when it is near
+      const body = widget.locator(".ml-widget-body");
+      await body.waitFor();
+      await SHOW[name]?.(body);
+      const box = await body.boundingBox();
+      if (!box) throw new Error(`${name}: nothing to see in ${page.url()}`);
+      const clip = { x: box.x, y: box.y + (await page.evaluate(() => scrollY)), width: box.width };
+      await page.screenshot({ path: join(folder, `${name}.png`), fullPage: true, clip: { ...clip, height: Math.min(box.height, HEIGHT) } });
+    }
+    await page.close();
+  }
+} finally {
+  await context.close();
+  rmSync(profile, { recursive: true, force: true });
+}
