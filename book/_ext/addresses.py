@@ -58,6 +58,11 @@ class Addresses(NamedTuple):
         return self.repository.removeprefix("https://github.com/")
 
 
+def notebook(page: str) -> str:
+    """Return the name that a page's notebook has in the branch of notebooks: book/train.md has train.ipynb."""
+    return page.removeprefix("book/").removesuffix(".md") + ".ipynb"
+
+
 def read(config: Path = CONFIG) -> Addresses:
     """Return the addresses that follow from a _config.yml.
 

@@ -30,6 +30,8 @@ from filelock import FileLock
 from myst_nb.core.read import read_myst_markdown_notebook
 from sphinx_external_toc.parsing import parse_toc_yaml
 
+import addresses
+from addresses import AddressError
 from mnist_lessons.grading.source import SourceError, read_file
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -85,6 +87,7 @@ def main() -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("build: ended by a signal"))
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell may have started us with it ignored
     try:
+        addresses.read()  # first: a site that nobody could publish is not worth executing chapters for
         documents = [f"book/{name}.md" for name in arguments.only or ()] or documents_in_toc()
         check_exercises(documents)
         if arguments.only:
@@ -92,7 +95,7 @@ def main() -> None:
         run_stale([name for name in documents if is_notebook(name)], arguments.jobs)
         with FileLock(BUILD / "site.lock"):  # two builds at once would write over each other
             build_site(documents)
-    except (BuildError, SourceError, KeyboardInterrupt) as error:
+    except (BuildError, SourceError, AddressError, KeyboardInterrupt) as error:
         sys.exit(f"build: {str(error) or 'interrupted'}")
 
 
@@ -412,8 +415,6 @@ def offer_notebooks(executed: dict[str, nbformat.NotebookNode]) -> None:
 
     for name in executed:
         file = (SITE / "_sources" / name).with_suffix(".ipynb")
-        if not file.is_file():
-            raise BuildError(f"{name}: the site has no notebook to download; expected {file.relative_to(ROOT)}")
         write_atomically(file, nbformat.writes(plain_notebook(name)))
 
 

@@ -10,7 +10,7 @@ import hashlib
 import json
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from html import escape, unescape
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,7 @@ from sphinx.errors import ExtensionError
 from sphinx.util import logging
 from sphinx.util.docutils import SphinxDirective
 
+import addresses
 from formulas import typeset
 from mnist_lessons.plots import DARK
 
@@ -51,8 +52,6 @@ CONTENT_POLICY = "; ".join(
     ]
 )
 TEMPLATE_TITLES = {"search": "Search", "genindex": "Index", "404": "Page not found"}
-# Where the publish workflow puts notebooks that Colab can open; it cannot open Markdown.
-NOTEBOOK_BRANCH = "notebooks"
 PHONE = 360  # CSS pixels
 FONTS = {
     "source-sans-3.woff2": "@fontsource-variable/source-sans-3/files/source-sans-3-latin-wght-normal.woff2",
@@ -63,12 +62,11 @@ FONTS = {
 # The address -----------------------------------------------------------------------------------------------------
 
 
-def set_address(app: Sphinx, config: Any) -> None:
-    """Derive the site's address from the repository's, unless _config.yml names another."""
-    if not config.html_baseurl:
-        owner, name = urlsplit(config.html_theme_options["repository_url"]).path.strip("/").split("/")
-        at_root = name.lower() == f"{owner}.github.io".lower()
-        config.html_baseurl = f"https://{owner.lower()}.github.io/" + ("" if at_root else f"{name}/")
+def set_addresses(app: Sphinx, config: Any) -> None:
+    """Let Sphinx and every page know where the site and its repository are."""
+    here = addresses.read(Path(app.confdir, "_config.yml"))
+    config.html_baseurl = here.site
+    config.html_context["addresses"] = here
 
 
 # Contents --------------------------------------------------------------------------------------------------------
@@ -435,7 +433,7 @@ def _html(text: str) -> nodes.raw:
 
 def finish_page(app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: nodes.document | None) -> None:
     """Give the layout what it shows."""
-    env, options = app.env, app.config.html_theme_options
+    env, here = app.env, app.config.html_context["addresses"]
     own = title(env, page) if page in env.titles else TEMPLATE_TITLES.get(page, page)
     name = app.config.html_title
     context |= {
@@ -444,13 +442,13 @@ def finish_page(app: Sphinx, page: str, template: str, context: dict[str, Any], 
         "page_titles": env.titles,
         "page_title": escape(name if page == app.config.root_doc else f"{own} · {name}"),
         "page_description": _description(env, page, context.get("metatags") or "") or f"{own}: a page of {name}.",
-        "page_address": app.config.html_baseurl + app.builder.get_target_uri(page),
-        "site_address": app.config.html_baseurl,
-        "site_path": urlsplit(app.config.html_baseurl).path,
+        "page_address": here.site + app.builder.get_target_uri(page),
+        "site_address": here.site,
+        "site_path": urlsplit(here.site).path,
         "contents": contents(app, page),
-        "repository": options.get("repository_url", ""),
-        "branch": options.get("repository_branch", "main"),
-        "launch": launch_links(app, page, context),
+        "repository": here.repository,
+        "branch": here.branch,
+        "launch": launch_links(here, page, context["pathto"]) if "kernelspec" in env.metadata[page] else [],
         "page_styles": _own_files(app, context["css_files"]),
         "page_scripts": _own_files(app, context["script_files"]),
     }
@@ -464,19 +462,12 @@ def _description(env: BuildEnvironment, page: str, metatags: str) -> str:
     return unescape(given[1]) if given else str(env.metadata[page].get("summary", ""))
 
 
-def launch_links(app: Sphinx, page: str, context: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return where a chapter's code runs: Binder, Colab, and the executed notebook to keep."""
-    if "ipynb_source" not in context:
-        return []
-    groups = [group for group in context["header_buttons"] if group.get("label") == "launch-buttons"]
-    found = {button["text"]: button["url"] for group in groups for button in group["buttons"]}
-    branch = app.config.html_theme_options["repository_branch"]
-    if "Colab" in found:
-        there = found["Colab"].replace(f"/blob/{branch}/", f"/blob/{NOTEBOOK_BRANCH}/")
-        found["Colab"] = there.removesuffix(".md") + ".ipynb"
-    links = [{"text": f"Run on {name}", "address": escape(address)} for name, address in found.items()]
-    notebook = context["pathto"](f"_sources/{context['ipynb_source']}", 1)
-    return [*links, {"text": "Download notebook", "address": notebook, "download": True}]
+def launch_links(here: addresses.Addresses, page: str, pathto: Callable[[str, int], str]) -> list[dict[str, Any]]:
+    """Return where a page's code runs, and the same notebook to keep."""
+    notebook = addresses.notebook(page)
+    ways = {"Binder": here.binder(notebook), "Colab": here.colab(notebook), "Kaggle": here.kaggle(notebook)}
+    links = [{"text": f"Run on {name}", "address": escape(address)} for name, address in ways.items()]
+    return [*links, {"text": "Download notebook", "address": pathto(f"_sources/{page}.ipynb", 1), "download": True}]
 
 
 def _own_files(app: Sphinx, files: list) -> list[str]:
@@ -548,10 +539,10 @@ def write_files(app: Sphinx, error: Exception | None) -> None:
     (out / "searchindex.js").unlink(missing_ok=True)
     entries = [entry for page in sorted(SECTIONS) for entry in SECTIONS[page]]
     (out / "sections.js").write_text(f"window.bookSections = {json.dumps(entries, ensure_ascii=False)};\n")
-    addresses = [app.config.html_baseurl + app.builder.get_target_uri(page) for page in sorted(app.env.found_docs)]
+    locations = [app.config.html_baseurl + app.builder.get_target_uri(page) for page in sorted(app.env.found_docs)]
     (out / "sitemap.xml").write_text(
         '<?xml version="1.0" encoding="UTF-8"?>\n<urlset xmlns="http://www.sitemaps.org/schemas/sitemap/0.9">\n'
-        + "".join(f"<url><loc>{escape(address)}</loc></url>\n" for address in addresses)
+        + "".join(f"<url><loc>{escape(location)}</loc></url>\n" for location in locations)
         + "</urlset>\n"
     )
 
@@ -571,7 +562,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.add_node(listing)
     for name in LISTINGS:
         app.add_directive(name, Listing)
-    app.connect("config-inited", set_address)
+    app.connect("config-inited", set_addresses)
     app.connect("doctree-read", pair_pictures, priority=400)  # before Sphinx collects the pictures
     app.connect("doctree-resolved", note_sections, priority=400)
     app.connect("doctree-resolved", fill_listings)
