@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 # Each colour of a figure on a light page, and what the site puts in its place on a dark one.
 # The four colours of lines keep 3:1 against either page and differ for the colour-blind;
 # no figure tells things apart by them alone.
-INK, GRID = "#1f2933", "#c9d1d9"
+PAPER, INK, GRID = "#ffffff", "#1f2933", "#c9d1d9"
 BLUE, ORANGE, GREEN, PURPLE = "#1f6fb2", "#b8520a", "#1b7f5c", "#8250a8"
 DARK = {
     INK: "#e6e9ec",
@@ -48,7 +48,7 @@ def use_style() -> None:
             "axes.titlesize": 11,
             "figure.constrained_layout.use": True,
             "figure.figsize": (5.2, 3.2),  # inches; readable when a phone shows it 340 px wide
-            "figure.facecolor": "none",
+            "figure.facecolor": PAPER,  # dark ink stays readable on a dark notebook; the site takes the paper away
             "axes.facecolor": "none",
             "font.size": 11,
             "grid.color": GRID,
@@ -59,7 +59,6 @@ def use_style() -> None:
             "legend.frameon": False,
             "lines.linewidth": 2,
             "lines.markersize": 5,
-            "savefig.facecolor": "none",
             "svg.hashsalt": "mnist-lessons",  # the same figure, the same file
             "text.color": INK,
             "xtick.color": INK,

@@ -343,7 +343,7 @@ def build_site(documents: list[str]) -> None:
     fill_cache(executed)
     assets()
     sphinx()
-    offer_notebooks(executed)
+    offer_notebooks()
     write_atomically(SITE / "results.json", json.dumps(results(executed), indent=1) + "\n")
     write_atomically(stamp, key)
     print(f"Site: built in {time.perf_counter() - start:.0f} s in {SITE.relative_to(ROOT)}; open it with: make serve")
@@ -409,13 +409,17 @@ def sphinx() -> None:
         )
 
 
-def offer_notebooks(executed: dict[str, nbformat.NotebookNode]) -> None:
-    """Put each executed chapter, in Markdown that any notebook viewer shows, where the page's download leads."""
-    from notebooks import plain_notebook
+def offer_notebooks() -> None:
+    """Put each page's notebook where its download leads, in place of what the theme has put there."""
+    import notebooks
 
-    for name in executed:
+    for file in (SITE / "_sources").rglob("*.ipynb"):
+        file.unlink()
+    notebooks.take_pictures()
+    book = notebooks.open_book()
+    for name in notebooks.lessons():
         file = (SITE / "_sources" / name).with_suffix(".ipynb")
-        write_atomically(file, nbformat.writes(plain_notebook(name)))
+        write_atomically(file, nbformat.writes(notebooks.learners_notebook(name, book)) + "\n")
 
 
 def results(executed: dict[str, nbformat.NotebookNode]) -> list[dict]:

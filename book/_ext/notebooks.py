@@ -1,239 +1,285 @@
-"""Derive a notebook from each chapter, in Markdown that every notebook viewer shows.
+"""Derive from each chapter and each page of exercises the notebook that learners open, and the folder that serves them.
 
-    python book/_ext/notebooks.py    notebooks/NAME.ipynb, without outputs; exercises without their solutions
+    python book/_ext/notebooks.py    notebooks/, which publishing makes a branch of its own
 
-Chapters use roles and directives that only the site knows: recorded numbers, terms, citations, numbered figures and
-equations, boxes. Here each becomes plain Markdown, with links to the site where a notebook cannot show the thing.
+It is one notebook wherever it is opened: Binder, Colab, Kaggle, the page's download, `make notebooks`. It holds the
+lesson and nothing of the build: no assertions about the book, no recorded numbers, no cell that draws for the page
+alone; exercises are stubs with the tests that learners may see. `plain.py` writes the text.
 """
 
-import copy
+import ast
+import json
 import re
+import shutil
+import subprocess
 import sys
+import tempfile
 import tomllib
-from collections.abc import Callable, Iterator, Mapping
-from html import unescape
+from collections.abc import Iterator
+from io import BytesIO
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import nbformat
-import yaml
+from nbformat import NotebookNode
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+from PIL import Image
 
-from build import ROOT, documents_in_toc, executed_file, is_notebook, read_notebook, recorded, write_atomically
-from mnist_lessons.grading.release import make_notebook
-from mnist_lessons.grading.source import read_file
+import addresses
+import browser
+from build import (
+    BUILD,
+    ROOT,
+    SITE,
+    documents_in_toc,
+    executed_file,
+    is_notebook,
+    read_notebook,
+    recorded,
+    write_atomically,
+)
+from mnist_lessons.grading.source import read_exercises
+from plain import Book, writer
 
 FOLDER = ROOT / "notebooks"
-BOXES = {"admonition": "", "note": "Note", "tip": "Tip", "warning": "Warning", "margin": "", "seealso": "See also"}
+PICTURES = BUILD / "pictures"
+HOME = "book/index.md"  # nobody's lesson
+# What a page shows without the cell, or in a fold of its own, is the page's alone.
+PAGE_ONLY = ({"remove-cell"}, {"remove-input", "hide-output"})
+SHOWN_EVERYWHERE = {"image/png", "image/svg+xml", "text/html", "text/latex", "text/markdown", "text/plain"}
+COLORS = 64  # enough for a picture of buttons and digits
+PYTHON = "3.11"  # Binder's
+POST_BUILD = """#!/usr/bin/env bash
+set -euo pipefail
+# Nothing stands between a reader and the chapter.
+jupyter labextension disable @jupyterlab/apputils-extension:announcements
+# Train the book's models now, so that no chapter waits for another's training.
+python -c "from mnist_lessons.training import train_all; train_all()"
+"""
+README = """# {title}: the notebooks
+
+The chapters of [{title}]({site}) and their exercises, to run and to change.
+They are derived from the sources in [the repository]({repository}); changes made here are overwritten.
+
+- [Run them on Binder]({binder}), with everything installed.
+- Here: `pip install {wheel} jupyterlab`, then `jupyter lab`.
+"""
 
 
 def main() -> None:
-    """Write all notebooks."""
-    FOLDER.mkdir(exist_ok=True)
-    names = [name for name in documents_in_toc() if is_notebook(name)]
-    written = set()
-    for name in names:
-        notebook = plain_notebook(name)
-        for cell in notebook.cells:
-            if cell.cell_type == "code":
-                cell.outputs, cell.execution_count = [], None
-        file = (FOLDER / name.removeprefix("book/")).with_suffix(".ipynb")
-        file.parent.mkdir(exist_ok=True)
-        write_atomically(file, nbformat.writes(notebook))
-        written.add(file)
-    for file in set(FOLDER.rglob("*.ipynb")) - written:
-        file.unlink()
-    print(f"Notebooks: {len(names)} in {FOLDER.relative_to(ROOT)}")
+    """Write the folder."""
+    book = open_book()
+    (FOLDER / "exercises").mkdir(parents=True, exist_ok=True)
+    files = dict(_support(book))
+    for name in lessons():
+        files[addresses.notebook(name)] = nbformat.writes(learners_notebook(name, book)) + "\n"
+    wheel = build_wheel()
+    for file in (file for file in FOLDER.rglob("*") if file.is_file()):
+        if str(file.relative_to(FOLDER)) not in {*files, wheel}:
+            file.unlink()
+    for file, text in files.items():
+        (FOLDER / file).parent.mkdir(exist_ok=True)
+        write_atomically(FOLDER / file, text)
+    (FOLDER / ".binder" / "postBuild").chmod(0o755)
+    print(f"Notebooks: {len(lessons())} in {FOLDER.relative_to(ROOT)}")
 
 
-def plain_notebook(name: str) -> nbformat.NotebookNode:
-    """Return a chapter, as it was last executed, as a notebook that needs nothing but the package.
+def lessons() -> list[str]:
+    """Return the pages that learners open as notebooks, in reading order."""
+    return [name for name in documents_in_toc() if is_notebook(name) and name != HOME]
+
+
+def open_book() -> Book:
+    """Return what all notebooks refer to.
+
+    Raises
+    ------
+    FileNotFoundError
+        The site was never built, so that the numbers of its figures are not known.
+    """
+    references = json.loads((BUILD / "references.json").read_text(encoding="utf-8"))
+    exercises = read_exercises(ROOT / "book" / "exercises", public=True)
+    return Book(ROOT, addresses.read(), references, exercises, PICTURES)
+
+
+def wheel_name() -> str:
+    """Return the name of the package's wheel."""
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
+    return f"mnist_lessons-{version}-py3-none-any.whl"
+
+
+def build_wheel() -> str:
+    """Build the package's wheel into the folder and return its name."""
+    command = [sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", str(FOLDER)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    if done.returncode or not (FOLDER / wheel_name()).is_file():
+        sys.exit(f"notebooks: the wheel {wheel_name()} was not built:\n{done.stdout}{done.stderr}")
+    return wheel_name()
+
+
+def _support(book: Book) -> Iterator[tuple[str, str]]:
+    """Yield what stands beside the notebooks: what Binder installs, and a word for who finds the branch."""
+    yield ".binder/requirements.txt", f"--constraint constraints.txt\n./{wheel_name()}[binder]\n"
+    yield ".binder/constraints.txt", (ROOT / "constraints.txt").read_text(encoding="utf-8")
+    yield ".binder/runtime.txt", f"python-{PYTHON}\n"
+    yield ".binder/postBuild", POST_BUILD
+    where = book.addresses
+    yield (
+        "README.md",
+        README.format(
+            title="MNIST Lessons",
+            site=where.page(HOME),
+            repository=where.repository,
+            binder=where.binder(addresses.notebook(lessons()[0])),
+            wheel=wheel_name(),
+        ),
+    )
+
+
+def take_pictures() -> None:
+    """Take a picture of each widget of the built site; where no browser is installed, say that there is none."""
+    shutil.rmtree(PICTURES, ignore_errors=True)
+    found = browser.find()
+    if found is None:
+        return print(f"Notebooks: no pictures of widgets, for lack of a browser (one of {', '.join(browser.NAMES)})")
+    PICTURES.mkdir()
+    with tempfile.TemporaryDirectory() as folder:
+        node = Path(sys.executable).with_name("node")
+        command = [node, ROOT / "web" / "pictures.mjs", SITE, folder, found]
+        done = subprocess.run(list(map(str, command)), capture_output=True, text=True)
+        if done.returncode:
+            sys.exit(f"notebooks: no pictures of the widgets:\n{done.stderr}")
+        for file in Path(folder).glob("*.png"):
+            small = BytesIO()
+            Image.open(file).convert("RGB").quantize(COLORS).save(small, "png", optimize=True)
+            (PICTURES / file.name).write_bytes(small.getvalue())
+    return None
+
+
+# Cells --------------------------------------------------------------------------------------------------------
+
+
+def learners_notebook(name: str, book: Book) -> NotebookNode:
+    """Return a page of the book as a notebook that needs nothing but the package.
 
     Raises
     ------
     FileNotFoundError
         The chapter was never executed, so that the numbers in its text are not known.
+    KeyError
+        Its text has something that `plain.writer` does not know.
     """
-    if name.startswith("book/exercises/"):
-        return exercise_notebook(name)
-    notebook, _ = read_notebook(name)
-    executed = nbformat.read(executed_file(name), as_version=4)
-    write = _writer(name, {entry["name"]: entry["value"] for entry in recorded(executed)})
-    ran = (cell for cell in executed.cells if cell.cell_type == "code")
-    cells = opening(name)
-    for cell in notebook.cells:
-        if cell.cell_type == "markdown":
-            cell.source = write(cell.source)
-            if cell.source:
-                cells.append(cell)
-            continue
-        old = next(ran)
-        cell.outputs, cell.execution_count = copy.deepcopy(old.outputs), old.execution_count
-        figure = cell.metadata.pop("mystnb", {}).get("figure")
-        cells.append(cell)
-        if figure:
-            text = f"*{{numref}}`{figure['name']}`. {figure['caption'].strip()}*"
-            cells.append(nbformat.v4.new_markdown_cell(write(text)))
-    notebook.cells = _with_steady_ids(cells)
-    notebook.metadata = nbformat.from_dict({key: notebook.metadata[key] for key in ("kernelspec",)})
-    return notebook
-
-
-def exercise_notebook(name: str) -> nbformat.NotebookNode:
-    """Return a page of exercises as students get it: places for their answers, tests below, no solution."""
-    title = _title(name)
-    notebook = make_notebook(title, read_file(ROOT / name), with_answers=False)
-    write = _writer(name, {})
-    for cell in notebook.cells:
-        if cell.cell_type == "markdown":
-            cell.source = write(cell.source)
-    notebook.cells = _with_steady_ids([*opening(name), *notebook.cells])
-    return notebook
-
-
-def _with_steady_ids(cells: list[nbformat.NotebookNode]) -> list[nbformat.NotebookNode]:
-    """Give cells ids that are the same from run to run."""
+    own = exercise_cells if name.startswith("book/exercises/") else chapter_cells
+    cells = [*opening(name, book), *own(name, book)]
     for index, cell in enumerate(cells):
-        cell.id = f"cell-{index}"
-    return cells
+        cell.id = f"cell-{index}"  # the same from run to run
+    code = [cell for cell in cells if cell.cell_type == "code"]
+    for index, cell in enumerate(code, 1):
+        cell.execution_count = index if cell.outputs else None
+    _prune_imports(code)
+    kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
+    return new_notebook(cells=cells, metadata={"kernelspec": kernel, "language_info": {"name": "python"}})
 
 
-def opening(name: str) -> list[nbformat.NotebookNode]:
-    """Return the first two cells: where the chapter is on the site, and the package where it is missing."""
-    version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
-    wheel = f"{repository()}/releases/download/v{version}/mnist_lessons-{version}-py3-none-any.whl"
+def chapter_cells(name: str, book: Book) -> Iterator[NotebookNode]:
+    """Yield the cells of a chapter, with the outputs of its last run and captions as on the site."""
+    executed = nbformat.read(executed_file(name), as_version=4)
+    values = {entry["name"]: entry["value"] for entry in recorded(executed)}
+    write = writer(name, values, book)
+    number, title, _ = book.references["pages"][name.removesuffix(".md")]
+    ran = (cell for cell in executed.cells if cell.cell_type == "code")
+    for cell in read_notebook(name)[0].cells:
+        if cell.cell_type == "markdown":
+            text = write(cell.source)
+            if text:
+                yield new_markdown_cell(re.sub(r"\A# .*", lambda _: f"# {number} {title}".replace("#  ", "# "), text))
+            continue
+        outputs = next(ran).outputs
+        tags = set(cell.metadata.get("tags", ()))
+        if any(page <= tags for page in PAGE_ONLY):
+            continue
+        about = cell.metadata.get("mystnb", {})
+        shown = new_code_cell(cell.source, outputs=list(_shown(outputs)))
+        if tags & {"hide-input", "remove-input"}:
+            fold(shown, about.get("code_prompt_show", "Show the code").removeprefix("Show ").capitalize())
+        yield shown
+        if figure := about.get("figure"):
+            yield new_markdown_cell(write(f"*{{numref}}`{figure['name']}`. {figure['caption'].strip()}*"))
+
+
+def exercise_cells(name: str, book: Book) -> Iterator[NotebookNode]:
+    """Yield the exercises of a page: task, place for an answer, tests; no solution and no hidden test."""
+    write = writer(name, {}, book)
+    chapter = Path(name).stem
+    _, title, _ = book.references["pages"][name.removesuffix(".md")]
+    yield new_markdown_cell(
+        f"# {title}\n\n"
+        "Replace each `raise NotImplementedError` by your answer and run the cell, then the tests below it: "
+        "they say nothing if all is well.\n"
+        f"Solutions are on [the page of these exercises]({book.addresses.page(name)})."
+    )
+    known: set[str] = set()
+    for exercise in (each for each in book.exercises if each.chapter == chapter):
+        yield new_markdown_cell(write(exercise.text))
+        for code in (*exercise.setup, exercise.stub, *(test.code for test in exercise.tests if not test.hidden)):
+            if code not in known:
+                yield new_code_cell(code.strip())
+        known |= set(exercise.setup)
+
+
+def opening(name: str, book: Book) -> list[NotebookNode]:
+    """Return the first two cells: where this stands on the site, and the package where it is missing."""
+    where = book.addresses
+    text = (
+        f"*From [MNIST Lessons]({where.page(HOME)}). [This page on the site]({where.page(name)}) has the same text, "
+        "with quizzes and drawings that you can play with. Change any number and run on: the text keeps the book's "
+        f"numbers. {GPU}*"
+    )
     code = (
-        "# Installs the book's package where it is missing, as on Colab; elsewhere this does nothing.\n"
         "import importlib.util\n\n"
         'if importlib.util.find_spec("mnist_lessons") is None:\n'
-        f"    %pip install --quiet --no-deps {wheel}"
+        f"    %pip install --quiet --no-deps {where.raw(wheel_name())}"
     )
-    link = f"[This chapter on the site]({address(name)}), with figures, questions and exercises."
-    return [nbformat.v4.new_markdown_cell(link), nbformat.v4.new_code_cell(code)]
+    return [new_markdown_cell(text), fold(new_code_cell(code), "Install the book's package where it is missing")]
 
 
-def repository() -> str:
-    """Return the address of the repository, which _config.yml names."""
-    return yaml.safe_load((ROOT / "_config.yml").read_text())["repository"]["url"].rstrip("/")
+GPU = "On a GPU, or with other versions of the libraries, sums are rounded differently, so your last digits may differ."
 
 
-def address(name: str, anchor: str = "") -> str:
-    """Return the address of a page on the published site, which follows from the repository's."""
-    owner, project = urlsplit(repository()).path.strip("/").split("/")
-    folder = "" if project.lower() == f"{owner}.github.io".lower() else f"/{project}"
-    return f"https://{owner.lower()}.github.io{folder}/{name.removesuffix('.md')}.html" + (
-        f"#{anchor}" if anchor else ""
-    )
+def fold(cell: NotebookNode, title: str) -> NotebookNode:
+    """Hide a cell's code behind a title, in Jupyter's way and in Colab's."""
+    cell.source = f"# @title {title}\n{cell.source}"
+    cell.metadata.update({"jupyter": {"source_hidden": True}, "cellView": "form"})
+    return cell
 
 
-# Markdown -----------------------------------------------------------------------------------------------------
+def _shown(outputs: list[NotebookNode]) -> Iterator[NotebookNode]:
+    """Yield the outputs that every viewer of notebooks shows, as a learner's own run would leave them."""
+    for output in outputs:
+        data = output.get("data")
+        if data is not None:
+            output.data = {kind: value for kind, value in data.items() if kind in SHOWN_EVERYWHERE}
+        if data is None or output.data:
+            if "execution_count" in output:
+                output.execution_count = None
+            yield output
 
 
-def _writer(name: str, values: Mapping[str, object]) -> Callable[[str], str]:
-    """Return a function that rewrites the Markdown of one chapter."""
-    text = (ROOT / name).read_text()
-    figures = _numbered(r"name: (fig-[\w-]+)", text)
-    equations = _numbered(r"\$\$ *\(([\w-]+)\)", text)
-
-    def glue(found: re.Match) -> str:
-        key, _, spec = found[1].partition(":")
-        if key not in values:
-            raise KeyError(f"{name}: the text uses {key!r}, which no cell records")
-        return format(values[key], spec)
-
-    def link(found: re.Match) -> str:
-        label, target, anchor = found[1], found[2], found[3] or ""
-        file = (Path(name).parent / target).as_posix()
-        file = str(Path(*_resolved(file)))
-        return f"[{label or _title(file)}]({address(file, anchor.lstrip('#'))})"
-
-    def reference(found: re.Match) -> str:
-        label, target = _parts(found[1])
-        return f"[{label or _heading(target)}]({address(_home(target) or name, target)})"
-
-    rules: list[tuple[str, Callable[[re.Match], str]]] = [
-        (r"\{glue:text\}`([^`]+)`", glue),
-        (r"\{numref\}`([^`]+)`", lambda m: f"Figure {figures.get(_parts(m[1])[1], '')}".rstrip()),
-        (r"\{eq\}`([^`]+)`", lambda m: f"({equations.get(m[1], '')})"),
-        (r"\{(?:ref|doc)\}`([^`]+)`", reference),
-        (r"\{cite(?::\w+)?\}`([^`]+)`", lambda m: f"[[{m[1]}]]({address('book/bibliography.md')})"),
-        (r"\{[\w:]+\}`([^`<]+?)(?: *<[^`>]+>)?`", lambda m: m[1]),  # terms, API names and the like
-        (r"\$\$ *\(([\w-]+)\)", lambda m: f"\\tag{{{equations[m[1]]}}} $$"),
-        (r"\[([^\]]*)\]\((?!\w+:)([\w./-]+\.md)(#[\w-]+)?\)", link),
-    ]
-
-    def write(markdown: str) -> str:
-        lines = "\n".join(_without_directives(markdown.splitlines(), name))
-        for pattern, replacement in rules:
-            lines = re.sub(pattern, replacement, lines)
-        return re.sub(r"\n{3,}", "\n\n", lines).strip()
-
-    return write
+def _prune_imports(code: list[NotebookNode]) -> None:
+    """Take out of ``from ... import ...`` the names that only cells of the build use."""
+    trees = [ast.parse(_without_magic(cell.source)) for cell in code]
+    used = {node.id for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Name)}
+    for cell, tree in zip(code, trees, strict=True):
+        lines = cell.source.splitlines()
+        for node in reversed([node for node in tree.body if isinstance(node, ast.ImportFrom)]):
+            names = [alias for alias in node.names if (alias.asname or alias.name) in used]
+            if len(names) < len(node.names):
+                kept = [ast.unparse(ast.ImportFrom(node.module, names, node.level))] if names else []
+                lines[node.lineno - 1 : node.end_lineno] = kept
+        cell.source = "\n".join(lines)
 
 
-def _without_directives(lines: list[str], name: str) -> Iterator[str]:
-    """Yield the lines with boxes as quotations; what only the site can show becomes a link to it."""
-    rest = iter(lines)
-    for line in rest:
-        if re.fullmatch(r"\([\w-]+\)=", line):
-            continue
-        start = re.match(r"(:{3,}|`{3,})\{([\w:-]+)\} *(.*)", line)
-        if not start:
-            yield line
-            continue
-        fence, kind, argument = start.groups()
-        inside = []
-        for inner in rest:
-            if inner.rstrip() == fence:
-                break
-            inside.append(inner)
-        while inside and re.match(r":[\w-]+:", inside[0]):
-            inside.pop(0)
-        if kind in BOXES:
-            head = argument or BOXES[kind]
-            yield from ([f"> **{head}**", ">"] if head else [])
-            yield from (f"> {inner}".rstrip() for inner in _without_directives(inside, name))
-        elif kind == "math":
-            yield from ["$$", *inside, "$$"]
-        else:
-            yield f"[On the site: {kind.replace('-', ' ')}]({address(name)})"
-
-
-def _numbered(pattern: str, text: str) -> dict[str, int]:
-    return {label: index for index, label in enumerate(dict.fromkeys(re.findall(pattern, text)), 1)}
-
-
-def _parts(target: str) -> tuple[str, str]:
-    """Split the inside of a role, ``text <target>`` or ``target``, in text and target."""
-    found = re.fullmatch(r"(.*?) *<(.+)>", target)
-    return (found[1], found[2]) if found else ("", target)
-
-
-def _resolved(file: str) -> list[str]:
-    kept: list[str] = []
-    for part in Path(file).parts:
-        if part == "..":
-            kept.pop()
-        else:
-            kept.append(part)
-    return kept
-
-
-def _title(file: str) -> str:
-    """Return a page's title."""
-    found = re.search(r"^# (.+)$", (ROOT / file).read_text(), re.M)
-    return unescape(found[1]) if found else file
-
-
-def _home(label: str) -> str | None:
-    """Return the page on which a label stands."""
-    return next((name for name in documents_in_toc() if f"\n({label})=\n" in (ROOT / name).read_text()), None)
-
-
-def _heading(label: str) -> str:
-    """Return the heading behind a label."""
-    home = _home(label)
-    found = home and re.search(rf"^\({re.escape(label)}\)=\n#+ (.+)$", (ROOT / home).read_text(), re.M)
-    return found[1] if found else label
+def _without_magic(source: str) -> str:
+    return "\n".join(line.replace("%pip", "pass  # %pip") for line in source.splitlines())
 
 
 if __name__ == "__main__":

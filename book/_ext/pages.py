@@ -28,7 +28,7 @@ from sphinx.util.docutils import SphinxDirective
 
 import addresses
 from formulas import typeset
-from mnist_lessons.plots import DARK
+from mnist_lessons.plots import DARK, PAPER
 
 logger = logging.getLogger(__name__)
 
@@ -249,13 +249,20 @@ def pair_pictures(app: Sphinx, doctree: nodes.document) -> None:
         file = Path(app.env.relfn2path(image["uri"], app.env.docname)[1])
         if file.suffix != ".svg" or "jupyter_execute" not in file.parts:
             continue
+        drawn = without_paper(file.read_text())
+        file.write_text(drawn)
         twin = file.with_suffix(".dark.svg")
-        twin.write_text(darkened(file.read_text()))
+        twin.write_text(darkened(drawn))
         dark = image.deepcopy()
         dark["uri"] = str(Path(image["uri"]).with_suffix(".dark.svg"))
         image["classes"] += ["only-light"]
         dark["classes"] += ["only-dark"]
         image.replace_self([image, dark])
+
+
+def without_paper(svg: str) -> str:
+    """Return a figure without the ground that Matplotlib draws first, so that the page shows through."""
+    return re.sub(rf'(<g id="patch_1">\s*<path [^>]*fill: ){PAPER}', r"\1none", svg, count=1)
 
 
 def darkened(svg: str) -> str:

@@ -5,13 +5,15 @@ equations, boxes, quizzes, widgets. Here each becomes plain Markdown with the sa
 `references.py` has written down, and with links to the site where a notebook cannot show the thing.
 """
 
-import ast
 import base64
 import re
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
+
+from sphinx.config import Config
+from sphinx.directives.code import LiteralIncludeReader
 
 from addresses import Addresses
 from mnist_lessons.grading.source import Exercise
@@ -125,14 +127,11 @@ class _Writer:
         return [*lines, "", f"*{label}{self._inline(caption)}*"]
 
     def _code(self, file: str, options: Mapping[str, str]) -> list[str]:
-        """Return the source of one function of the repository."""
-        text = (self.book.root / self.name).parent.joinpath(file).read_text(encoding="utf-8")
-        wanted = options["pyobject"]
-        for node in ast.parse(text).body:
-            if isinstance(node, ast.FunctionDef | ast.ClassDef) and node.name == wanted:
-                first = min([node.lineno, *(decorator.lineno for decorator in node.decorator_list)])
-                return ["```python", *text.splitlines()[first - 1 : node.end_lineno], "```"]
-        raise KeyError(f"{self.name}: there is no {wanted} in {file}")
+        """Return the lines of a file that the chapter shows."""
+        path = (self.book.root / self.name).parent / file
+        wanted = {name: value.strip('"') for name, value in options.items()}
+        text, _ = LiteralIncludeReader(str(path), wanted, Config()).read()
+        return ["```python", *text.rstrip().splitlines(), "```"]
 
     def _quiz(self, name: str) -> Iterator[str]:
         questions = read_quiz((self.book.root / self.name).parent / "quizzes" / f"{name}.yml")
@@ -245,7 +244,7 @@ class _Writer:
         file, _, anchor = target.partition("#")
         if file.endswith(".md"):
             page = _resolved(PurePosixPath(self.page).parent / file).removesuffix(".md")
-            title, place = self.book.references["pages"][page]
+            _, title, place = self.book.references["pages"][page]
             return f"[{text or title}]({self.book.link(place)}{f'#{anchor}' if anchor else ''})"
         if file.endswith(".ipynb"):
             return found[0]  # our own, to the notebook beside this one

@@ -2,7 +2,7 @@
 
 `_build/references.json` has, with addresses relative to the site's root::
 
-    pages      {page: [number and title, address]}
+    pages      {page: [number or "", title, address]}
     labels     {label: [what a reference to it reads, address]}, of sections, figures and tables
     equations  {label: number}
     terms      {term in lower case: address in the glossary}
@@ -50,8 +50,7 @@ def references(app: Sphinx) -> dict[str, dict[str, Any]]:
     anchors = {anchor: number for _, anchor, number in numbered(env, "displaymath")}
     return {
         "pages": {
-            page: [f"{'.'.join(map(str, env.toc_secnumbers.get(page, {}).get('', ())))} {title.astext()}".strip()]
-            + [address(page)]
+            page: [".".join(map(str, env.toc_secnumbers.get(page, {}).get("", ()))), title.astext(), address(page)]
             for page, title in env.titles.items()
         },
         "labels": {
