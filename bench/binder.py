@@ -1,4 +1,7 @@
-"""What a chapter takes on Binder: JupyterLab and one kernel on one core, the chapter opened in a browser and run."""
+"""What a chapter takes on Binder: JupyterLab and one kernel on one core, the notebook opened in a browser and run.
+
+The folder `notebooks/` is taken as the branch that Binder would fetch: its `.binder/` says what is installed and done.
+"""
 
 import contextlib
 import functools
@@ -7,6 +10,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 import tempfile
 import threading
 import time
@@ -16,6 +20,7 @@ from pathlib import Path
 from bench import Row
 
 ROOT = Path(__file__).resolve().parents[1]
+BRANCH = ROOT / "notebooks"
 ENVIRONMENT = ROOT / ".venv" / "binder"
 CHAPTERS = ("train", "evaluate", "relu-vs-sigmoid", "cnn", "autoencoder", "train-fast")
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
@@ -39,18 +44,42 @@ def figure(name: str, what: str) -> dict:
 
 
 @functools.cache
-def session(name: str) -> dict:
-    """Open a chapter at the launch button's path, run it, and return what was seen and how much memory it took.
+def install() -> None:
+    """Make the environment that Binder makes of the branch, and check that its packages go together."""
+    if not (BRANCH / ".binder").is_dir():
+        raise FileNotFoundError("notebooks/.binder is not there; make it with: make notebooks")
+    uv = Path(sys.executable).with_name("uv")
+    packages = ("pip", "install", "--quiet", "--requirement", ".binder/requirements.txt")
+    for command in (
+        ("venv", "--quiet", "--clear", "--python", sys.executable, ENVIRONMENT),
+        (*packages, "--python", ENVIRONMENT),
+        ("pip", "check", "--quiet", "--python", ENVIRONMENT),
+    ):
+        subprocess.run([uv, *command], cwd=BRANCH, check=True)
+
+
+@functools.cache
+def session(name: str, screenshots: Path | None = None) -> dict:
+    """Open a notebook of the branch as a launch button does, run it, and return what was seen and what it took.
+
+    Parameters
+    ----------
+    name
+        The notebook, as ``train`` or ``exercises/train``.
+    screenshots
+        A folder for pictures of the whole notebook in both themes.
 
     Returns
     -------
     session
-        ``cells`` (each with ``count``, ``kinds``, ``streams``), ``seconds``, ``megabytes`` (peak of the summed
-        proportional set sizes of the server and all its children), ``title``.
+        ``cells`` (each with ``count``, ``kinds``, ``streams``), ``before`` and ``light`` and ``dark`` (what was seen
+        before the run, and after it in each theme: see `open_chapter.mjs`), ``seconds``, ``megabytes`` (peak of the
+        summed proportional set sizes of the server and all its children), ``title``.
     """
     browser = next(filter(None, map(shutil.which, BROWSERS)), None)
     if browser is None:
         raise FileNotFoundError(f"no browser: expected one of {', '.join(BROWSERS)}")
+    install()
     with tempfile.TemporaryDirectory() as folder, server(Path(folder)) as (address, process):
         peak = [0.0]
         done = threading.Event()
@@ -58,7 +87,8 @@ def session(name: str) -> dict:
         watch.start()
         try:
             node = ROOT / ".venv" / "dev" / "bin" / "node"
-            command = [node, ROOT / "bench" / "open_chapter.mjs", address.format(f"lab/tree/book/{name}.md"), browser]
+            command = [node, ROOT / "bench" / "open_chapter.mjs", address.format(f"lab/tree/{name}.ipynb"), browser]
+            command += [screenshots] if screenshots else []
             said = subprocess.run(list(map(str, command)), capture_output=True, text=True, timeout=1200)
         finally:
             done.set()
@@ -71,8 +101,7 @@ def session(name: str) -> dict:
 @contextlib.contextmanager
 def server(home: Path) -> Iterator[tuple[str, subprocess.Popen]]:
     """Start JupyterLab as Binder does after postBuild, on loopback and one core; give its address with a gap."""
-    (home / "work").mkdir()
-    shutil.copytree(ROOT / "book", home / "work" / "book")
+    shutil.copytree(BRANCH, home / "work")
     store = os.environ.get("MNIST_LESSONS_STORE") or str(ROOT / "_build" / "models")
     environment = {
         "HOME": str(home),
@@ -80,7 +109,7 @@ def server(home: Path) -> Iterator[tuple[str, subprocess.Popen]]:
         "MNIST_LESSONS_STORE": store,
         "JUPYTER_CONFIG_DIR": str(home / ".jupyter"),
     }
-    subprocess.run(["jupytext-config", "set-default-viewer"], env=environment, check=True, capture_output=True)
+    subprocess.run([home / "work/.binder/postBuild"], env=environment, cwd=home / "work", check=True, capture_output=True)
     options = ["--no-browser", "--allow-root", "--ip=127.0.0.1", "--port=0", "--LabApp.expose_app_in_browser=True"]
     log = home / "log"
     with log.open("w") as out:

@@ -1,16 +1,41 @@
-// Opens a chapter in JupyterLab as a launch button does, runs it to the end, and prints what was seen as JSON.
-// node bench/open_chapter.mjs ADDRESS BROWSER SCREENSHOT
+// Opens a notebook in JupyterLab as a launch button does, runs it to the end, and prints what was seen as JSON.
+// node bench/open_chapter.mjs ADDRESS BROWSER [FOLDER]     FOLDER gets pictures of the notebook in both themes
 import { createRequire } from "node:module";
 import { mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 const { chromium } = createRequire(new URL("../web/package.json", import.meta.url))("playwright-core");
-const [address, executablePath, screenshot] = process.argv.slice(2);
+const [address, executablePath, folder] = process.argv.slice(2);
 const quiet = ["no-sandbox", "disable-gpu", "disable-quic", "no-first-run", "disable-background-networking"];
 const args = [...quiet, "disable-component-update", "disable-sync"].map((flag) => `--${flag}`);
 const profile = mkdtempSync(join(tmpdir(), "profile-"));
-const context = await chromium.launchPersistentContext(profile, { executablePath, args, headless: true });
+const viewport = { width: 1280, height: 900 };
+const context = await chromium.launchPersistentContext(profile, { executablePath, args, headless: true, viewport });
+
+/** What a reader sees of the notebook, read from the page itself. */
+function see() {
+  const notebook = document.querySelector(".jp-Notebook");
+  const errors = ".jp-mod-error, [data-mime-type*=error], [data-mime-type*=stderr], mjx-merror, [data-mjx-error]";
+  const pictures = [...notebook.querySelectorAll(".jp-OutputArea img, .jp-RenderedMarkdown img")];
+  return {
+    text: notebook.innerText,
+    errors: [...notebook.querySelectorAll(errors)].map((element) => element.textContent.trim().slice(0, 200)),
+    formulas: notebook.querySelectorAll("mjx-container").length,
+    tables: notebook.querySelectorAll(".jp-OutputArea table").length,
+    folded: notebook.querySelectorAll(".jp-InputPlaceholder").length,
+    popups: [...document.querySelectorAll(".Toastify__toast, .jp-Dialog")].map((element) => element.textContent),
+    pictures: pictures.map((image) => {
+      const { width, height } = image.getBoundingClientRect();
+      const canvas = Object.assign(document.createElement("canvas"), { width: 100, height: 100 });
+      const paint = canvas.getContext("2d");
+      paint.drawImage(image, 0, 0, 100, 100);
+      // The ground of the picture, near its corner; 0 where the notebook's own color shows through.
+      return { width, height, ground: [...paint.getImageData(1, 1, 1, 1).data] };
+    }),
+  };
+}
+
 try {
   const page = context.pages()[0];
   await page.goto(address);
@@ -20,8 +45,16 @@ try {
     null,
     { timeout: 180_000 },
   );
+  // All cells are in the page, not only those that the window shows.
+  await page.evaluate(() => {
+    const { content } = globalThis.jupyterapp.shell.currentWidget;
+    content.notebookConfig = { ...content.notebookConfig, windowingMode: "none" };
+  });
+  await page.waitForTimeout(3000); // formulas are typeset
+  const before = await page.evaluate(see);
   const started = Date.now();
   await page.evaluate(() => globalThis.jupyterapp.commands.execute("notebook:run-all-cells"));
+  const seconds = (Date.now() - started) / 1000;
   const cells = await page.evaluate(() =>
     globalThis.jupyterapp.shell.currentWidget.content.widgets
       .filter((cell) => cell.model.type === "code")
@@ -31,11 +64,26 @@ try {
         streams: Array.from({ length: model.outputs.length }, (_, i) => model.outputs.get(i).toJSON().name ?? ""),
       })),
   );
-  const seconds = (Date.now() - started) / 1000;
-  if (screenshot) {
-    await page.screenshot({ path: screenshot });
+  const after = {};
+  for (const theme of ["Light", "Dark"]) {
+    const command = ["apputils:change-theme", { theme: `JupyterLab ${theme}` }];
+    await page.evaluate(([name, options]) => globalThis.jupyterapp.commands.execute(name, options), command);
+    await page.waitForTimeout(1500); // the style sheet comes over the network
+    after[theme.toLowerCase()] = await page.evaluate(see);
+    if (folder) await photograph(page, join(folder, theme.toLowerCase()));
   }
-  console.log(JSON.stringify({ seconds, cells, title: await page.title() }));
+  console.log(JSON.stringify({ seconds, cells, before, ...after, title: await page.title() }));
 } finally {
   await context.close();
+}
+
+/** One picture for each window full of the notebook. */
+async function photograph(page, name) {
+  const scroller = page.locator(".jp-WindowedPanel-outer").first();
+  const { full, step } = await scroller.evaluate((e) => ({ full: e.scrollHeight, step: e.clientHeight }));
+  for (let top = 0, number = 0; top < full; top += step, number += 1) {
+    await scroller.evaluate((element, to) => element.scrollTo(0, to), top);
+    await page.waitForTimeout(200);
+    await page.screenshot({ path: `${name}-${String(number).padStart(2, "0")}.png` });
+  }
 }

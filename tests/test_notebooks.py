@@ -1,189 +1,203 @@
-"""The notebooks that are derived from the chapters: plain Markdown, nothing that only the site understands."""
+"""The notebooks that learners open: the lesson, and nothing of the build."""
 
 import json
 import re
 import shutil
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import nbformat
 import pytest
+from nbformat.v4 import new_code_cell, new_notebook, new_output
 
 import notebooks
+from addresses import Addresses
+from mnist_lessons.grading.source import read_exercises
+from plain import Book
 
 ROOT = Path(__file__).resolve().parents[1]
-CHAPTER = r"""---
+FOLDER = ROOT / "notebooks"
+FILES = sorted(FOLDER.rglob("*.ipynb"))
+EXERCISES = read_exercises(ROOT / "book" / "exercises")
+CHAPTER = """---
 kernelspec: {name: python3, display_name: Python 3}
 ---
-(ch-a)=
 # Read digits
 
-A {term}`softmax`, a {term}`set of images <test set>`, {cite}`lecun1998`, {numref}`fig-b`, {eq}`eq-a`, {ref}`sec-b`,
-{py:func}`mnist_lessons.data.split`, [](b.md), [the start](index.md#top), {glue:text}`share:.1f` %, code `{x}`.
+It is {glue:text}`share:.1f` %.
 
-$$ y = w x $$ (eq-a)
+```{code-cell} ipython3
+import numpy as np
 
-:::{admonition} In this chapter
-:class: ml-objectives
-- **You will** read {glue:text}`share:.2f`.
-:::
+from mnist_lessons.evaluation import (
+    calibration,
+    seed_interval,
+)
+from mnist_lessons.results import Table, record
+```
 
 ```{code-cell} ipython3
 ---
 tags: [hide-input]
 mystnb:
   figure: {name: fig-a, caption: "First, {glue:text}`share:.0f`."}
-  image: {alt: Seen.}
+  code_prompt_show: "Show the code that draws the curve"
 ---
-1 + 1
+seed_interval(np.ones(2))
 ```
 
 ```{code-cell} ipython3
 ---
-mystnb:
-  figure: {name: fig-b, caption: Second.}
+tags: [remove-input, hide-output]
 ---
-2
+Table([])
 ```
 
-(sec-b)=
-## Go on
-
-```{quiz} a
+```{code-cell} ipython3
+---
+tags: [remove-cell]
+---
+assert calibration, "The book no longer holds"
+record("share", 12.345)
 ```
 """
 
 
 @pytest.fixture
 def book(tmp_path, monkeypatch):
-    monkeypatch.setattr(notebooks, "ROOT", tmp_path)
-    monkeypatch.setattr(notebooks, "documents_in_toc", lambda: ["book/index.md", "book/a.md", "book/b.md"])
     executed = tmp_path / "executed.ipynb"
     monkeypatch.setattr(notebooks, "executed_file", lambda _: executed)
     monkeypatch.setitem(notebooks.read_notebook.__globals__, "ROOT", tmp_path)
     (tmp_path / "book").mkdir()
-    for name, text in {"a": CHAPTER, "b": "# Build it\n", "index": "# Start\n"}.items():
-        (tmp_path / "book" / f"{name}.md").write_text(text)
-    for name in ("_config.yml", "pyproject.toml"):
-        shutil.copy(ROOT / name, tmp_path)
+    (tmp_path / "book" / "a.md").write_text(CHAPTER)
+    figure = new_output("execute_result", {"image/svg+xml": "<svg/>", "text/plain": "1"}, execution_count=9)
     record = {"name": "share", "value": 12.345}
-    output = nbformat.v4.new_output("display_data", metadata={"mnist_lessons": record})
-    cells = [nbformat.v4.new_code_cell(outputs=[output]), nbformat.v4.new_code_cell(execution_count=2)]
-    nbformat.write(nbformat.v4.new_notebook(cells=cells), executed)
-    return tmp_path
+    ledger = new_output("display_data", {"application/papermill.record/text/plain": ""}, metadata={"x": 1})
+    ledger.metadata["mnist_lessons"] = record
+    outputs = [[], [figure, ledger], [], [ledger]]
+    cells = [new_code_cell(outputs=each, execution_count=index) for index, each in enumerate(outputs)]
+    nbformat.write(new_notebook(cells=cells), executed)
+    references = {
+        "pages": {"book/a": ["3", "Read digits", "book/a.html"]},
+        "labels": {"fig-a": ["Figure 3.1", "book/a.html#fig-a"]},
+    }
+    addresses = Addresses("https://github.com/Someone/their-book", "main", "https://someone.github.io/their-book/")
+    return Book(tmp_path, addresses, references, [], tmp_path)
 
 
-def texts(notebook):
-    return [cell.source for cell in notebook.cells if cell.cell_type == "markdown"]
+def sources(notebook, kind):
+    return [cell.source for cell in notebook.cells if cell.cell_type == kind]
 
 
-def test_roles_become_plain_markdown(book):
-    site = "https://mnist-lessons.github.io/mnist-lessons/book"
-    text = texts(notebooks.plain_notebook("book/a.md"))[1]
-    assert text.startswith("# Read digits\n\n")
-    for expected in (
-        "A softmax, a set of images, ",
-        f"[[lecun1998]]({site}/bibliography.html), Figure 2, (1), [Go on]({site}/a.html#sec-b),",
-        f"mnist_lessons.data.split, [Build it]({site}/b.html), [the start]({site}/index.html#top), 12.3 %,",
-        "code `{x}`.",
-        r"$$ y = w x \tag{1} $$",
-        "> **In this chapter**\n>\n> - **You will** read 12.35.",
-    ):
-        assert expected in text
-
-
-def test_captions_follow_their_figures_and_outputs_are_kept(book):
-    notebook = notebooks.plain_notebook("book/a.md")
-    assert [text for text in texts(notebook) if text.startswith("*Figure")] == [
-        "*Figure 1. First, 12.*",
-        "*Figure 2. Second.*",
-    ]
-    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
-    assert code[1].outputs[0].metadata["mnist_lessons"]["value"] == 12.345
-    assert code[2].execution_count == 2
-    assert code[1].metadata == {"tags": ["hide-input"]}
+def test_learners_notebook_holds_the_lesson_and_nothing_of_the_build(book):
+    notebook = notebooks.learners_notebook("book/a.md", book)
     nbformat.validate(notebook)
+    _, imports, drawing = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    assert imports.source == "import numpy as np\n\nfrom mnist_lessons.evaluation import seed_interval"
+    assert drawing.source == "# @title The code that draws the curve\nseed_interval(np.ones(2))"
+    assert drawing.metadata == {"jupyter": {"source_hidden": True}, "cellView": "form"}
+    assert [dict(output.data) for output in drawing.outputs] == [{"image/svg+xml": "<svg/>", "text/plain": "1"}]
+    assert sources(notebook, "markdown")[1:] == ["# 3 Read digits\n\nIt is 12.3 %.", "*Figure 3.1. First, 12.*"]
+    assert "book no longer" not in json.dumps(notebook)
 
 
-def test_what_only_the_site_can_show_is_linked(book):
-    assert texts(notebooks.plain_notebook("book/a.md"))[-1].endswith(
-        "[On the site: quiz](https://mnist-lessons.github.io/mnist-lessons/book/a.html)"
-    )
+def test_same_chapter_is_the_same_file(book):
+    assert notebooks.learners_notebook("book/a.md", book) == notebooks.learners_notebook("book/a.md", book)
 
 
-def test_a_number_that_no_cell_records_is_named(book):
-    (book / "book" / "a.md").write_text(CHAPTER.replace("share:.1f", "shore"))
-    with pytest.raises(KeyError, match="book/a.md: the text uses 'shore', which no cell records"):
-        notebooks.plain_notebook("book/a.md")
+def test_notebook_says_where_it_is_from_and_what_may_differ(book):
+    text = sources(notebooks.learners_notebook("book/a.md", book), "markdown")[0]
+    assert "(https://someone.github.io/their-book/book/a.html)" in text
+    assert "GPU" in text
 
 
-def test_the_same_chapter_is_the_same_file(book):
-    assert notebooks.plain_notebook("book/a.md") == notebooks.plain_notebook("book/a.md")
-
-
-def test_addresses_follow_from_the_one_line_of_the_configuration(book):
-    config = (book / "_config.yml").read_text()
-    (book / "_config.yml").write_text(config.replace("mnist-lessons/mnist-lessons", "Someone/their-book"))
-    notebook = notebooks.plain_notebook("book/a.md")
-    assert "https://someone.github.io/their-book/book/a.html" in texts(notebook)[0]
-    wheel = "https://github.com/Someone/their-book/releases/download/v"
-    assert wheel in notebook.cells[1].source
-    assert "mnist-lessons/mnist-lessons" not in json.dumps(notebook)
-
-
-def test_the_first_cell_does_nothing_where_the_package_is(book, tmp_path):
+def test_first_cell_installs_the_wheel_beside_the_notebook_only_where_it_is_missing(book):
     from IPython.core.interactiveshell import InteractiveShell
 
     shell = InteractiveShell()
     asked = []
     shell.register_magic_function(lambda line: asked.append(line), magic_name="pip")
-    source = notebooks.plain_notebook("book/a.md").cells[1].source
+    source = sources(notebooks.learners_notebook("book/a.md", book), "code")[0]
     assert shell.run_cell(source).success
     assert asked == []
     shell.run_cell("import importlib.util; importlib.util.find_spec = lambda name: None")
     shell.run_cell(source)
-    assert re.fullmatch(r"install --quiet --no-deps https://\S+/mnist_lessons-[\d.]+-py3-none-any\.whl", asked[0])
+    wheel = f"https://github.com/Someone/their-book/raw/notebooks/{notebooks.wheel_name()}"
+    assert asked == [f"install --quiet --no-deps {wheel}"]
+    assert (FOLDER / notebooks.wheel_name()).is_file()
 
 
-@pytest.mark.parametrize("file", sorted((ROOT / "notebooks").rglob("*.ipynb")), ids=lambda file: file.stem)
-def test_no_derived_notebook_shows_what_only_the_site_understands(file):
+# The folder that `make notebooks` wrote, which is what is published.
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: str(file.relative_to(FOLDER)))
+def test_published_notebook_shows_nothing_that_a_viewer_does_not_know(file):
     notebook = nbformat.read(file, as_version=4)
     nbformat.validate(notebook)
-    for text in texts(notebook):
-        assert not re.search(r"\{[a-z:]+\}`|^[:`]{3,}\{|^\([\w-]+\)=$", text, re.M), text
-    assert all(not cell.get("outputs") for cell in notebook.cells)
+    for text in sources(notebook, "markdown"):
+        prose = re.sub(r"```.*?```|`[^`]*`|\$\$.*?\$\$|\$[^$]*\$", "", text, flags=re.DOTALL)
+        assert not re.search(r"\{[a-z:]+\}|^:{3,}|^\([\w-]+\)=$", prose, re.M), text
+    for cell in notebook.cells:
+        assert not set(cell.metadata) - {"jupyter", "cellView"}
+        for output in cell.get("outputs", []):
+            assert output.output_type != "error"
+            assert output.get("name") != "stderr"
+            assert set(output.get("data", {})) <= notebooks.SHOWN_EVERYWHERE
+            # A figure has paper of its own, on which dark ink can be read.
+            if drawing := output.get("data", {}).get("image/svg+xml"):
+                assert re.search(r'<g id="patch_1">\s*<path [^>]*fill: #ffffff', drawing)
 
 
-def test_there_is_a_notebook_for_each_chapter_at_the_path_that_the_page_links():
-    names = [name for name in notebooks.documents_in_toc() if notebooks.is_notebook(name)]
-    folder = ROOT / "notebooks"
-    there = {f"book/{file.relative_to(folder).with_suffix('.md').as_posix()}" for file in folder.rglob("*.ipynb")}
-    assert there == set(names)
-    assert len(names) >= 16
+def test_page_offers_the_same_notebook_to_keep():
+    pages = {f"book/{file.relative_to(FOLDER).with_suffix('.md').as_posix()}": file for file in FILES}
+    assert set(pages) == set(notebooks.lessons())
+    assert len(pages) >= 27
+    offered = ROOT / "_build" / "html" / "_sources"
+    for page, file in pages.items():
+        assert (offered / page).with_suffix(".ipynb").read_bytes() == file.read_bytes()
+    assert len(list(offered.rglob("*.ipynb"))) == len(pages)
 
 
-def test_notebooks_of_exercises_hold_no_solution():
-    from mnist_lessons.grading.source import read_exercises
+def test_nothing_that_a_launch_brings_holds_a_solution_or_a_hidden_test():
+    files = {file.name: file.read_text() for file in [FOLDER / "README.md", *(FOLDER / ".binder").iterdir()]}
+    for file in FILES:
+        files[str(file.relative_to(FOLDER))] = "\n".join(cell.source for cell in nbformat.read(file, 4).cells)
+    with zipfile.ZipFile(FOLDER / notebooks.wheel_name()) as wheel:
+        files |= {name: wheel.read(name).decode() for name in wheel.namelist() if name.endswith((".py", ".md"))}
+    assert len(EXERCISES) > 40
+    for exercise in EXERCISES:
+        own = files[f"exercises/{exercise.chapter}.ipynb"]
+        shown = [test.code.strip() for test in exercise.tests if not test.hidden]
+        secrets = [exercise.solution.strip(), *(test.code.strip() for test in exercise.tests if test.hidden)]
+        assert all(code in own for code in [exercise.stub.rstrip(), *shown])
+        assert [(exercise.id, name) for name, text in files.items() for secret in secrets if secret in text] == []
+        allowed = "\n".join([exercise.stub, exercise.text, *exercise.setup, *shown])
+        lines = {line.strip() for secret in secrets for line in secret.splitlines() if len(line.strip()) > 30}
+        assert {line for line in lines if line in own and line not in allowed} == set(), exercise.id
 
-    exercises = read_exercises(ROOT / "book" / "exercises")
-    files = (ROOT / "notebooks" / "exercises").glob("*.ipynb")
-    cells = [cell.source for file in files for cell in nbformat.read(file, as_version=4).cells]
-    for exercise in exercises:
-        assert exercise.stub.rstrip() in cells
-        allowed = "\n".join([exercise.stub, exercise.text, *exercise.setup, *(test.code for test in exercise.tests)])
-        told = "\n".join(cells)
-        for line in exercise.solution.splitlines():
-            if len(line.strip()) > 30 and line.strip() not in allowed:
-                assert line.strip() not in told, f"{exercise.id}: {line}"
+
+def test_image_of_binder_is_built_from_the_folder():
+    """What repo2docker would do, as it prints it; no container engine is asked."""
+    tool = Path(sys.executable).with_name("jupyter-repo2docker")
+    done = subprocess.run([str(tool), "--no-build", "--debug", str(FOLDER)], capture_output=True, text=True)
+    recipe = done.stdout + done.stderr
+    assert done.returncode == 0, recipe
+    install = re.search(r'pip install .*-r ".binder/requirements.txt"', recipe)
+    # The wheel is in the image before pip reads its name.
+    copied = re.search(r"^COPY --chown=\d+:\d+ src/ \$\{REPO_DIR\}/$", recipe, re.M)
+    assert copied.end() < install.start()
+    assert "postBuild" in recipe
+    requirements = (FOLDER / ".binder" / "requirements.txt").read_text()
+    assert requirements == f"--constraint constraints.txt\n./{notebooks.wheel_name()}[binder]\n"
+    assert (FOLDER / ".binder" / "constraints.txt").read_bytes() == (ROOT / "constraints.txt").read_bytes()
 
 
-def test_the_command_says_what_is_missing(tmp_path):
-    (tmp_path / "book" / "_ext").mkdir(parents=True)
-    for name in ("build", "notebooks"):
-        shutil.copy(ROOT / "book" / "_ext" / f"{name}.py", tmp_path / "book" / "_ext")
-    (tmp_path / "_toc.yml").write_text("format: jb-book\nroot: book/a\n")
-    (tmp_path / "book" / "a.md").write_text(CHAPTER)
+def test_command_says_what_is_missing(tmp_path):
+    shutil.copytree(ROOT / "book" / "_ext", tmp_path / "book" / "_ext", ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("_config.yml", "pyproject.toml"):
+        shutil.copy(ROOT / name, tmp_path)
     done = subprocess.run([sys.executable, str(tmp_path / "book/_ext/notebooks.py")], capture_output=True, text=True)
     assert done.returncode
     assert "run make book first" in done.stderr

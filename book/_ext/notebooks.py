@@ -52,6 +52,8 @@ POST_BUILD = """#!/usr/bin/env bash
 set -euo pipefail
 # Nothing stands between a reader and the chapter.
 jupyter labextension disable @jupyterlab/apputils-extension:announcements
+# JupyterLab shows stored figures only in notebooks that it was told to trust.
+find . -name "*.ipynb" -exec jupyter trust {} +
 # Train the book's models now, so that no chapter waits for another's training.
 python -c "from mnist_lessons.training import train_all; train_all()"
 """
