@@ -39,9 +39,10 @@ lint: .venv/dev/.done  ## check style and types
 	@.venv/dev/bin/ruff check --quiet .
 	@.venv/dev/bin/ruff format --check --quiet .
 	@.venv/dev/bin/mypy
-	@.venv/dev/bin/zizmor --offline --quiet .github/workflows
+	@.venv/dev/bin/zizmor --offline --quiet .github
 	@.venv/dev/bin/check-jsonschema --quiet --builtin-schema vendor.citation-file-format CITATION.cff
 	@.venv/dev/bin/check-jsonschema --quiet --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	@.venv/dev/bin/check-jsonschema --quiet --builtin-schema vendor.github-actions .github/actions/*/action.yml
 
 bench: .venv/dev/.done  ## measure what the book costs; ONLY=chapters measures one table
 	@MNIST_LESSONS_STORE=$(CURDIR)/_build/models .venv/dev/bin/python -m bench $(if $(ONLY),--only $(ONLY))
