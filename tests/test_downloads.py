@@ -12,6 +12,7 @@ import yaml
 from bs4 import BeautifulSoup
 from pypdf import PdfReader
 
+import addresses
 import downloads
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -85,10 +86,9 @@ def test_the_zip_is_the_site_in_one_folder(made):
 
 
 def test_the_first_page_offers_both_at_the_published_address():
-    owner, name = re.search(r"github\.com/([\w.-]+)/([\w.-]+)", (ROOT / "_config.yml").read_text()).groups()
     first = BeautifulSoup((SITE / "book" / "index.html").read_text(), "html.parser")
     links = {link["href"] for link in first.select("#take-it-with-you a[href]")}
-    assert {f"https://{owner}.github.io/{name}/{file.name}" for file in (downloads.PDF, downloads.ZIP)} <= links
+    assert {addresses.read().site + file.name for file in (downloads.PDF, downloads.ZIP)} <= links
 
 
 def pages():

@@ -10,14 +10,23 @@ import tarfile
 import tomllib
 import zipfile
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import nbformat
 import pytest
 import yaml
 
+import addresses
+import pages
+
 ROOT = Path(__file__).resolve().parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
+PUBLISH = yaml.safe_load((ROOT / ".github" / "workflows" / "publish.yml").read_text())
+SET_UP = ROOT / ".github" / "actions" / "set-up" / "action.yml"
+OWN = addresses.read().repository.removeprefix("https://github.com/")
+BRANCH = addresses.read().branch
+TAG = f"v{PROJECT['version']}"
 
 
 def run(*command, **options):
@@ -116,19 +125,105 @@ def test_binder_s_image_is_built_from_these_files(tmp_path):
     assert copied.end() < recipe.index('-r ".binder/requirements.txt"')
 
 
-@pytest.mark.parametrize("file", WORKFLOWS, ids=lambda file: file.stem)
-def test_workflows_pin_actions_and_run_what_a_person_runs(file):
+# Workflows -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("file", [*WORKFLOWS, SET_UP], ids=lambda file: file.relative_to(ROOT).as_posix())
+def test_workflows_pin_actions_and_name_no_branch_owner_or_repository(file):
     text = file.read_text()
-    workflow = yaml.safe_load(text)
-    assert workflow["permissions"] == {"contents": "read"}
-    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.M))
-    assert set(re.findall(r"make ([a-z]+)", "\n".join(re.findall(r"run: (make .*)", text)))) <= targets
     for action in re.findall(r"uses: (\S+)", text):
-        assert re.fullmatch(r"actions/[a-z-]+@[0-9a-f]{40}", action), action
+        assert re.fullmatch(r"actions/[a-z-]+@[0-9a-f]{40}|\$/\.github/actions/set-up", action), action
+    assert not re.search(r"\b(main|master)\b", text)
+    assert OWN not in text
+
+
+@pytest.mark.parametrize("file", WORKFLOWS, ids=lambda file: file.stem)
+def test_jobs_run_what_a_person_runs_after_the_same_set_up(file):
+    workflow = yaml.safe_load(file.read_text())
+    assert workflow["permissions"] == {"contents": "read"}
+    assert workflow["concurrency"]["group"] == f"{file.stem}-${{{{ github.ref }}}}"
+    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.M))
+    for name, job in workflow["jobs"].items():
+        made = [step["run"] for step in job["steps"] if step.get("run", "").startswith("make ")]
+        assert {command.split()[1] for command in made} - {".venv/book/.done"} <= targets
+        uses = [step.get("uses") for step in job["steps"]]
+        assert ("$/.github/actions/set-up" in uses[:2]) == bool(made), name
 
 
 def test_there_is_a_workflow_for_each_occasion():
     assert [file.stem for file in WORKFLOWS] == ["check", "publish", "weekly"]
+
+
+def steps(job):
+    """Return the commands of a job of the publish workflow."""
+    return [step["run"] for step in PUBLISH["jobs"][job]["steps"] if "run" in step]
+
+
+def test_the_branch_of_notebooks_is_the_folder_of_notebooks(tmp_path):
+    """The workflow's own commands, with a repository on this machine in place of GitHub's."""
+    build, remote = tmp_path / "build", tmp_path / "remote"
+    notebooks = build / "notebooks"
+    for name in ("train.ipynb", "exercises/train.ipynb", ".binder/postBuild", "package.whl"):
+        (notebooks / name).parent.mkdir(parents=True, exist_ok=True)
+        (notebooks / name).write_text(name)
+    (notebooks / ".binder" / "postBuild").chmod(0o755)
+    run("git", "init", "--quiet", "--bare", remote)
+    environment = os.environ | {
+        "GH_TOKEN": "token",
+        "GITHUB_REPOSITORY": "SomeOne/Their-Book",
+        "GIT_CONFIG_COUNT": "1",
+        "GIT_CONFIG_KEY_0": f"url.{remote}.insteadOf",
+        "GIT_CONFIG_VALUE_0": "https://x-access-token:token@github.com/SomeOne/Their-Book.git",
+    }
+    (pack,) = [command for command in steps("build") if command.startswith("tar ")]
+    (push,) = [command for command in steps("notebooks") if "git push" in command]
+    run("bash", "-ec", pack, cwd=build)
+    for runner in (tmp_path / "first", tmp_path / "second"):  # the second time the branch is there
+        runner.mkdir()
+        shutil.copy(build / "notebooks.tar", runner)
+        run("bash", "-ec", push, cwd=runner, env=environment | {"GITHUB_SHA": runner.name})
+    listed = run("git", "ls-tree", "-r", "--format=%(objectmode) %(path)", addresses.NOTEBOOK_BRANCH, cwd=remote)
+    assert listed.splitlines() == [
+        "100755 .binder/postBuild",
+        "100644 exercises/train.ipynb",
+        "100644 package.whl",
+        "100644 train.ipynb",
+    ]
+    assert run("git", "rev-list", "--count", addresses.NOTEBOOK_BRANCH, cwd=remote).strip() == "1"
+
+
+@pytest.mark.parametrize("place", [(OWN, BRANCH, ""), (OWN.upper(), BRANCH, TAG)])
+def test_a_workflow_goes_on_where_the_configuration_says_it_is(place):
+    assert checked(*place).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("place", "sentence"),
+    [
+        (
+            ("SomeOne/Their-Book", BRANCH, ""),
+            r"_config.yml: repository.url names .*/SomeOne/Their-Book: change the line",
+        ),
+        ((OWN, "trunk", ""), r"_config.yml: repository.branch is '.*', but the default branch .* is 'trunk': change"),
+        ((OWN, BRANCH, "v0.0.1"), rf"the tag is v0.0.1, but the version in pyproject.toml is .* the tag {TAG}: delete"),
+    ],
+)
+def test_a_workflow_in_another_place_or_with_another_tag_ends_with_one_sentence(place, sentence):
+    done = checked(*place)
+    assert done.returncode == 1
+    assert re.match(f"addresses: {sentence}", done.stderr), done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+def checked(repository, branch, tag):
+    """Run the workflow's step that compares its place with the configuration."""
+    (command,) = [command for command in steps("build") if "addresses.py" in command]
+    command = command.replace(".venv/book/bin/python", sys.executable)
+    environment = os.environ | {"GITHUB_REPOSITORY": repository, "BRANCH": branch, "TAG": tag}
+    return subprocess.run(["bash", "-ec", command], cwd=ROOT, env=environment, capture_output=True, text=True)
+
+
+# The set-up ------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("version", [(3, 10), (3, 14)])
@@ -149,27 +244,162 @@ def test_another_python_is_refused_in_one_sentence_before_anything_is_fetched(tm
     assert not (tmp_path / ".venv").exists()
 
 
-def test_a_fork_leaves_no_trace_of_the_old_address(tmp_path):
-    """The site of a fork, which changed the one line, is built from the outputs that are there."""
+# A fork ----------------------------------------------------------------------------------------------------------
+
+
+def configured(folder, url, branch="master", domain=""):
+    """Write into a folder the configuration of the book with a fork's lines; return the file."""
+    text = (ROOT / "_config.yml").read_text()
+    for name, value in (("  url", url), ("  branch", branch), ("  baseurl", domain)):
+        text, count = re.subn(rf"^{name}:.*$", f"{name}: {value}", text, flags=re.M)
+        assert count == 1, name
+    file = folder / "_config.yml"
+    file.write_text(text)
+    return file
+
+
+@pytest.mark.parametrize(
+    ("url", "domain", "repository", "site"),
+    [
+        ("SomeOne/Their-Book", "", "SomeOne/Their-Book", "https://someone.github.io/Their-Book/"),
+        ("SomeOne/Their-Book.git", "", "SomeOne/Their-Book", "https://someone.github.io/Their-Book/"),
+        ("SomeOne/book.git/", "", "SomeOne/book", "https://someone.github.io/book/"),
+        ("some-one/a.b_c/", "", "some-one/a.b_c", "https://some-one.github.io/a.b_c/"),
+        ("SomeOne/SomeOne.github.io", "", "SomeOne/SomeOne.github.io", "https://someone.github.io/"),
+        ("SomeOne/book", "https://book.example.org", "SomeOne/book", "https://book.example.org/"),
+        ("SomeOne/book", "https://example.org/a/book/", "SomeOne/book", "https://example.org/a/book/"),
+    ],
+)
+def test_all_addresses_of_a_fork_follow_from_its_configuration(tmp_path, url, domain, repository, site):
+    here = addresses.read(configured(tmp_path, f"https://github.com/{url}", domain=domain))
+    assert here == (f"https://github.com/{repository}", "master", site)
+    assert here.page("book/train.md") == here.page("book/train") == f"{site}book/train.html"
+    assert here.page("book/train", "fig-a") == f"{site}book/train.html#fig-a"
+    assert here.raw("package.whl") == f"https://github.com/{repository}/raw/notebooks/package.whl"
+    assert launched(here, "book/exercises/train") == {
+        "Run on Binder": f"https://mybinder.org/v2/gh/{repository}/notebooks?urlpath=lab/tree/exercises/train.ipynb",
+        "Run on Colab": f"https://colab.research.google.com/github/{repository}/blob/notebooks/exercises/train.ipynb",
+        "Run on Kaggle": "https://kaggle.com/kernels/welcome?src=https://github.com/"
+        f"{repository}/blob/notebooks/exercises/train.ipynb",
+        "Download notebook": "_sources/book/exercises/train.ipynb",
+    }
+
+
+def launched(here, page):
+    """Return the links by which a page's notebook is opened, by their text."""
+    return {link["text"]: link["address"] for link in pages.launch_links(here, page, lambda target, _: target)}
+
+
+URL_SENTENCE = "repository.url is {!r}; expected https://github.com/OWNER/NAME, "
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://gitlab.com/group/book",
+        "https://gitlab.com/group/subgroup/book.git",
+        "git@github.com:someone/book.git",
+        "ssh://git@github.com/someone/book",
+        "https://codeberg.org/someone/book",
+        "https://github.com/book",
+        "https://github.com/someone/",
+        "https://github.com/someone/.git",
+        "https://github.com/someone/book/tree/main",
+        "https://github.com/some one/book",
+        "https://notgithub.com/someone/book",
+        "someone/book",
+        "",
+    ],
+)
+def test_a_repository_that_cannot_publish_is_named_in_one_sentence(tmp_path, url):
+    sentence = URL_SENTENCE.format(url or None)
+    with pytest.raises(addresses.AddressError, match=re.escape(f"_config.yml: {sentence}")) as raised:
+        addresses.read(configured(tmp_path, url))
+    assert str(raised.value).endswith("change the line `url:` under `repository:`")
+
+
+@pytest.mark.parametrize(
+    ("entry", "sentence"),
+    [
+        ({"branch": "notebooks"}, ": repository.branch is 'notebooks'; expected the default branch"),
+        ({"branch": ""}, ": repository.branch is None; expected"),
+        ({"branch": "2026"}, ": repository.branch is 2026; expected"),
+        ({"branch": "a branch"}, ": repository.branch is 'a branch'; expected"),
+        ({"domain": "book.example.org"}, ": html.baseurl is 'book.example.org'; expected the address of a custom"),
+        ({"domain": "https://example.org/a book"}, ": html.baseurl is 'https://example.org/a book'; expected"),
+        ({"branch": "[main"}, " is not valid YAML: "),
+    ],
+)
+def test_a_branch_or_domain_that_cannot_be_is_named(tmp_path, entry, sentence):
+    with pytest.raises(addresses.AddressError, match=re.escape(f"_config.yml{sentence}")) as raised:
+        addresses.read(configured(tmp_path, "https://github.com/someone/book", **entry))
+    assert len(str(raised.value).splitlines()) == 1
+
+
+@pytest.fixture(scope="module")
+def fork(tmp_path_factory):
+    """A copy of the sources, without anything that was built."""
     skip = shutil.ignore_patterns(".git", ".venv", "_build", "notebooks", "node_modules", "__pycache__", ".*_cache")
-    fork = tmp_path / "fork"
-    shutil.copytree(ROOT, fork, ignore=skip)
-    config = fork / "_config.yml"
-    old = yaml.safe_load(config.read_text())["repository"]["url"]
-    config.write_text(config.read_text().replace(old, "https://github.com/someone/their-book"))
-    (fork / "_build").mkdir()
+    folder = tmp_path_factory.mktemp("fork") / "fork"
+    shutil.copytree(ROOT, folder, ignore=skip)
+    return folder
+
+
+def build(fork):
+    """Build the site of a fork with the environment that is there."""
+    command = [ROOT / ".venv" / "book" / "bin" / "python", fork / "book/_ext/build.py"]
+    return subprocess.run(command, env=os.environ | {"PYTHONPATH": str(fork)}, capture_output=True, text=True)
+
+
+@pytest.mark.parametrize("url", ["https://gitlab.com/group/book", "https://gitlab.com/group/subgroup/book"])
+def test_a_fork_on_gitlab_hears_so_before_anything_is_executed_or_written(fork, url):
+    configured(fork, url)
+    done = build(fork)
+    assert done.returncode == 1
+    assert done.stdout == ""
+    assert done.stderr.startswith(f"build: _config.yml: {URL_SENTENCE.format(url)}")
+    assert len(done.stderr.splitlines()) == 1
+    assert not (fork / "_build").exists()
+
+
+def test_all_links_of_a_fork_lead_into_the_fork(fork):
+    """Built from the outputs that are there, with every form at once that could get into a link."""
+    configured(fork, "https://github.com/SomeOne/Their-Book.git/", domain="https://Book.Example.org/here")
     for name in ("executed", "models"):
         shutil.copytree(ROOT / "_build" / name, fork / "_build" / name)
     (fork / "web" / "node_modules").symlink_to(ROOT / "web" / "node_modules")
-    python = ROOT / ".venv" / "book" / "bin" / "python"
-    said = run(python, fork / "book/_ext/build.py", env=os.environ | {"PYTHONPATH": str(fork)})
-    assert "are up to date" in said.splitlines()[0]
-    owner, name = old.split("/")[-2:]
-    traces = [f"{owner}/{name}", f"{owner}.github.io"]
-    files = [
-        file for file in (fork / "_build" / "html").rglob("*") if file.suffix in {".html", ".ipynb", ".xml", ".js"}
-    ]
-    assert len(files) > 20
-    found = [file.name for file in files if any(trace in file.read_text() for trace in traces)]
-    assert found == []
-    assert "https://someone.github.io/their-book/" in (fork / "_build" / "html" / "sitemap.xml").read_text()
+    done = build(fork)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "are up to date" in done.stdout.splitlines()[0]
+
+    here = addresses.read(fork / "_config.yml")
+    site = fork / "_build" / "html"
+    texts = {file: file.read_text() for file in site.rglob("*") if file.suffix in {".html", ".ipynb", ".xml", ".js"}}
+    html = {file.relative_to(site).as_posix() for file in texts if file.suffix == ".html"}
+    old = [addresses.read().site, *(f"{host}/{OWN}" for host in ("github.com", "github", "gh"))]
+    assert [file.name for file, text in texts.items() if any(address in text for address in old)] == []
+    # Every address of the fork, wherever it stands, is one of these.
+    known = {here.repository, f"{here.repository}/issues/new", here.site, *(here.site + name for name in html)}
+    known |= {f"{here.site}{name}" for name in ("_static/card.png", "mnist-lessons.pdf", "mnist-lessons.zip")}
+    known |= {f"{here.repository}/edit/master/{name.removesuffix('.html')}.md" for name in html}
+    known |= {address for name in html for address in launched(here, name.removesuffix(".html")).values()}
+    known |= {here.raw(f"mnist_lessons-{PROJECT['version']}-py3-none-any.whl")}
+    found = {
+        (address.partition("#")[0], file.suffix)
+        for file, text in texts.items()
+        for address in re.findall(r"https?://[^\s\"'<>()\\\[\]]+", text)
+        if re.search(r"someone|their-book|book\.example", address, re.IGNORECASE)
+    }
+    assert sorted(address for address, _ in found if address not in known) == []
+    assert {suffix for _, suffix in found} >= {".html", ".ipynb", ".xml"}
+    for file, text in texts.items():
+        name = file.relative_to(site).as_posix()
+        if name.startswith("book/") and file.suffix == ".html":
+            assert f'<link rel="canonical" href="{here.site}{name}">' in text, name
+            assert f'<meta property="og:url" content="{here.site}{name}">' in text, name
+            assert f'href="{here.repository}/edit/master/{name.removesuffix(".html")}.md"' in text, name
+    chapter = (site / "book" / "train.html").read_text()
+    ways = launched(here, "book/train").items()
+    assert all(f'"{address}">{text}</a>' in chapter for text, address in ways if text.startswith("Run on"))
+    assert f"<loc>{here.site}book/train.html</loc>" in (site / "sitemap.xml").read_text()
+    assert f'<base href="{urlsplit(here.site).path}">' in (site / "404.html").read_text()

@@ -74,7 +74,7 @@ def read(config: Path = CONFIG) -> Addresses:
     try:
         settings = yaml.safe_load(config.read_text())
     except yaml.YAMLError as error:
-        raise AddressError(f"{config.name} is not valid YAML: {error}") from error
+        raise AddressError(f"{config.name} is not valid YAML: {' '.join(str(error).split())}") from error
     url, branch = (_entry(settings, "repository", name) for name in ("url", "branch"))
     found = REPOSITORY.fullmatch(str(url))
     if not found or found[2] in {".", "..", ".git"}:

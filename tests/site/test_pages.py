@@ -11,9 +11,12 @@ from urllib.parse import unquote, urlsplit
 import pytest
 from bs4 import BeautifulSoup
 
+import addresses
+
 ROOT = Path(__file__).resolve().parents[2]
 SITE = ROOT / "_build" / "html"
-BASE = "/mnist-lessons/"
+ADDRESS = addresses.read().site
+BASE = urlsplit(ADDRESS).path
 KIB = 1024
 LIMIT = 200 * KIB
 NO_ALT_TEXT = re.compile(r"^$|\.(svg|png|jpe?g)$|^(image|figure|plot)\b.{0,10}$|^[0-9a-f]{16,}", re.IGNORECASE)
@@ -219,11 +222,9 @@ def test_the_root_leads_to_the_first_page():
 
 
 def test_sitemap_names_every_page_under_the_address_of_the_repository():
-    owner, name = re.search(r"url: https://github.com/([\w.-]+)/([\w.-]+)", (ROOT / "_config.yml").read_text()).groups()
     locations = re.findall(r"<loc>(.*?)</loc>", (SITE / "sitemap.xml").read_text())
-    address = f"https://{owner}.github.io/{name}/"
     written = {page for page in site_pages() if page.startswith("book/")}
-    assert {location.removeprefix(address) for location in locations} == written
+    assert {location.removeprefix(ADDRESS) for location in locations} == written
 
 
 def test_the_font_comes_with_the_style_sheet():
