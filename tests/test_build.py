@@ -31,7 +31,8 @@ def book(tmp_path):
     """A book with its own copy of the build, and a package of one file."""
     (tmp_path / "book" / "_ext").mkdir(parents=True)
     (tmp_path / "mnist_lessons").mkdir()
-    shutil.copy(ROOT / "book" / "_ext" / "build.py", tmp_path / "book" / "_ext")
+    for name in ("addresses.py", "build.py"):
+        shutil.copy(ROOT / "book" / "_ext" / name, tmp_path / "book" / "_ext")
     (tmp_path / "mnist_lessons" / "data.py").write_text("ONE = 1\n")
     (tmp_path / "constraints.txt").write_text("numpy==1\n")
     (tmp_path / "_toc.yml").write_text(

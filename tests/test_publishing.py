@@ -182,13 +182,13 @@ def test_the_branch_of_notebooks_is_the_folder_of_notebooks(tmp_path):
         runner.mkdir()
         shutil.copy(build / "notebooks.tar", runner)
         run("bash", "-ec", push, cwd=runner, env=environment | {"GITHUB_SHA": runner.name})
-    listed = run("git", "ls-tree", "-r", "--format=%(objectmode) %(path)", addresses.NOTEBOOK_BRANCH, cwd=remote)
-    assert listed.splitlines() == [
-        "100755 .binder/postBuild",
-        "100644 exercises/train.ipynb",
-        "100644 package.whl",
-        "100644 train.ipynb",
-    ]
+    listed = run("git", "ls-tree", "-r", addresses.NOTEBOOK_BRANCH, cwd=remote)
+    assert {line.split()[-1]: line.split()[0] for line in listed.splitlines()} == {
+        ".binder/postBuild": "100755",
+        "exercises/train.ipynb": "100644",
+        "package.whl": "100644",
+        "train.ipynb": "100644",
+    }
     assert run("git", "rev-list", "--count", addresses.NOTEBOOK_BRANCH, cwd=remote).strip() == "1"
 
 
