@@ -103,28 +103,6 @@ def test_every_dependency_is_pinned_and_no_address_stands_beside_it():
         assert re.search(rf"^{name}==", pins, re.M | re.I), name
 
 
-def test_binder_lists_nothing_that_the_project_does_not():
-    lines = [line for line in (ROOT / ".binder/requirements.txt").read_text().splitlines() if line[:1] not in {"#", ""}]
-    assert lines == ["--constraint ../constraints.txt", ".[binder]"]
-    postbuild = ROOT / ".binder" / "postBuild"
-    assert os.access(postbuild, os.X_OK)
-
-
-def test_binder_s_image_is_built_from_these_files(tmp_path):
-    """What repo2docker would do, as it prints it; no container engine is asked."""
-    shutil.copytree(ROOT / ".binder", tmp_path / ".binder")
-    tool = Path(sys.executable).with_name("jupyter-repo2docker")
-    done = subprocess.run([str(tool), "--no-build", "--debug", str(tmp_path)], capture_output=True, text=True)
-    recipe = done.stdout + done.stderr
-    assert done.returncode == 0, recipe
-    assert "FROM" in recipe
-    assert re.search(r'pip install .*-r ".binder/requirements.txt"', recipe)
-    assert "postBuild" in recipe
-    # The project's files are in the image before pip reads them.
-    copied = re.search(r"^COPY --chown=\d+:\d+ src/ \$\{REPO_DIR\}/$", recipe, re.M)
-    assert copied.end() < recipe.index('-r ".binder/requirements.txt"')
-
-
 # Workflows -------------------------------------------------------------------------------------------------------
 
 
