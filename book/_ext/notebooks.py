@@ -237,6 +237,7 @@ def opening(name: str, book: Book) -> list[NotebookNode]:
         f"numbers. {GPU}*"
     )
     code = (
+        "# On Kaggle, switch on Internet in the notebook's settings first.\n"
         "import importlib.util\n\n"
         'if importlib.util.find_spec("mnist_lessons") is None:\n'
         f"    %pip install --quiet --no-deps {where.raw(wheel_name())}"
