@@ -2,8 +2,9 @@
 
     python book/_ext/downloads.py    _build/html/mnist-lessons.pdf and mnist-lessons.zip
 
-The PDF is the built pages in reading order, as one page of HTML, printed by Chromium: twice, because the table of
-contents needs the page numbers that only the first printing tells.
+The PDF is the built pages in reading order, as one page of HTML, printed by Chromium. Folds are open, controls are
+gone, and the answers to quizzes and exercises are in an appendix. Only a printing tells which page everything is on, so
+it is printed again until the page numbers in the text are right.
 """
 
 import os
@@ -13,17 +14,32 @@ import subprocess
 import sys
 import tempfile
 import zipfile
+from collections.abc import Iterator
+from html import escape
 from pathlib import Path
 
+import yaml
 from bs4 import BeautifulSoup, Tag
 from pypdf import PdfReader
 
-from build import BUILD, SITE, documents_in_toc
+from build import BUILD, ROOT, SITE
 
 PDF = SITE / "mnist-lessons.pdf"
 ZIP = SITE / "mnist-lessons.zip"
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 SECONDS_TO_PRINT = 300
+PRINTINGS = 6
+# A page with fewer lines looks empty.
+LINES = 12
+HANGING_INDENT = 4
+NOT_ON_PAPER = (
+    "script, .headerlink, .only-dark, .facts, [popover], .ml-quiz-question :is(button, [role]), #take-it-with-you"
+)
+# What the site says about itself and what is true on paper.
+ON_PAPER = {
+    "below it, a solution that stays closed until you open it": "at the end of the book, a solution",
+    "The code after the solution tests it": "The code below the hint tests your solution",
+}
 
 
 def main() -> None:
@@ -34,13 +50,19 @@ def main() -> None:
     made = [file.stat().st_mtime if file.is_file() else 0 for file in (PDF, ZIP)]
     if min(made) > stamp.stat().st_mtime:
         return print("Downloads: up to date")
-    pack()
+    toc = yaml.safe_load((ROOT / "_toc.yml").read_text())
+    home = SITE / f"{toc['root']}.html"
+    pack(home)
     print(f"Downloads: {ZIP.name}, {ZIP.stat().st_size / 1e6:.1f} MB")
-    pages = typeset([name.removesuffix(".md") for name in documents_in_toc()])
+    pages = typeset(toc)
     print(f"Downloads: {PDF.name}, {pages} pages, {PDF.stat().st_size / 1e6:.1f} MB")
+    home.write_text(with_links(home, f"{os.path.relpath(SITE, home.parent)}/"))
 
 
-def pack() -> None:
+# The site as one zip ---------------------------------------------------------------------------------------------
+
+
+def pack(home: Path) -> None:
     """Write the whole site into one zip, in a folder of its own, the same bytes for the same site."""
     part = ZIP.with_suffix(".part")
     with zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -48,33 +70,66 @@ def pack() -> None:
             if file not in {PDF, ZIP, part}:
                 entry = zipfile.ZipInfo(f"mnist-lessons/{file.relative_to(SITE).as_posix()}")
                 entry.compress_type = zipfile.ZIP_DEFLATED
-                archive.writestr(entry, file.read_bytes())
+                # Neither file is in the zip, so its first page offers them at the published address.
+                archive.writestr(entry, with_links(file, address()) if file == home else file.read_bytes())
     part.replace(ZIP)
 
 
-def typeset(pages: list[str]) -> int:
+def with_links(home: Path, folder: str) -> str:
+    """Return the first page with links to PDF and zip that lead to a folder, whose address ends with a slash."""
+    files = "|".join(re.escape(file.name) for file in (PDF, ZIP))
+    return re.sub(rf'href="[^"]*?({files})"', lambda found: f'href="{escape(folder)}{found[1]}"', home.read_text())
+
+
+def address() -> str:
+    """Return the address at which the site is published."""
+    page = BeautifulSoup((SITE / "search.html").read_text(), "html.parser")
+    return page.select_one('link[rel="canonical"]')["href"].removesuffix("search.html")
+
+
+# The book as one PDF ---------------------------------------------------------------------------------------------
+
+
+def typeset(toc: dict) -> int:
     """Write the PDF and return how many pages it has."""
-    body = [chapter(page, set(pages)) for page in pages]
+    parts = [(part.get("caption", ""), [entry["file"] for entry in part["chapters"]]) for part in toc["parts"]]
+    pages = [toc["root"], *(page for _, inside in parts for page in inside)]
+    site = address()
+    texts = {page: chapter(page, set(pages), site) for page in pages}
+    appendix = answers(texts)
+    for caption, inside in parts:
+        texts[inside[0]]["data-part"] = caption
+    book = [*texts.values(), appendix]
+    for text in book:
+        # The chapters of a part that has no numbers, such as the exercises, follow each other on the same page.
+        if text.select_one("h1 .section-number") or text.has_attr("data-part"):
+            text["class"] = "starts-page"
     with tempfile.TemporaryDirectory(dir=BUILD) as folder:
         source, printed = Path(folder, "book.html"), Path(folder, "book.pdf")
-        source.write_text(whole(body, {}))
-        print_page(source, printed)
-        source.write_text(whole(body, page_numbers(printed, body)))
-        print_page(source, printed)
+        numbers: dict[str, int] = {}
+        for _ in range(PRINTINGS):
+            source.write_text(whole(book, numbers))
+            print_page(source, printed)
+            reader = PdfReader(printed)
+            before, numbers = numbers, page_numbers(reader)
+            if not run_on(book, reader, numbers) and numbers == before:
+                break
+        else:
+            sys.exit(f"downloads: the page numbers still change after {PRINTINGS} printings; look at {source.name}")
         shutil.move(printed, PDF)
-    return len(PdfReader(PDF).pages)
+    return len(reader.pages)
 
 
-def chapter(page: str, pages: set[str]) -> Tag:
-    """Return a page's text with ids of its own and links that lead to where their targets are in the whole."""
+def chapter(page: str, pages: set[str], site: str) -> Tag:
+    """Return a page's text as it is on paper, with ids of its own and links that lead to their targets in the whole."""
     soup = BeautifulSoup((SITE / f"{page}.html").read_text(), "html.parser")
     text = soup.select_one("main article")
-    for drop in text.select("script, .headerlink, .only-dark, .facts, [popover]"):
+    for drop in text.select(NOT_ON_PAPER):
         drop.decompose()
     for term in text.select("button.term"):
         term.name, term.attrs = "span", {}
-    for folded in text.select("details"):
-        folded["open"] = ""
+    for button in text.select("button"):
+        button.unwrap()
     for element in text.select("[id]"):
         element["id"] = anchor(page, element["id"])
     text["id"] = anchor(page)
@@ -82,7 +137,17 @@ def chapter(page: str, pages: set[str]) -> Tag:
         image["src"] = (SITE / page).parent.joinpath(image["src"]).resolve().as_uri()
         image.attrs.pop("loading", None)
     for link in text.select("a[href]"):
-        link["href"] = target(page, link["href"], pages)
+        link["href"] = target(page, link["href"], pages, site)
+    for place in text.select(".ml-widget"):
+        print_widget(place, f"{site}{page}.html")
+    for question in text.select(".ml-quiz-question"):
+        print_question(question)
+    for folded in text.select("details"):
+        unfold(folded)
+    for block in text.select("div.highlight > pre"):
+        hang(block)
+    for words in text.find_all(string=re.compile("|".join(map(re.escape, ON_PAPER)))):
+        words.replace_with(re.sub("|".join(map(re.escape, ON_PAPER)), lambda found: ON_PAPER[found[0]], words))
     return text
 
 
@@ -91,49 +156,146 @@ def anchor(page: str, name: str = "") -> str:
     return f"{page.replace('/', '-')}--{name}" if name else page.replace("/", "-")
 
 
-def target(page: str, address: str, pages: set[str]) -> str:
+def target(page: str, link: str, pages: set[str], site: str) -> str:
     """Return where a link leads from the PDF: into the book, or for what is not in it to the published site."""
-    if re.match(r"[a-z]+:", address):
-        return address
-    path, _, name = address.partition("#")
+    if re.match(r"[a-z]+:", link):
+        return link
+    path, _, name = link.partition("#")
     other = page if not path else os.path.normpath(Path(page).parent / path).removesuffix(".html")
     if other in pages:
         return f"#{anchor(other, name)}"
-    canonical = BeautifulSoup((SITE / f"{page}.html").read_text(), "html.parser").select_one('link[rel="canonical"]')
-    site = canonical["href"].removesuffix(f"{page}.html")
     return f"{site}{os.path.normpath(Path(page).parent / path)}"
 
 
-def whole(body: list[Tag], numbers: dict[str, int]) -> str:
-    """Return the book as one page of HTML: title, contents with the page numbers that are known, chapters."""
-    entries = "".join(
-        f'<li><a href="#{text["id"]}"><span>{title(text)}</span><span>{numbers.get(text["id"], "")}</span></a></li>'
-        for text in body[1:]
-    )
-    return f"""<!DOCTYPE html>
-<html lang="en"><head><meta charset="utf-8"><title>{title(body[0])}</title>
+def print_widget(place: Tag, link: str) -> None:
+    """Say where a widget can be tried, in place of the remark that it needs JavaScript."""
+    for words in place.p.find_all(string=re.compile("JavaScript")):
+        rest = re.sub(r"[^.]*JavaScript[^.]*\.\s*(Without it, )?", "", words)
+        words.replace_with(rest[:1].upper() + rest[1:])
+    place.p.insert(0, markup(f'<span>Try it on the site: <a href="{link}">{link.partition("//")[2]}</a>. </span>'))
+
+
+def print_question(question: Tag) -> None:
+    """Make a quiz question a question with lettered options."""
+    question.name = "div"
+    question.legend.name = "p"
+    for option in question.select("label"):
+        option.name = "p"
+        option.input.decompose()
+
+
+def unfold(folded: Tag) -> None:
+    """Put what a fold holds in its place, under what its label says of it unless that has a caption of its own."""
+    label = folded.summary
+    says = (label.select_one(".collapsed") or label).get_text(" ", strip=True).removeprefix("Show ")
+    folded.name, folded["class"] = "div", {"a solution": "solution", "Hint": "hint"}.get(says, "unfolded")
+    if folded.select_one("caption"):
+        label.decompose()
+    else:
+        label.replace_with(markup(f'<p class="label">{escape(says[:1].upper() + says[1:])}</p>'))
+
+
+def hang(block: Tag) -> None:
+    """Make each line of code an element of its own, which goes on further right where it is too long for the page."""
+    # Pygments closes its elements at the end of each line.
+    lines = block.decode_contents().rstrip("\n").split("\n")
+    made = ""
+    for line, words in zip(lines, block.get_text().split("\n"), strict=False):
+        indent = len(words) - len(words.lstrip()) + HANGING_INDENT
+        made += f'<span class="line" style="padding-left:{indent}ch;text-indent:-{indent}ch">{line}\n</span>'
+    block.replace_with(markup(f"<pre>{made}</pre>"))
+
+
+def markup(text: str) -> Tag:
+    """Return the element that a text of HTML holds, or all that it holds."""
+    soup = BeautifulSoup(text, "html.parser")
+    return soup.contents[0].extract() if len(soup.contents) == 1 else soup
+
+
+def answers(texts: dict[str, Tag]) -> Tag:
+    """Move the answers out of the texts into an appendix, chapter by chapter, with links there and back."""
+    appendix = markup('<article id="answers" data-part="Appendix"><h1>Answers</h1></article>')
+    by_name: dict[str, list[Tag]] = {}
+    for page, text in texts.items():
+        by_name.setdefault(Path(page).name, []).append(text)
+    for group in by_name.values():
+        found = [answer for text in group for answer in [*quiz_answers(text), *solutions(text)]]
+        if found:
+            section = markup(f"<section><h2>{title(group[0])}</h2></section>")
+            section.extend(found)
+            appendix.append(section)
+    return appendix
+
+
+def quiz_answers(text: Tag) -> Iterator[Tag]:
+    """Yield what a chapter says of the options of each question, and leave a link in its place."""
+    for number, question in enumerate(text.select(".ml-quiz-question"), 1):
+        yield moved(question.select_one(".unfolded"), "Answer", question["id"], f"Question {number}, asked")
+
+
+def solutions(text: Tag) -> Iterator[Tag]:
+    """Yield the solution of each exercise, and leave a link in its place."""
+    for solution in text.select(".solution"):
+        exercise = solution.find_parent("section")
+        words = f"“{escape(exercise.h2.get_text(strip=True))}”, set"
+        yield moved(solution.find_parent(class_="cell"), "Solution", exercise["id"], words)
+
+
+def moved(answer: Tag, name: str, question: str, words: str) -> Tag:
+    """Return an answer with a link back to its question, and put a link to it where it was."""
+    identity = f"{question}--answer"
+    answer.replace_with(paged(name, identity))
+    answer.select_one(".label").replace_with(paged(words, question))
+    answer["id"], answer["class"] = identity, "answer"
+    return answer
+
+
+def paged(words: str, identity: str) -> Tag:
+    """Return a line with a link that also names the page that it leads to."""
+    link = f'<a href="#{identity}">{words} on page <span data-page="{identity}"></span></a>'
+    return markup(f'<p class="paged">{link}</p>')
+
+
+def whole(book: list[Tag], numbers: dict[str, int]) -> str:
+    """Return the book as one page of HTML: title, contents, chapters, with the page numbers that are known."""
+    entries = ""
+    for text in book[1:]:
+        part = text.get("data-part")
+        entries += f'<li class="part">{escape(part)}</li>' if part else ""
+        place = f'<span data-page="{text["id"]}"></span>'
+        entries += f'<li><a href="#{text["id"]}"><span>{title(text)}</span>{place}</a></li>'
+    page = f"""<!DOCTYPE html>
+<html lang="en"><head><meta charset="utf-8"><title>{title(book[0])}</title>
 <link rel="stylesheet" href="{(SITE / "_static" / "site.css").as_uri()}">
 <link rel="stylesheet" href="{(Path(__file__).parent.parent / "_static" / "book.css").as_uri()}"></head>
-<body class="printed"><main>{body[0]}
+<body class="printed"><main>{book[0]}
 <nav class="printed-contents"><h2>Contents</h2><ol>{entries}</ol></nav>
-{"".join(map(str, body[1:]))}</main></body></html>"""
+{"".join(map(str, book[1:]))}</main></body></html>"""
+    # Three digits hold the place of a number that is not known yet.
+    return re.sub(r'(<span data-page="([^"]+)">)', lambda found: f"{found[1]}{numbers.get(found[2], '000')}", page)
 
 
 def title(text: Tag) -> str:
     """Return a chapter's title as HTML-safe text."""
-    return text.select_one("h1").get_text(" ", strip=True).replace("&", "&amp;").replace("<", "&lt;")
+    return escape(text.select_one("h1").get_text(" ", strip=True), quote=False)
 
 
-def page_numbers(printed: Path, body: list[Tag]) -> dict[str, int]:
-    """Return the page, from 1, on which each chapter of a printed book starts."""
-    reader = PdfReader(printed)
-    places = reader.named_destinations
+def page_numbers(reader: PdfReader) -> dict[str, int]:
+    """Return the page, from 1, of everything in a printed book that a link leads to."""
     return {
-        text["id"]: reader.get_destination_page_number(places[name]) + 1
-        for text in body
-        for name in (text["id"], f"/{text['id']}")
-        if name in places
+        name.removeprefix("/"): reader.get_destination_page_number(place) + 1
+        for name, place in reader.named_destinations.items()
     }
+
+
+def run_on(book: list[Tag], reader: PdfReader, numbers: dict[str, int]) -> bool:
+    """Let a chapter follow on the same page where the page before would look empty; tell whether there was one."""
+    found = False
+    for text in book[1:]:
+        *before, _ = reader.pages[numbers[text["id"]] - 2].extract_text().splitlines()  # without the page number
+        if "starts-page" in text.get("class", "") and len(before) < LINES:
+            text["class"], found = "", True
+    return found
 
 
 def print_page(source: Path, printed: Path) -> None:
