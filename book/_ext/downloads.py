@@ -100,10 +100,10 @@ def typeset(toc: dict) -> int:
     for caption, inside in parts:
         texts[inside[0]]["data-part"] = caption
     book = [*texts.values(), appendix]
-    for text in book:
-        # The chapters of a part that has no numbers, such as the exercises, follow each other on the same page.
-        if text.select_one("h1 .section-number") or text.has_attr("data-part"):
-            text["class"] = "starts-page"
+    # Pages such as those of exercises, which have no number, follow each other where there is room.
+    first = [texts[inside[0]] for _, inside in parts if len(inside) > 1]
+    for text in [*filter(is_numbered, book), *first, appendix]:
+        text["class"] = "starts-page"
     with tempfile.TemporaryDirectory(dir=BUILD) as folder:
         source, printed = Path(folder, "book.html"), Path(folder, "book.pdf")
         numbers: dict[str, int] = {}
@@ -278,6 +278,11 @@ def whole(book: list[Tag], numbers: dict[str, int]) -> str:
 def title(text: Tag) -> str:
     """Return a chapter's title as HTML-safe text."""
     return escape(text.select_one("h1").get_text(" ", strip=True), quote=False)
+
+
+def is_numbered(text: Tag) -> bool:
+    """Tell whether a text is a numbered chapter."""
+    return text.select_one("h1 .section-number") is not None
 
 
 def page_numbers(reader: PdfReader) -> dict[str, int]:
