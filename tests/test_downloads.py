@@ -6,6 +6,7 @@ import subprocess
 import sys
 import zipfile
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 import yaml
@@ -17,6 +18,15 @@ import downloads
 
 ROOT = Path(__file__).resolve().parents[1]
 SITE = ROOT / "_build" / "html"
+A4_WIDTH = 595  # points
+MARGIN = 22 / 25.4 * 72
+
+
+class Line(NamedTuple):
+    """A printed line: where it begins, in points from the left, and what it says without spaces."""
+
+    left: float
+    text: str
 
 
 @pytest.fixture(scope="module")
@@ -33,72 +43,181 @@ def book(made):
 
 
 @pytest.fixture(scope="module")
+def pages(book):
+    """The lines of each page, from top to bottom, without the page number."""
+    return [lines_of(page) for page in book.pages]
+
+
+@pytest.fixture(scope="module")
+def texts(pages):
+    """What each page says, without spaces."""
+    return ["".join(line.text for line in page) for page in pages]
+
+
+@pytest.fixture(scope="module")
 def contents(book):
     """The lines of the table of contents, as (title, page number)."""
-    texts = [printed(page) for page in book.pages[:10]]
-    first = next(number for number, text in enumerate(texts) if text.startswith("Contents\n"))
-    return re.findall(r"^(.+?) (\d+)$", "\n".join(texts[first:]), re.M)[: len(pages()) - 1]
+    text = "\n".join(page.extract_text() for page in book.pages[:10])
+    listed = text[text.index("\nContents\n") : text.index("\nAppendix\n") + 40]
+    return [(squeezed(title), int(number)) for title, number in re.findall(r"^(\S.*) (\d+)$", listed, re.M)]
 
 
-def test_the_contents_name_every_page_and_where_it_starts(book, contents):
-    listed = [BeautifulSoup((SITE / name).with_suffix(".html").read_text(), "html.parser").h1 for name in pages()[1:]]
-    assert len(contents) == len(listed)
-    for heading, (title, number) in zip(listed, contents, strict=True):
-        words = heading.get_text(" ", strip=True).removesuffix("#")
-        assert squeezed(title) == squeezed(words)
-        assert squeezed(printed(book.pages[int(number) - 1])).startswith(squeezed(words))
+@pytest.fixture(scope="module")
+def tags(book):
+    """The kinds of element that a screen reader meets, and the pages that have a figure."""
+    places = {page.indirect_reference.idnum: place for place, page in enumerate(book.pages)}
+    kinds, with_figure, to_do = set(), set(), [(book.trailer["/Root"]["/StructTreeRoot"], False)]
+    while to_do:
+        element, in_figure = to_do.pop()
+        kinds.add(element.get("/S"))
+        in_figure |= element.get("/S") == "/Figure"
+        if in_figure and "/Pg" in element:
+            with_figure.add(places[element.raw_get("/Pg").idnum])
+        inside = element.get("/K", [])
+        inside = [part.get_object() for part in (inside if isinstance(inside, list) else [inside])]
+        to_do += [(part, in_figure) for part in inside if not isinstance(part, int)]
+    return kinds, with_figure
+
+
+def test_the_contents_name_every_page_and_where_it_starts(contents, texts):
+    listed = [squeezed(of_site(name).h1.get_text().removesuffix("#")) for name in names()[1:]] + ["Answers"]
+    assert [title for title, _ in contents] == listed
+    for title, number in contents:
+        assert title in texts[number - 1]
+        if title[0].isdigit():
+            assert texts[number - 1].startswith(title)
 
 
 def test_there_is_an_outline(book):
-    names = [squeezed(entry.title) for entry in flat(book.outline)]
-    assert any("Trainthenetwork" in name for name in names)
-    assert len(names) > 100
+    entries = [squeezed(entry.title) for entry in flat(book.outline)]
+    assert any("Trainthenetwork" in entry for entry in entries)
+    assert len(entries) > 100
 
 
 def test_links_inside_the_book_have_a_target(book):
     places = set(book.named_destinations)
-    inside = [
-        link.get_object()["/Dest"]
-        for page in book.pages
-        for link in page.get("/Annots", [])
-        if "/Dest" in link.get_object()
-    ]
+    inside = [link["/Dest"] for page in book.pages for link in links_of(page) if "/Dest" in link]
     assert len(inside) > 200
     assert {str(name) for name in inside if isinstance(name, str)} <= places
 
 
-def test_no_line_of_code_is_cut(book):
-    """A long line goes on in the next one, so its end is there too."""
-    text = squeezed("".join(page.extract_text() for page in book.pages))
-    for name in pages():
-        page = BeautifulSoup((SITE / name).with_suffix(".html").read_text(), "html.parser")
-        for block in page.select("article div.highlight pre")[:10]:
-            for line in filter(lambda line: len(line) > 90, block.get_text().splitlines()):
-                assert squeezed(line)[-20:] in text, line
+def test_no_control_is_printed(pages, tags):
+    soups = [of_site(name) for name in names()]
+    buttons = [button for soup in soups for button in soup.select("article button:not(.term)")]
+    folds = [label for soup in soups for label in soup.select("summary:not(:has(span)), summary span")]
+    labels = {squeezed(label.get_text()) for label in buttons + folds} - {"Hint"}
+    labels = {label for label in labels if not label.startswith("Code:")}
+    assert {"Check", "Showasolution", "Hidethesolution", "Answerstoquestion1"} <= labels
+    assert not labels & {line.text for page in pages for line in page}
+    assert "/Figure" in tags[0]
+    assert "/Form" not in tags[0]
+
+
+def test_the_answers_are_in_the_appendix_where_the_questions_say(contents, pages, texts):
+    first = contents[-1][1] - 1
+    body, appendix = "".join(texts[:first]), "".join(texts[first:])
+    soups = [of_site(name) for name in names()]
+    told = [answer for soup in soups for answer in soup.select("li.ml-quiz-right")]
+    solved = [fold.pre for soup in soups for fold in soup.select("details:has(.collapsed)") if is_solution(fold)]
+    assert len(told) > 50
+    assert len(solved) > 40
+    for answers, link, back in ((told, "Answer", "asked"), (solved, "Solution", "set")):
+        there = numbers_after(f"{link}onpage", pages[:first])
+        assert len(there) == len(numbers_after(f".+,{back}onpage", pages[first:])) == len(answers)
+        for answer, number in zip(answers, there, strict=True):
+            for words in [squeezed(line) for line in answer.find_all(string=re.compile(r"\w{3}.{40}"))]:
+                assert words not in body
+                assert words in appendix
+                assert words in "".join(texts[number - 1 : number + 1])
+
+
+def test_no_page_is_nearly_empty(pages, tags):
+    _, with_figure = tags
+    assert not [place + 1 for place, page in enumerate(pages) if len(page) < 12 and place not in with_figure]
+
+
+def test_the_text_is_as_wide_as_the_page(book, contents):
+    chapters = book.pages[contents[1][1] - 1 : contents[15][1]]
+    rights = sorted(float(link["/Rect"][2]) for page in chapters for link in links_of(page))
+    assert A4_WIDTH - MARGIN - 20 < rights[-5] <= rights[-1] < A4_WIDTH - MARGIN + 1
+
+
+def test_code_of_100_characters_fits_and_a_longer_line_goes_on_further_right(pages):
+    printed = [line for page in pages for line in page]
+    places = {}
+    for line, following in zip(printed, [*printed[1:], Line(0, "")], strict=True):
+        places.setdefault(line.text[:40], []).append((line, following))
+    wrapped = 0
+    for code in (line for name in names() for block in of_site(name).select("pre") for line in lines_of_code(block)):
+        whole = squeezed(code)
+        found = places.get(whole[:40], [])
+        if not any(line.text == whole for line, _ in found):
+            assert len(code) > 100, code
+            indents = [rest.left - line.left for line, rest in found if whole.startswith(line.text + rest.text)]
+            assert indents, code
+            assert min(indents) > 10, code
+            wrapped += 1
+    assert wrapped > 10
 
 
 def test_the_zip_is_the_site_in_one_folder(made):
     with zipfile.ZipFile(downloads.ZIP) as archive:
-        names = set(archive.namelist())
+        files = set(archive.namelist())
         assert archive.testzip() is None
     there = {f"mnist-lessons/{file.relative_to(SITE).as_posix()}" for file in SITE.rglob("*") if file.is_file()}
-    assert names == there - {f"mnist-lessons/{file.name}" for file in (downloads.PDF, downloads.ZIP)}
+    assert files == there - {f"mnist-lessons/{file.name}" for file in (downloads.PDF, downloads.ZIP)}
 
 
-def test_the_first_page_offers_both_at_the_published_address():
-    first = BeautifulSoup((SITE / "book" / "index.html").read_text(), "html.parser")
-    links = {link["href"] for link in first.select("#take-it-with-you a[href]")}
-    assert {addresses.read().site + file.name for file in (downloads.PDF, downloads.ZIP)} <= links
+def test_the_first_page_offers_both_beside_it_and_in_the_zip_at_the_published_address(made):
+    home = SITE / "book" / "index.html"
+    links = {link["href"] for link in BeautifulSoup(home.read_text(), "html.parser").select("#take-it-with-you a")}
+    assert {downloads.PDF, downloads.ZIP} <= {(home.parent / link).resolve() for link in links}
+    with zipfile.ZipFile(downloads.ZIP) as archive:
+        packed = BeautifulSoup(archive.read("mnist-lessons/book/index.html"), "html.parser")
+    site = addresses.read().site
+    links = {link["href"] for link in packed.select("#take-it-with-you a")}
+    assert {f"{site}{file.name}" for file in (downloads.PDF, downloads.ZIP)} <= links
 
 
-def pages():
+def names():
     toc = yaml.safe_load((ROOT / "_toc.yml").read_text())
     return [toc["root"], *(entry["file"] for part in toc["parts"] for entry in part["chapters"])]
 
 
-def printed(page):
-    """Return the text of a page without its number, which comes first."""
-    return page.extract_text().split("\n", 1)[1]
+def of_site(name):
+    return BeautifulSoup((SITE / name).with_suffix(".html").read_text(), "html.parser")
+
+
+def is_solution(fold):
+    return fold.select_one(".collapsed").get_text() == "Show a solution"
+
+
+def lines_of_code(block):
+    return [line for line in block.get_text().splitlines() if len(line) > 60]
+
+
+def numbers_after(words, pages):
+    found = [re.fullmatch(rf"{words}(\d+)", line.text) for page in pages for line in page]
+    return [int(match[1]) for match in found if match]
+
+
+def lines_of(page):
+    """Return the lines of a page; what stands at the same height is one line."""
+    found = {}
+
+    def note(text, matrix, own, font, size):
+        if text.strip():
+            height = round(own[5] * matrix[3] + matrix[5])
+            near = next((other for other in (height, height - 1, height + 1) if other in found), height)
+            found.setdefault(near, []).append((own[4] * matrix[0] + matrix[4], text))
+
+    page.extract_text(visitor_text=note)
+    rows = [sorted(found[height]) for height in sorted(found, reverse=True)]
+    return [Line(row[0][0], squeezed("".join(text for _, text in row))) for row in rows][:-1]
+
+
+def links_of(page):
+    return [link.get_object() for link in page.get("/Annots", [])]
 
 
 def flat(outline):

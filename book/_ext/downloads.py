@@ -27,7 +27,7 @@ from build import BUILD, ROOT, SITE
 PDF = SITE / "mnist-lessons.pdf"
 ZIP = SITE / "mnist-lessons.zip"
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-SECONDS_TO_PRINT = 300
+SECONDS_TO_PRINT = 600
 PRINTINGS = 6
 # A page with fewer lines looks empty.
 LINES = 12
@@ -133,6 +133,9 @@ def chapter(page: str, pages: set[str], site: str) -> Tag:
     for element in text.select("[id]"):
         element["id"] = anchor(page, element["id"])
     text["id"] = anchor(page)
+    # Where a heading moves to the next page, what is before it in its section would stay, and links would lead there.
+    for heading in text.select("section > span:first-child + :is(h1, h2, h3)"):
+        heading.insert(0, heading.find_previous_sibling("span"))
     for image in text.select("img[src]"):
         image["src"] = (SITE / page).parent.joinpath(image["src"]).resolve().as_uri()
         image.attrs.pop("loading", None)
