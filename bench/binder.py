@@ -17,13 +17,13 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import browser
 from bench import Row
 
 ROOT = Path(__file__).resolve().parents[1]
 BRANCH = ROOT / "notebooks"
 ENVIRONMENT = ROOT / ".venv" / "binder"
 CHAPTERS = ("train", "evaluate", "relu-vs-sigmoid", "cnn", "autoencoder", "train-fast")
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 SECONDS_TO_START = 120
 
 
@@ -76,9 +76,9 @@ def session(name: str, screenshots: Path | None = None) -> dict:
         before the run, and after it in each theme: see `open_chapter.mjs`), ``seconds``, ``megabytes`` (peak of the
         summed proportional set sizes of the server and all its children), ``title``.
     """
-    browser = next(filter(None, map(shutil.which, BROWSERS)), None)
-    if browser is None:
-        raise FileNotFoundError(f"no browser: expected one of {', '.join(BROWSERS)}")
+    found = browser.find()
+    if found is None:
+        raise FileNotFoundError(browser.NONE)
     install()
     with tempfile.TemporaryDirectory() as folder, server(Path(folder)) as (address, process):
         peak = [0.0]
@@ -87,7 +87,7 @@ def session(name: str, screenshots: Path | None = None) -> dict:
         watch.start()
         try:
             node = ROOT / ".venv" / "dev" / "bin" / "node"
-            command = [node, ROOT / "bench" / "open_chapter.mjs", address.format(f"lab/tree/{name}.ipynb"), browser]
+            command = [node, ROOT / "bench" / "open_chapter.mjs", address.format(f"lab/tree/{name}.ipynb"), found]
             command += [screenshots] if screenshots else []
             said = subprocess.run(list(map(str, command)), capture_output=True, text=True, timeout=1200)
         finally:
@@ -109,7 +109,9 @@ def server(home: Path) -> Iterator[tuple[str, subprocess.Popen]]:
         "MNIST_LESSONS_STORE": store,
         "JUPYTER_CONFIG_DIR": str(home / ".jupyter"),
     }
-    subprocess.run([home / "work/.binder/postBuild"], env=environment, cwd=home / "work", check=True, capture_output=True)
+    subprocess.run(
+        [home / "work/.binder/postBuild"], env=environment, cwd=home / "work", check=True, capture_output=True
+    )
     options = ["--no-browser", "--allow-root", "--ip=127.0.0.1", "--port=0", "--LabApp.expose_app_in_browser=True"]
     log = home / "log"
     with log.open("w") as out:

@@ -1,9 +1,7 @@
 """The notebooks on Binder: what a click on a launch button shows, before and after everything was run."""
 
 import json
-import os
 import re
-import shutil
 from pathlib import Path
 
 import pytest
@@ -15,10 +13,7 @@ ROOT = Path(__file__).resolve().parents[1]
 RAW = re.compile(r"\{[a-z:]+\}|^[:`]{3,}|^\([\w-]+\)=$|\b(fig|sec|eq|tab|ch)-[a-z]+-?[a-z]*\b|\bglue\b", re.MULTILINE)
 WHITE = [255, 255, 255, 255]
 
-pytestmark = pytest.mark.skipif(
-    not os.environ.get("CI") and not any(map(shutil.which, binder.BROWSERS)),
-    reason="no browser: expected one of " + ", ".join(binder.BROWSERS),
-)
+pytestmark = pytest.mark.browser
 
 
 @pytest.fixture(scope="module")

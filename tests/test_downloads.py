@@ -1,7 +1,6 @@
 """What readers take away: the book as one PDF, the site as one zip."""
 
 import re
-import shutil
 import subprocess
 import sys
 import zipfile
@@ -21,6 +20,8 @@ SITE = ROOT / "_build" / "html"
 A4_WIDTH = 595  # points
 MARGIN = 22 / 25.4 * 72
 
+pytestmark = pytest.mark.browser
+
 
 class Line(NamedTuple):
     """A printed line: where it begins, in points from the left, and what it says without spaces."""
@@ -32,8 +33,6 @@ class Line(NamedTuple):
 @pytest.fixture(scope="module")
 def made():
     """`make test` has built the site; this makes what belongs beside it."""
-    if not any(map(shutil.which, downloads.BROWSERS)):
-        pytest.skip("the PDF needs a browser, and none is installed")
     subprocess.run([sys.executable, str(ROOT / "book/_ext/downloads.py")], check=True, capture_output=True)
 
 

@@ -1,7 +1,6 @@
 """The quiz directive: what it renders, and what it refuses."""
 
 import json
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -10,11 +9,11 @@ import pytest
 import yaml
 from bs4 import BeautifulSoup
 
+import browser
+from quiz import QuizError, read_quiz
+
 BOOK = Path(__file__).parents[1] / "book"
 QUIZZES = sorted((BOOK / "quizzes").glob("*.yml"))
-sys.path.insert(0, str(BOOK / "_ext"))
-
-from quiz import QuizError, read_quiz  # noqa: E402
 
 
 def question(text: str = "How many classes are there?") -> dict:
@@ -202,18 +201,13 @@ SCRIPTED = """<script>addEventListener("load", () => {
   }
   document.title = JSON.stringify({ said, hidden: button.hidden });
 });</script></body>"""
-BROWSER = shutil.which("chromium") or shutil.which("google-chrome")
-FLAGS = (
-    "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
-    "--disable-component-update --disable-sync --dump-dom"
-)
 
 
-@pytest.mark.skipif(BROWSER is None, reason="needs Chromium")
+@pytest.mark.browser
 def test_the_script_says_what_belongs_to_the_chosen_option(site, tmp_path):
     scripted = site / "scripted.html"
     scripted.write_text((site / "page.html").read_text().replace("</body>", SCRIPTED))
-    command = [BROWSER, *FLAGS.split(), f"--user-data-dir={tmp_path}", scripted.as_uri()]
+    command = [browser.find(), *browser.FLAGS, "--dump-dom", f"--user-data-dir={tmp_path}", scripted.as_uri()]
     dom = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True).stdout
     outcome = json.loads(BeautifulSoup(dom, "html.parser").title.get_text())
     assert not outcome["hidden"]

@@ -2,26 +2,20 @@
 
 import functools
 import http.server
-import os
 import re
-import shutil
 import subprocess
 import threading
 
 import pytest
 from test_widgets import NODE, ROOT, build_site, built  # noqa: F401  a fixture
 
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome", "chrome"))), None)
 POLICY = (
     "default-src 'self'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; "
     "img-src 'self' data:; worker-src blob:; connect-src 'none'"
 )
 WIDGETS = ["draw-digit", "try-digit", "relu-race", "one-neuron", "gradient-step", "convolution", "error-gallery"]
 
-pytestmark = pytest.mark.skipif(
-    CHROMIUM is None and os.environ.get("CI") != "true",
-    reason="no Chromium found: the widgets are not used in a browser",
-)
+pytestmark = pytest.mark.browser
 
 
 @pytest.fixture(scope="module")
@@ -77,8 +71,7 @@ def server(site):
 @pytest.mark.parametrize("scheme", ["http", "file"])
 @pytest.mark.parametrize("name", WIDGETS)
 def test_a_widget_is_used_to_its_end(name, scheme, site, server):
-    assert CHROMIUM, "no Chromium found"
     base = server if scheme == "http" else f"{site.as_uri()}/"
     command = [str(NODE), str(ROOT / "tests/widgets/browser.mjs"), base, name]
-    done = subprocess.run(command, capture_output=True, text=True, env=os.environ | {"CHROMIUM": CHROMIUM}, timeout=900)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=900)
     assert done.returncode == 0, done.stdout + done.stderr

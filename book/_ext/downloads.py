@@ -22,11 +22,12 @@ import yaml
 from bs4 import BeautifulSoup, Tag
 from pypdf import PdfReader
 
+import addresses
+import browser
 from build import BUILD, ROOT, SITE
 
 PDF = SITE / "mnist-lessons.pdf"
 ZIP = SITE / "mnist-lessons.zip"
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 SECONDS_TO_PRINT = 600
 PRINTINGS = 6
 # A page with fewer lines looks empty.
@@ -71,7 +72,7 @@ def pack(home: Path) -> None:
                 entry = zipfile.ZipInfo(f"mnist-lessons/{file.relative_to(SITE).as_posix()}")
                 entry.compress_type = zipfile.ZIP_DEFLATED
                 # Neither file is in the zip, so its first page offers them at the published address.
-                archive.writestr(entry, with_links(file, address()) if file == home else file.read_bytes())
+                archive.writestr(entry, with_links(file, addresses.read().site) if file == home else file.read_bytes())
     part.replace(ZIP)
 
 
@@ -81,12 +82,6 @@ def with_links(home: Path, folder: str) -> str:
     return re.sub(rf'href="[^"]*?({files})"', lambda found: f'href="{escape(folder)}{found[1]}"', home.read_text())
 
 
-def address() -> str:
-    """Return the address at which the site is published."""
-    page = BeautifulSoup((SITE / "search.html").read_text(), "html.parser")
-    return page.select_one('link[rel="canonical"]')["href"].removesuffix("search.html")
-
-
 # The book as one PDF ---------------------------------------------------------------------------------------------
 
 
@@ -94,7 +89,7 @@ def typeset(toc: dict) -> int:
     """Write the PDF and return how many pages it has."""
     parts = [(part.get("caption", ""), [entry["file"] for entry in part["chapters"]]) for part in toc["parts"]]
     pages = [toc["root"], *(page for _, inside in parts for page in inside)]
-    site = address()
+    site = addresses.read().site
     texts = {page: chapter(page, set(pages), site) for page in pages}
     appendix = answers(texts)
     for caption, inside in parts:
@@ -308,17 +303,16 @@ def run_on(book: list[Tag], reader: PdfReader, numbers: dict[str, int]) -> bool:
 
 def print_page(source: Path, printed: Path) -> None:
     """Print a file with headless Chromium, with an outline and tags for screen readers."""
-    browser = next(filter(None, map(shutil.which, BROWSERS)), None)
-    if browser is None:
-        sys.exit(f"downloads: the PDF needs a browser; expected one of {', '.join(BROWSERS)}")
+    found = browser.find()
+    if found is None:
+        sys.exit(f"downloads: no PDF: {browser.NONE}")
     with tempfile.TemporaryDirectory() as profile:
-        command = [browser, "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"]
-        command += ["--disable-background-networking", "--disable-component-update", "--disable-sync"]
-        command += [f"--user-data-dir={profile}", "--no-pdf-header-footer", "--generate-pdf-document-outline"]
+        command = [found, *browser.FLAGS, f"--user-data-dir={profile}"]
+        command += ["--no-pdf-header-footer", "--generate-pdf-document-outline"]
         command += [f"--print-to-pdf={printed}", source.as_uri()]
         done = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS_TO_PRINT)
     if not printed.is_file():
-        sys.exit(f"downloads: {browser} printed nothing:\n{done.stderr}")
+        sys.exit(f"downloads: {found} printed nothing:\n{done.stderr}")
 
 
 if __name__ == "__main__":

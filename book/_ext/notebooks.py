@@ -142,7 +142,7 @@ def take_pictures() -> None:
     shutil.rmtree(PICTURES, ignore_errors=True)
     found = browser.find()
     if found is None:
-        return print(f"Notebooks: no pictures of widgets, for lack of a browser (one of {', '.join(browser.NAMES)})")
+        return print(f"Notebooks: no pictures of the widgets, since {browser.NONE}")
     PICTURES.mkdir()
     with tempfile.TemporaryDirectory() as folder:
         node = Path(sys.executable).with_name("node")

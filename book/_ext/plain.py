@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
-
 from sphinx.config import Config
 from sphinx.directives.code import LiteralIncludeReader
 
@@ -105,13 +104,22 @@ class _Writer:
         if kind in known:
             yield from ["", *known[kind](), ""]
         elif kind in BOXES and options.get("class") == "dropdown":
-            yield from ["<details>", f"<summary>{argument}</summary>", "", *self._blocks(iter(inside)), "", "</details>"]
+            yield from [
+                "<details>",
+                f"<summary>{argument}</summary>",
+                "",
+                *self._blocks(iter(inside)),
+                "",
+                "</details>",
+            ]
         elif kind in BOXES:
             head = self._inline(argument) or BOXES[kind]
             text = "\n".join(self._blocks(iter(inside))).splitlines()
             yield from ["", *([f"> **{head}**", ">"] if head else []), *(f"> {line}".rstrip() for line in text), ""]
         else:
-            raise KeyError(f"{self.name}: the notebooks have no form for the directive {kind!r}; give it one in plain.py")
+            raise KeyError(
+                f"{self.name}: the notebooks have no form for the directive {kind!r}; give it one in plain.py"
+            )
 
     def _table(self, caption: str, options: Mapping[str, str], inside: list[str]) -> list[str]:
         """Return a list of lists as a table."""
@@ -169,7 +177,11 @@ class _Writer:
         if not file.is_file():
             return link
         data = base64.b64encode(file.read_bytes()).decode()
-        return [f"[![Part of the site that you can play with: {title}](data:image/png;base64,{data})]({address})", "", *link]
+        return [
+            f"[![Part of the site that you can play with: {title}](data:image/png;base64,{data})]({address})",
+            "",
+            *link,
+        ]
 
     # Text -----------------------------------------------------------------------------------------------------
 
@@ -179,9 +191,7 @@ class _Writer:
     def _inline(self, text: str) -> str:
         """Return text without roles; what stands in code is left alone."""
         text = re.sub(r"(?:\{([\w:]+)\})?(`+)(.+?)\2(?!`)", self._role, text, flags=re.DOTALL)
-        text = re.sub(
-            r"\$\$ *\(([\w-]+)\)", lambda m: rf"\tag{{{self.book.references['equations'][m[1]]}}} $$", text
-        )
+        text = re.sub(r"\$\$ *\(([\w-]+)\)", lambda m: rf"\tag{{{self.book.references['equations'][m[1]]}}} $$", text)
         return re.sub(r"(?<!!)\[([^\]]*)\]\((?!\w+:)([^)\s]*)\)", self._link, text)
 
     def _role(self, found: re.Match) -> str:
@@ -236,7 +246,9 @@ class _Writer:
         for key in keys.split(","):
             text, place = self.book.references["citations"][key.strip()]
             names, year = text.rsplit(", ", 1)
-            found.append(f"[{names} ({year})]({self.book.link(place)})" if textual else f"[{text}]({self.book.link(place)})")
+            found.append(
+                f"[{names} ({year})]({self.book.link(place)})" if textual else f"[{text}]({self.book.link(place)})"
+            )
         return ", ".join(found) if textual else f"({'; '.join(found)})"
 
     def _link(self, found: re.Match) -> str:

@@ -64,7 +64,10 @@ def references(app: Sphinx) -> dict[str, dict[str, Any]]:
             if kind == "term"
         },
         "citations": {
-            citation.key: [app.cited[citation.key], f"{address(citation.bibliography_key.docname)}#{citation.citation_id}"]
+            citation.key: [
+                app.cited[citation.key],
+                f"{address(citation.bibliography_key.docname)}#{citation.citation_id}",
+            ]
             for citation in env.get_domain("cite").citations
             if citation.key in app.cited
         },

@@ -20,6 +20,7 @@ BASE = urlsplit(ADDRESS).path
 KIB = 1024
 LIMIT = 200 * KIB
 NO_ALT_TEXT = re.compile(r"^$|\.(svg|png|jpe?g)$|^(image|figure|plot)\b.{0,10}$|^[0-9a-f]{16,}", re.IGNORECASE)
+pytestmark = pytest.mark.browser
 STATES = ["light 1280", "dark 1280", "light 360", "dark 360"]
 
 
