@@ -5,11 +5,13 @@ It also keeps TensorFlow's start-up lines out of notebooks, if it is imported be
 """
 
 import contextlib
+import ctypes
 import importlib.abc
 import importlib.machinery
 import os
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from types import ModuleType
 
 # Errors only; whoever wants to see more sets the variable before the import.
@@ -31,6 +33,19 @@ def _silenced_stderr() -> Iterator[None]:
         os.close(nowhere)
 
 
+def _apply_log_level(tensorflow: ModuleType) -> None:
+    """Set the level of TensorFlow 2.20's second log, Abseil's, which does not read the variable; 2.21's does.
+
+    Colab has 2.20. It has no function for this in Python, so the C++ function is called by its symbol:
+    ``absl::SetMinLogLevel(level)``. Where the library lacks it, the log stays as it is.
+    """
+    level = os.environ["TF_CPP_MIN_LOG_LEVEL"]
+    if tensorflow.__version__.startswith("2.20.") and level.isdigit():
+        library = Path(str(tensorflow.__file__)).with_name("libtensorflow_cc.so.2")
+        with contextlib.suppress(OSError, AttributeError):
+            ctypes.CDLL(str(library))["_ZN4absl12lts_2025012714SetMinLogLevelENS0_18LogSeverityAtLeastE"](int(level))
+
+
 class _QuietTensorFlow(importlib.abc.MetaPathFinder):
     """Load TensorFlow with native stderr off: it logs two lines before its own log level applies."""
 
@@ -45,10 +60,13 @@ class _QuietTensorFlow(importlib.abc.MetaPathFinder):
             def load_silently(module: ModuleType) -> None:
                 with _silenced_stderr():
                     load(module)
+                _apply_log_level(module)
 
             spec.loader.exec_module = load_silently
         return spec
 
 
-if "tensorflow" not in sys.modules:
+if "tensorflow" in sys.modules:
+    _apply_log_level(sys.modules["tensorflow"])
+else:
     sys.meta_path.insert(0, _QuietTensorFlow())
