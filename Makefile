@@ -30,6 +30,15 @@ test: notebooks .venv/dev/.done  ## lint, check types, run all tests
 	@$(MAKE) --no-print-directory lint
 	@MNIST_LESSONS_STORE=$(CURDIR)/_build/models .venv/dev/bin/python -m pytest --cov=mnist_lessons --nbmake tests notebooks/*.ipynb
 
+.venv/colab/.done: tests/colab.txt .venv/dev/.done
+	@echo "Setting up .venv/colab (once; a minute)"
+	@.venv/dev/bin/uv venv --quiet --clear --python $(PYTHON) .venv/colab
+	@.venv/dev/bin/uv pip install --quiet --no-deps --python .venv/colab/bin/python --requirement tests/colab.txt
+	@touch $@
+
+colab: notebooks .venv/colab/.done  ## run the notebooks on Colab's versions; PYTHON=python3.13 is Colab's
+	@.venv/dev/bin/python tests/colab.py $(ONLY)
+
 audit: book  ## hold every page to Lighthouse's mobile audit
 	@test -d _build/audit/node_modules/lighthouse || .venv/book/bin/npm install --silent --no-audit --no-fund \
 	  --prefix _build/audit lighthouse@13.5.0
@@ -67,7 +76,7 @@ lock: .venv/dev/.done  ## pin the newest versions that go together
 	@.venv/dev/bin/uv pip compile --quiet pyproject.toml --all-extras --universal --python-version 3.11 --no-header \
 	  --no-annotate --no-emit-index-url --no-emit-find-links --upgrade --output-file constraints.txt
 
-.PHONY: help book serve notebooks test audit lint bench experiments clean pdf dist links lock
+.PHONY: help book serve notebooks test colab audit lint bench experiments clean pdf dist links lock
 .PRECIOUS: .venv/%/.done
 
 web/node_modules/.done: web/package-lock.json web/.npmrc .venv/book/.done
