@@ -32,8 +32,9 @@ test: notebooks .venv/dev/.done  ## lint, check types, run all tests
 
 .venv/colab/.done: tests/colab.txt .venv/dev/.done
 	@echo "Setting up .venv/colab (once; a minute)"
-	@.venv/dev/bin/uv venv --quiet --clear --python $(PYTHON) .venv/colab
-	@.venv/dev/bin/uv pip install --quiet --no-deps --python .venv/colab/bin/python --requirement tests/colab.txt
+	@.venv/dev/bin/uv venv --quiet --clear --no-python-downloads --python $(PYTHON) .venv/colab
+	@.venv/dev/bin/uv pip install --quiet --no-deps --only-binary :all: --python .venv/colab/bin/python \
+	  --requirement tests/colab.txt
 	@touch $@
 
 colab: notebooks .venv/colab/.done  ## run the notebooks on Colab's versions; PYTHON=python3.13 is Colab's
