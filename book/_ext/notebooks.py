@@ -245,7 +245,10 @@ def opening(name: str, book: Book) -> list[NotebookNode]:
     return [new_markdown_cell(text), fold(new_code_cell(code), "Install the book's package where it is missing")]
 
 
-GPU = "On a GPU, or with other versions of the libraries, sums are rounded differently, so your last digits may differ."
+GPU = (
+    "On a GPU, sums are rounded differently and not always in the same order, so your numbers may differ a little from "
+    "the text and from run to run, even with the same seed, and CPU times leave out what the GPU does."
+)
 
 
 def fold(cell: NotebookNode, title: str) -> NotebookNode:
