@@ -1,21 +1,49 @@
 # `make` alone lists the targets. Everything lives in .venv, web/node_modules and _build.
-PYTHON ?= python3
+# PYTHON makes the environments. Unless it is given, it is the Python of an environment that is there.
+executable := import os, sys; print(os.path.realpath(sys.executable))
+ifeq ($(origin PYTHON),undefined)
+PYTHON := $(or $(shell for python in .venv/*/bin/python; do "$$python" -c '$(executable)' && break; done 2>/dev/null),python3)
+else
+given := $(or $(shell { "$(PYTHON)" -c '$(executable)'; } 2>/dev/null),$(PYTHON))
+endif
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 # One environment for each extra of pyproject.toml: `book` runs the chapters, `dev` has the tools and test oracles too.
 # They are apart because Keras imports scikit-learn and pandas wherever it finds them: 5 s and 130 MB in every kernel.
-# The stamp is written last, so a set-up that was interrupted is finished by the next make.
+# The stamp is written last. An environment that has none was interrupted, and is made again from nothing. So is one that
+# is not whole: its Python is gone, its folder was moved, or another PYTHON is given than the one that made it.
+define check_python
+import sys
+version = "%d.%d" % sys.version_info[:2]
+if not (3, 11) <= sys.version_info[:2] <= (3, 13):
+    sys.exit("This book needs Python 3.11, 3.12 or 3.13 and %s is %s. Name another: make PYTHON=python3.12"
+             % (sys.executable, version))
+try:
+    import ensurepip, venv
+except ImportError:
+    sys.exit("%s cannot make environments, because its modules venv and ensurepip are not installed. "
+             "On Debian and Ubuntu: sudo apt-get install python%s-venv" % (sys.executable, version))
+endef
+export check_python
+check_whole := import os, pip, sys, uv; \
+  made = open(os.path.join(sys.prefix, "pyvenv.cfg"), encoding="utf-8").read().rstrip(); \
+  sys.exit(not made.endswith(" " + sys.prefix) or sys.argv[1] not in ("", os.path.realpath(sys.executable)))
+whole := $(shell for stamp in .venv/*/.done; do \
+  "$${stamp%.done}bin/python" -c '$(check_whole)' "$(given)" 2>/dev/null && echo "$$stamp"; done)
+
 .venv/%/.done: pyproject.toml constraints.txt
-	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(None if (3, 11) <= v <= (3, 13) else \
-	  "This book needs Python 3.11, 3.12 or 3.13 and %s is %d.%d. Name another: make PYTHON=python3.12" % (sys.executable, *v))'
+	@command -v "$(PYTHON)" > /dev/null || { echo "There is no $(PYTHON) here. Install Python 3.11, 3.12 or 3.13," \
+	  "or name yours: make PYTHON=python3.12" >&2; exit 1; }
+	@"$(PYTHON)" -c "$$check_python"
 	@echo "Setting up .venv/$* (once; a minute or two)"
-	@test -x .venv/$*/bin/python || $(PYTHON) -m venv .venv/$*
-	@.venv/$*/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt uv
-	@.venv/$*/bin/uv pip install --quiet --python .venv/$*/bin/python --constraint constraints.txt \
-	  --build-constraint constraints.txt --compile-bytecode --editable .[$*]
-	@touch $@
+	@$(if $(filter $@,$(whole)),rm $@,"$(PYTHON)" -m venv --clear .venv/$*) && \
+	  .venv/$*/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt uv && \
+	  .venv/$*/bin/uv pip install --quiet --python .venv/$*/bin/python --constraint constraints.txt \
+	    --build-constraint constraints.txt --compile-bytecode --editable .[$*] && \
+	  touch $@ || { echo "Setting up .venv/$* failed, as said above. Mend the cause and run make again." >&2; exit 1; }
+$(filter-out $(whole),$(wildcard .venv/*/.done)): again
 
 book: .venv/book/.done web/node_modules/.done  ## execute the chapters that changed and build the site
 	@.venv/book/bin/python book/_ext/build.py
@@ -28,7 +56,7 @@ notebooks: book  ## derive a notebook from each chapter, in notebooks/
 
 test: notebooks .venv/dev/.done  ## lint, check types, run all tests
 	@$(MAKE) --no-print-directory lint
-	@MNIST_LESSONS_STORE=$(CURDIR)/_build/models .venv/dev/bin/python -m pytest --cov=mnist_lessons --nbmake tests notebooks/*.ipynb
+	@MNIST_LESSONS_STORE="$$PWD/_build/models" .venv/dev/bin/python -m pytest --cov=mnist_lessons --nbmake tests notebooks/*.ipynb
 
 .venv/colab/.done: tests/colab.txt .venv/dev/.done
 	@echo "Setting up .venv/colab (once; a minute)"
@@ -55,7 +83,7 @@ lint: .venv/dev/.done  ## check style and types
 	@.venv/dev/bin/check-jsonschema --quiet --builtin-schema vendor.github-actions .github/actions/*/action.yml
 
 bench: .venv/dev/.done  ## measure what the book costs; ONLY=chapters measures one table
-	@MNIST_LESSONS_STORE=$(CURDIR)/_build/models .venv/dev/bin/python -m bench $(if $(ONLY),--only $(ONLY))
+	@MNIST_LESSONS_STORE="$$PWD/_build/models" .venv/dev/bin/python -m bench $(if $(ONLY),--only $(ONLY))
 
 experiments: .venv/dev/.done  ## make the stored tables of heavy experiments anew; ONLY=old_protocol makes one
 	@.venv/dev/bin/python -m experiments $(ONLY)
@@ -77,10 +105,10 @@ lock: .venv/dev/.done  ## pin the newest versions that go together
 	@.venv/dev/bin/uv pip compile --quiet pyproject.toml --all-extras --universal --python-version 3.11 --no-header \
 	  --no-annotate --no-emit-index-url --no-emit-find-links --upgrade --output-file constraints.txt
 
-.PHONY: help book serve notebooks test colab audit lint bench experiments clean pdf dist links lock
+.PHONY: help book serve notebooks test colab audit lint bench experiments clean pdf dist links lock again
 .PRECIOUS: .venv/%/.done
 
 web/node_modules/.done: web/package-lock.json web/.npmrc .venv/book/.done
 	@echo "Installing what bundles the page's scripts (once; ten seconds)"
-	@cd web && ../.venv/book/bin/npm ci --silent
+	@cd web && ../.venv/book/bin/npm ci --loglevel=error > /dev/null
 	@touch $@
