@@ -30,6 +30,7 @@ export check_python
 check_whole := import os, pip, sys, uv; \
   made = open(os.path.join(sys.prefix, "pyvenv.cfg"), encoding="utf-8").read().rstrip(); \
   sys.exit(not made.endswith(" " + sys.prefix) or sys.argv[1] not in ("", os.path.realpath(sys.executable)))
+not_set_up = { echo "Setting up $(@D) failed, as said above. Mend the cause and run make again." >&2; exit 1; }
 whole := $(shell for stamp in .venv/*/.done; do \
   "$${stamp%.done}bin/python" -c '$(check_whole)' "$(given)" 2>/dev/null && echo "$$stamp"; done)
 
@@ -42,7 +43,7 @@ whole := $(shell for stamp in .venv/*/.done; do \
 	  .venv/$*/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt uv && \
 	  .venv/$*/bin/uv pip install --quiet --python .venv/$*/bin/python --constraint constraints.txt \
 	    --build-constraint constraints.txt --compile-bytecode --editable .[$*] && \
-	  touch $@ || { echo "Setting up .venv/$* failed, as said above. Mend the cause and run make again." >&2; exit 1; }
+	  touch $@ || $(not_set_up)
 $(filter-out $(whole),$(wildcard .venv/*/.done)): again
 
 book: .venv/book/.done web/node_modules/.done  ## execute the chapters that changed and build the site
@@ -110,5 +111,4 @@ lock: .venv/dev/.done  ## pin the newest versions that go together
 
 web/node_modules/.done: web/package-lock.json web/.npmrc .venv/book/.done
 	@echo "Installing what bundles the page's scripts (once; ten seconds)"
-	@cd web && ../.venv/book/bin/npm ci --loglevel=error > /dev/null
-	@touch $@
+	@(cd web && ../.venv/book/bin/npm ci --loglevel=error > /dev/null) && touch $@ || $(not_set_up)

@@ -1,4 +1,4 @@
-"""What leaves the repository: wheel, source archive, citation, workflows, a fork's site, the set-up's first words."""
+"""What leaves the repository: wheel, source archive, citation, workflows, a fork's site."""
 
 import json
 import os
@@ -199,27 +199,6 @@ def checked(repository, branch, tag):
     command = command.replace(".venv/book/bin/python", sys.executable)
     environment = os.environ | {"GITHUB_REPOSITORY": repository, "BRANCH": branch, "TAG": tag}
     return subprocess.run(["bash", "-ec", command], cwd=ROOT, env=environment, capture_output=True, text=True)
-
-
-# The set-up ------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("version", [(3, 10), (3, 14)])
-def test_another_python_is_refused_in_one_sentence_before_anything_is_fetched(tmp_path, version):
-    for name in ("Makefile", "pyproject.toml", "constraints.txt"):
-        shutil.copy(ROOT / name, tmp_path)
-    fake = tmp_path / "python"
-    code = f"import sys; sys.version_info = {(*version, 0)}; exec(sys.argv[1])"
-    fake.write_text(f'#!/bin/sh\n[ "$1" = -c ] || exit 1\nexec {sys.executable} -c \'{code}\' "$2"\n')
-    fake.chmod(0o755)
-    done = subprocess.run(["make", "book", f"PYTHON={fake}"], cwd=tmp_path, capture_output=True, text=True)
-    assert done.returncode
-    first, *rest = done.stderr.strip().splitlines()
-    assert first.startswith("This book needs Python 3.11, 3.12 or 3.13 and ")
-    assert f"is {version[0]}.{version[1]}." in first
-    # Under `make test` this make is not the first one, and says so with a number.
-    assert all(re.match(r"make(\[\d+\])?: \*\*\*", line) for line in rest)
-    assert not (tmp_path / ".venv").exists()
 
 
 # A fork ----------------------------------------------------------------------------------------------------------

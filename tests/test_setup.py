@@ -1,0 +1,194 @@
+"""`make` sets up what the book needs, and heals a set-up that was killed, failed, moved or made by another Python.
+
+The rules are the Makefile's own. They are given a Python that makes real environments in which pip, uv and npm do
+nothing, except to end the way that a test asks for.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+REAL = Path(sys.executable).resolve()
+BOOK, NODE = ".venv/book/.done", "web/node_modules/.done"
+# What a step of the set-up does: end everything that make has started, fail as on a full disk, or nothing.
+STEP = """
+if [ "$KILL" = {0} ]; then kill -9 0; fi
+if [ "$FAIL" = {0} ]; then echo "{0}: No space left on device" >&2; exit 1; fi
+"""
+PIP = f"import subprocess, sys\nsys.exit(subprocess.call(['sh', '-c', '''{STEP.format('pip')}''']))\n"
+PYTHON = """#!/bin/sh
+set -e
+if [ "$1 $2" != "-m venv" ]; then exec '{real}' "$@"; fi
+'{real}' -m venv --without-pip "$3" "$4"
+{venv}
+cp -R '{stand_ins}'/packages/* "$4"/lib/python*/site-packages
+cp '{stand_ins}'/bin/* "$4"/bin
+"""
+
+
+@pytest.fixture
+def checkout(tmp_path):
+    """Return a folder with what the set-up reads, below a path that needs quotes."""
+    folder = tmp_path / "a path with spaces é"
+    (folder / "web" / "node_modules").mkdir(parents=True)
+    for name in ("Makefile", "pyproject.toml", "constraints.txt", "web/package-lock.json", "web/.npmrc"):
+        shutil.copy(ROOT / name, folder / name)
+    return folder
+
+
+@pytest.fixture
+def fake_python(tmp_path):
+    """Return what makes a program that acts like a Python and sets up with stand-ins."""
+    stand_ins = tmp_path / "stand-ins"
+    (stand_ins / "bin").mkdir(parents=True)
+    for name in ("pip", "uv"):
+        (stand_ins / "packages" / name).mkdir(parents=True)
+        (stand_ins / "packages" / name / "__init__.py").touch()
+    (stand_ins / "packages" / "pip" / "__main__.py").write_text(PIP)
+    for name in ("uv", "npm"):
+        program(stand_ins / "bin" / name, "#!/bin/sh" + STEP.format(name))
+
+    def make_python(name, real=REAL):
+        return program(tmp_path / name, PYTHON.format(real=real, venv=STEP.format("venv"), stand_ins=stand_ins))
+
+    return make_python
+
+
+def program(file, text):
+    file.write_text(text)
+    file.chmod(0o755)
+    return file
+
+
+def make(target, folder, *, python=None, **variables):
+    """Run make by itself, with no variable of the make that may have started the tests."""
+    kept = {name: value for name, value in os.environ.items() if name not in {"PYTHON", "MAKEFLAGS", "MAKELEVEL"}}
+    command = ["make", target, *([f"PYTHON={python}"] if python else [])]
+    return subprocess.run(
+        command, cwd=folder, env=kept | variables, capture_output=True, text=True, start_new_session=True
+    )
+
+
+def set_up(target, folder, **options):
+    done = make(target, folder, **options)
+    assert done.returncode == 0, done.stderr
+    assert (folder / target).is_file()
+    return done
+
+
+def leave_mark(folder):
+    """Put a file into an environment, which is gone once the environment is made again."""
+    mark = folder / ".venv" / "book" / "mark"
+    mark.touch()
+    return mark
+
+
+def refusal(target, folder, **options):
+    """Return the one sentence that make fails with, besides its own line."""
+    done = make(target, folder, **options)
+    assert done.returncode
+    (sentence,) = [line for line in done.stderr.splitlines() if not line.startswith("make: ***")]
+    return sentence
+
+
+@pytest.mark.parametrize("version", [(3, 10), (3, 14)])
+def test_unsupported_python_is_refused_in_one_sentence_before_anything_is_made(checkout, tmp_path, version):
+    code = f"import sys; sys.version_info = {(*version, 0)}; exec(sys.argv[1])"
+    python = program(tmp_path / "python", f"#!/bin/sh\n[ \"$1\" = -c ] || exit 1\nexec '{REAL}' -c '{code}' \"$2\"\n")
+    sentence = refusal("book", checkout, python=python)
+    assert sentence.startswith("This book needs Python 3.11, 3.12 or 3.13 and ")
+    assert f"is {version[0]}.{version[1]}." in sentence
+    assert not (checkout / ".venv").exists()
+
+
+def test_python_without_venv_is_refused_with_the_name_of_the_package(checkout, tmp_path):
+    code = "import sys; sys.modules['ensurepip'] = None; exec(sys.argv[1])"
+    python = program(tmp_path / "python", f'#!/bin/sh\n[ "$1" = -c ] || exit 1\nexec \'{REAL}\' -c "{code}" "$2"\n')
+    sentence = refusal("book", checkout, python=python)
+    assert f"sudo apt-get install python3.{sys.version_info.minor}-venv" in sentence
+    assert not (checkout / ".venv").exists()
+
+
+def test_python_that_does_not_exist_is_refused_and_the_environment_kept(checkout, fake_python):
+    set_up(BOOK, checkout, python=fake_python("python"))
+    assert "There is no python3.99 here." in refusal(BOOK, checkout, python="python3.99")
+    assert (checkout / BOOK).is_file()
+
+
+@pytest.mark.parametrize("step", ["venv", "pip", "uv", "npm"])
+def test_setup_killed_in_any_step_is_completed_by_the_next_make(checkout, fake_python, step):
+    python = fake_python("python")
+    assert make(NODE, checkout, python=python, KILL=step).returncode == -9
+    mark = leave_mark(checkout)
+    set_up(NODE, checkout, python=python)
+    assert mark.exists() == (step == "npm"), "an environment without its stamp is made from nothing"
+    assert set_up(NODE, checkout).stdout == f"make: '{NODE}' is up to date.\n"
+
+
+@pytest.mark.parametrize("step", ["venv", "pip", "uv", "npm"])
+def test_setup_that_fails_says_why_and_is_completed_by_the_next_make(checkout, fake_python, step):
+    python = fake_python("python")
+    failed = make(NODE, checkout, python=python, FAIL=step)
+    assert failed.returncode
+    reason, hint, *rest = failed.stderr.splitlines()
+    assert reason == f"{step}: No space left on device"
+    assert hint.endswith("failed, as said above. Mend the cause and run make again.")
+    assert all(line.startswith("make: ***") for line in rest)
+    set_up(NODE, checkout, python=python)
+
+
+def test_update_that_is_killed_leaves_no_environment_that_counts_as_whole(checkout, fake_python):
+    python = fake_python("python")
+    set_up(BOOK, checkout, python=python)
+    mark = leave_mark(checkout)
+    os.utime(checkout / "constraints.txt", (2**32, 2**32))
+    assert make(BOOK, checkout, python=python, KILL="uv").returncode == -9
+    assert mark.exists(), "an update starts from what is there"
+    os.utime(checkout / "constraints.txt", (0, 0))
+    set_up(BOOK, checkout, python=python)
+    assert not mark.exists()
+
+
+def test_given_python_replaces_another_and_plain_make_keeps_it(checkout, fake_python, tmp_path):
+    first = fake_python("first")
+    second = fake_python("second", real=shutil.copy(REAL, tmp_path / "another-python"))
+    set_up(BOOK, checkout, python=first)
+    for options, kept in [
+        ({"python": first}, True),
+        ({"python": second}, False),
+        ({"python": second}, True),
+        ({}, True),
+        ({"PYTHON": str(first)}, False),
+    ]:
+        mark = leave_mark(checkout)
+        set_up(BOOK, checkout, **options)
+        assert mark.exists() == kept, options
+
+
+@pytest.mark.parametrize("damage", ["moved", "python gone", "pip gone"])
+def test_environment_that_is_not_whole_is_made_again(checkout, fake_python, damage):
+    python = fake_python("python")
+    set_up(BOOK, checkout, python=python)
+    mark = leave_mark(checkout)
+    if damage == "moved":
+        checkout = checkout.rename(checkout.with_name("moved"))
+        mark = checkout / ".venv" / "book" / mark.name
+    elif damage == "python gone":
+        link = checkout / ".venv" / "book" / "bin" / "python"
+        link.unlink()
+        link.symlink_to("/nowhere/python")
+    else:
+        shutil.rmtree(next((checkout / ".venv" / "book").rglob("pip")))
+    set_up(BOOK, checkout, python=python)
+    assert not mark.exists()
+
+
+def test_bench_finds_the_models_below_a_path_with_spaces(checkout, fake_python):
+    (checkout / "bench.py").write_text("import os, sys\nprint(os.environ['MNIST_LESSONS_STORE'], sys.argv[1:])\n")
+    done = make("bench", checkout, python=fake_python("python"), ONLY="chapters")
+    assert done.stdout.splitlines()[-1] == f"{checkout}/_build/models ['--only', 'chapters']", done.stderr
