@@ -172,8 +172,11 @@ def _check_isolation(options: argparse.Namespace, sandbox) -> None:  # type: ign
     if options.unsafe:
         print("mnist-lessons: --unsafe: students' code can read your files and use your network", file=sys.stderr)
         return
-    if options.scheduler is None and not sandbox.available():
-        raise ValueError("students' code cannot be isolated here: see the instructors' pages, or give --unsafe")
+    if options.scheduler is None and (obstacle := sandbox.obstacle()):
+        raise ValueError(
+            f"students' code cannot be isolated here: {obstacle}. More is in the instructors' pages; "
+            "--unsafe grades without isolation"
+        )
     readable = sandbox.readable_folders()
     for path in [options.assignment, options.out, *options.submissions]:
         if any(path.resolve().is_relative_to(folder) for folder in readable):

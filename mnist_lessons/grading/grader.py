@@ -128,8 +128,9 @@ def serve(*, unsafe: bool, modules: Sequence[str]) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the command
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # whatever prints is no answer
-    if not (unsafe or sandbox.available()):  # a cluster's worker may be elsewhere than the command
-        pickle.dump(f"students' code cannot be isolated on {platform.node()}", answers)
+    # A cluster's worker may be elsewhere than the command.
+    if not unsafe and (obstacle := sandbox.obstacle()):
+        pickle.dump(f"students' code cannot be isolated on {platform.node()}: {obstacle}", answers)
         answers.flush()
         sys.stdin.buffer.read()
         return

@@ -27,7 +27,16 @@ _MS_NOSUID, _MS_NODEV, _MS_BIND, _MS_REC, _MS_PRIVATE = 2, 4, 0x1000, 0x4000, 0x
 _MNT_DETACH = 2
 _PR_SET_PDEATHSIG, _PR_SET_SECCOMP, _PR_SET_NO_NEW_PRIVS = 1, 22, 38
 _SYS_MOUNT_SETATTR, _AT_FDCWD, _AT_RECURSIVE, _MOUNT_ATTR_READ_ONLY_NOSUID = 442, -100, 0x8000, 1 | 2
+WORK = "/student"  # the empty folder that a student's code runs in
 _FIRST_USER, _USERS = 40_000, 20_000  # user ids that nobody has; a container may end at 65,535
+
+# The kernel's settings that forbid user namespaces, with the value that does and one that does not: of any Linux, of
+# Debian's older ones, and of Ubuntu since 24.04, where AppArmor takes all rights from whoever makes a namespace.
+_SETTINGS = [
+    ("user.max_user_namespaces", "0", "15000"),
+    ("kernel.unprivileged_userns_clone", "0", "1"),
+    ("kernel.apparmor_restrict_unprivileged_userns", "1", "0"),
+]
 
 # What the filter refuses, with the numbers of <asm/unistd.h> of each architecture. Besides processes, mounts and
 # debugging: memory that no limit counts (SysV IPC, message queues, memory files) and large, rarely needed parts of the
@@ -152,12 +161,14 @@ def _replace_file_system(size: int) -> None:
     # the program's name, and asks for more if that is Python.
     os.makedirs(root + "/proc/self")
     os.symlink("/nowhere", root + "/proc/self/exe")
-    os.makedirs(root + "/tmp", exist_ok=True)  # it is there if Python is in it
-    os.chmod(root + "/tmp", 0o1777)
+    os.makedirs(root + "/tmp", exist_ok=True)  # it is there if Python is in it, as in a course below /tmp
+    os.mkdir(root + WORK)
+    for folder in ("/tmp", WORK):
+        os.chmod(root + folder, 0o1777)
     os.chdir(root)
     _check(_libc.pivot_root(b".", b"."), "pivot_root")
     _check(_libc.umount2(b".", _MNT_DETACH), "umount2")
-    os.chdir("/tmp")
+    os.chdir(WORK)
 
 
 def _set_read_only(path: Path) -> None:
@@ -267,10 +278,31 @@ def confine(limits: Limits, *, user: int | None) -> None:
     _forbid_system_calls()
 
 
-def available() -> bool:
-    """Tell whether this machine lets us isolate a process, by doing it once."""
-    command = [sys.executable, "-P", "-m", __name__]
-    return sys.platform == "linux" and subprocess.run(command, capture_output=True).returncode == 0
+def obstacle() -> str | None:
+    """Return what keeps this machine from isolating a process, and what would change that; None if nothing does.
+
+    It is tried out, once, in a process of its own.
+    """
+    if sys.platform != "linux":
+        return f"that takes Linux, and this is {platform.system()}"
+    done = subprocess.run([sys.executable, "-P", "-m", __name__], capture_output=True, text=True)
+    return explain_failure(done.stderr) if done.returncode else None
+
+
+def explain_failure(error: str, settings: Path = Path("/proc/sys")) -> str:
+    """Name the settings of the kernel that forbid user namespaces, or else the error; say what to do."""
+    remedies = []
+    for name, forbids, allows in _SETTINGS:
+        file = settings / name.replace(".", "/")
+        if file.is_file() and file.read_text().strip() == forbids:
+            remedies.append(
+                f"{name} is {forbids}, which forbids user namespaces; "
+                f"to allow them until the machine restarts: sudo sysctl -w {name}={allows}"
+            )
+    if not remedies:
+        last = error.strip().rpartition("\n")[2]
+        remedies = [f"{last}; it takes Linux 5.12 or newer, and in a container the right to make user namespaces"]
+    return ". ".join(remedies)
 
 
 def _try() -> None:

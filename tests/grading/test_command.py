@@ -91,7 +91,7 @@ def assignment(tmp_path):
 
 def test_one_strange_submission_spoils_no_report(assignment, capsys, tmp_path):
     """Texts that no file can hold, in an error and in the name of a student."""
-    if not sandbox.available():
+    if sandbox.obstacle():
         assignment = [*assignment, "--unsafe"]
     notebook = json.loads((tmp_path / "in" / "ada.ipynb").read_text())
     for cell in notebook["cells"]:
@@ -106,14 +106,15 @@ def test_one_strange_submission_spoils_no_report(assignment, capsys, tmp_path):
 
 
 def test_without_isolation_it_refuses(assignment, monkeypatch, capsys, tmp_path):
-    monkeypatch.setattr(sandbox, "available", lambda: False)
+    monkeypatch.setattr(sandbox, "obstacle", lambda: "namespaces are forbidden; to allow them: sudo sysctl")
     assert command.main(assignment) == 1
-    assert "cannot be isolated here" in capsys.readouterr().err
+    (error,) = capsys.readouterr().err.splitlines()
+    assert "cannot be isolated here: namespaces are forbidden; to allow them: sudo sysctl" in error
     assert not (tmp_path / "out").exists()
 
 
 def test_a_place_that_students_can_read_is_refused(assignment, monkeypatch, capsys):
-    monkeypatch.setattr(sandbox, "available", lambda: True)
+    monkeypatch.setattr(sandbox, "obstacle", lambda: None)
     inside = os.path.join(sys.prefix, "grades")
     assert command.main([*assignment[:-1], inside]) == 1
     assert "students' code can read this folder" in capsys.readouterr().err
@@ -121,7 +122,7 @@ def test_a_place_that_students_can_read_is_refused(assignment, monkeypatch, caps
 
 
 def test_unsafe_is_said_and_decides_marks_the_same(assignment, monkeypatch, capsys, tmp_path):
-    monkeypatch.setattr(sandbox, "available", lambda: False)
+    monkeypatch.setattr(sandbox, "obstacle", lambda: "namespaces are forbidden")
     assert command.main([*assignment, "--unsafe"]) == 0
     assert "--unsafe" in capsys.readouterr().err
     assert "week-1,,,ada,,,,3,0,3,3" in (tmp_path / "out" / "grades.csv").read_text()
