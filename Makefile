@@ -30,7 +30,8 @@ export check_python
 check_whole := import os, pip, sys, uv; \
   made = open(os.path.join(sys.prefix, "pyvenv.cfg"), encoding="utf-8").read().rstrip(); \
   sys.exit(not made.endswith(" " + sys.prefix) or sys.argv[1] not in ("", os.path.realpath(sys.executable)))
-not_set_up = { echo "Setting up $(@D) failed, as said above. Mend the cause and run make again." >&2; exit 1; }
+free = $$(df -Ph $(@D) . 2>/dev/null | awk 'NR == 2 {print $$4}')
+not_set_up = { echo "Setting up $(@D) failed, as said above, with $(free) free on the disk. Mend the cause and run make again." >&2; exit 1; }
 whole := $(shell for stamp in .venv/*/.done; do \
   "$${stamp%.done}bin/python" -c '$(check_whole)' "$(given)" 2>/dev/null && echo "$$stamp"; done)
 

@@ -170,3 +170,19 @@ def test_the_finished_book_is_not_built_again():
     assert chapters.startswith("Chapters: all ")
     assert chapters.endswith("are up to date")
     assert site == "Site: up to date in _build/html"
+
+
+def test_full_disk_is_named_in_one_sentence_without_a_traceback(book):
+    write(book, "a", "raise OSError(28, 'No space left on device', 'model.keras')")
+    done = only(book, "a")
+    assert done.stderr == f"build: {book / '_build'}: the disk is full; make room and run make book again\n"
+    assert "Traceback" not in done.stdout
+
+
+def test_folder_that_cannot_be_written_is_named_before_anything_is_executed(book):
+    (book / "_build").mkdir()
+    (book / "_build" / "executed").symlink_to(next(folder for folder in ("/sys", "/System") if Path(folder).exists()))
+    done = only(book, "a")
+    assert done.stdout == ""
+    sentence = r"build: \S+/_build: .+; copy this folder to where you may write and run make book there\n"
+    assert re.fullmatch(sentence, done.stderr)

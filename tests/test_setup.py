@@ -5,6 +5,7 @@ nothing, except to end the way that a test asks for.
 """
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -137,7 +138,10 @@ def test_setup_that_fails_says_why_and_is_completed_by_the_next_make(checkout, f
     assert failed.returncode
     reason, hint, *rest = failed.stderr.splitlines()
     assert reason == f"{step}: No space left on device"
-    assert hint.endswith("failed, as said above. Mend the cause and run make again.")
+    assert re.fullmatch(
+        r"Setting up \S+ failed, as said above, with [\d.,]+\w* free on the disk. Mend the cause and run make again.",
+        hint,
+    )
     assert all(line.startswith("make: ***") for line in rest)
     set_up(NODE, checkout, python=python)
 

@@ -12,6 +12,7 @@ Book through its cache, and ends with an error wherever a page would show one.
 import argparse
 import concurrent.futures
 import contextlib
+import errno
 import hashlib
 import json
 import os
@@ -87,6 +88,8 @@ def main() -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("build: ended by a signal"))
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell may have started us with it ignored
     try:
+        EXECUTED.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=EXECUTED).close()  # fails now, not after minutes, where nothing can be written
         documents = [f"book/{name}.md" for name in arguments.only or ()] or documents_in_toc()
         check_exercises(documents)
         if arguments.only:
@@ -95,8 +98,24 @@ def main() -> None:
         run_stale([name for name in documents if is_notebook(name)], arguments.jobs)
         with FileLock(BUILD / "site.lock"):  # two builds at once would write over each other
             build_site(documents)
-    except (BuildError, SourceError, AddressError, KeyboardInterrupt) as error:
-        sys.exit(f"build: {str(error) or 'interrupted'}")
+    except KeyboardInterrupt:
+        sys.exit("build: interrupted")
+    except Exception as error:
+        trouble = disk_trouble(error)
+        if not (trouble or isinstance(error, BuildError | SourceError | AddressError)):
+            raise
+        sys.exit(f"build: {trouble or error}")
+
+
+def disk_trouble(error: Exception | str) -> str:
+    """Return what to do about the disk if that is what an error, or the text of a process, is about; "" if not."""
+    if isinstance(error, OSError) and error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
+        return f"{BUILD}: {error.strerror}; copy this folder to where you may write and run make book there"
+    texts = (os.strerror(errno.ENOSPC), os.strerror(errno.EDQUOT), "database or disk is full")
+    free = shutil.disk_usage(BUILD if BUILD.is_dir() else ROOT).free
+    if free < 1 << 20 or any(text in str(error) for text in texts):
+        return f"{BUILD}: the disk is full; make room and run make book again"
+    return ""
 
 
 def documents_in_toc() -> list[str]:
@@ -143,6 +162,8 @@ def run_stale(names: list[str], jobs: int, *, again: bool = False) -> None:
             for future in concurrent.futures.as_completed(futures):
                 line, failure = future.result()
                 print(f"  {line}", flush=True)
+                if failure and disk_trouble(failure):
+                    raise BuildError(failure)
                 if failure:
                     print(failure, flush=True)
                     failures.append(line.split()[0])
