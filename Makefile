@@ -31,7 +31,8 @@ check_whole := import os, pip, sys, uv; \
   made = open(os.path.join(sys.prefix, "pyvenv.cfg"), encoding="utf-8").read().rstrip(); \
   sys.exit(not made.endswith(" " + sys.prefix) or sys.argv[1] not in ("", os.path.realpath(sys.executable)))
 free = $$(df -Ph $(@D) . 2>/dev/null | awk 'NR == 2 {print $$4}')
-not_set_up = { echo "Setting up $(@D) failed, as said above, with $(free) free on the disk. Mend the cause and run make again." >&2; exit 1; }
+not_set_up = { echo "Setting up $(@D) failed, with $(free) free on the disk; any other reason is given above." \
+  "Mend it and run make again." >&2; exit 1; }
 whole := $(shell for stamp in .venv/*/.done; do \
   "$${stamp%.done}bin/python" -c '$(check_whole)' "$(given)" 2>/dev/null && echo "$$stamp"; done)
 
@@ -110,6 +111,7 @@ lock: .venv/dev/.done  ## pin the newest versions that go together
 .PHONY: help book serve notebooks test colab audit lint bench experiments clean pdf dist links lock again
 .PRECIOUS: .venv/%/.done
 
+# On a full disk npm leaves files out and calls that success; what it writes last is then missing, or has no second copy.
 web/node_modules/.done: web/package-lock.json web/.npmrc .venv/book/.done
 	@echo "Installing what bundles the page's scripts (once; ten seconds)"
-	@(cd web && ../.venv/book/bin/npm ci --loglevel=error > /dev/null) && touch $@ || $(not_set_up)
+	@(cd web && ../.venv/book/bin/npm ci --loglevel=error > /dev/null) && cp $(@D)/.package-lock.json $@ 2>/dev/null || $(not_set_up)
