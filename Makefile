@@ -111,7 +111,8 @@ lock: .venv/dev/.done  ## pin the newest versions that go together
 .PHONY: help book serve notebooks test colab audit lint bench experiments clean pdf dist links lock again
 .PRECIOUS: .venv/%/.done
 
-# On a full disk npm leaves files out and calls that success; what it writes last is then missing, or has no second copy.
+# On a full disk npm leaves files out and calls that success, so the stamp is the file that it writes last.
 web/node_modules/.done: web/package-lock.json web/.npmrc .venv/book/.done
 	@echo "Installing what bundles the page's scripts (once; ten seconds)"
-	@(cd web && ../.venv/book/bin/npm ci --loglevel=error > /dev/null) && cp $(@D)/.package-lock.json $@ 2>/dev/null || $(not_set_up)
+	@(cd web && ../.venv/book/bin/npm ci --loglevel=error > /dev/null && cd node_modules && \
+	  test -s .package-lock.json && mv .package-lock.json .done) || $(not_set_up)
