@@ -21,7 +21,8 @@ if not (3, 11) <= sys.version_info[:2] <= (3, 13):
     sys.exit("This book needs Python 3.11, 3.12 or 3.13 and %s is %s. Name another: make PYTHON=python3.12"
              % (sys.executable, version))
 try:
-    import ensurepip, venv
+    import venv
+    from ensurepip import bootstrap
 except ImportError:
     sys.exit("%s cannot make environments, because its modules venv and ensurepip are not installed. "
              "On Debian and Ubuntu: sudo apt-get install python%s-venv" % (sys.executable, version))
