@@ -28,7 +28,7 @@ except ImportError:
              "On Debian and Ubuntu: sudo apt-get install python%s-venv" % (sys.executable, version))
 endef
 export check_python
-check_whole := import os, pip, sys, uv; \
+check_whole := import os, pip, sys; \
   made = open(os.path.join(sys.prefix, "pyvenv.cfg"), encoding="utf-8").read().rstrip(); \
   sys.exit(not made.endswith(" " + sys.prefix) or sys.argv[1] not in ("", os.path.realpath(sys.executable)))
 free = $$(df -Ph $(@D) . 2>/dev/null | awk 'NR == 2 {print $$4}')
@@ -64,18 +64,17 @@ test: notebooks .venv/dev/.done  ## lint, check types, run all tests
 
 .venv/colab/.done: tests/colab.txt .venv/dev/.done
 	@echo "Setting up .venv/colab (once; a minute)"
-	@.venv/dev/bin/uv venv --quiet --clear --no-python-downloads --python $(PYTHON) .venv/colab
-	@.venv/dev/bin/uv pip install --quiet --no-deps --only-binary :all: --python .venv/colab/bin/python \
-	  --requirement tests/colab.txt
-	@touch $@
+	@"$$(command -v python3.13 || echo "$(PYTHON)")" -m venv --clear .venv/colab && \
+	  .venv/dev/bin/uv pip install --quiet --no-deps --only-binary :all: --python .venv/colab/bin/python \
+	    --requirement tests/colab.txt && touch $@ || $(not_set_up)
 
-colab: notebooks .venv/colab/.done  ## run the notebooks on Colab's versions; PYTHON=python3.13 is Colab's
+colab: notebooks .venv/colab/.done  ## run the notebooks on Colab's versions; with python3.13, if that is installed
 	@.venv/dev/bin/python tests/colab.py $(ONLY)
 
 audit: book  ## hold every page to Lighthouse's mobile audit
 	@test -d _build/audit/node_modules/lighthouse || .venv/book/bin/npm install --silent --no-audit --no-fund \
 	  --prefix _build/audit lighthouse@13.5.0
-	@.venv/book/bin/node tests/site/audit.mjs _build/html
+	@CHROMIUM="$$(.venv/book/bin/python book/_ext/browser.py)" .venv/book/bin/node tests/site/audit.mjs _build/html
 
 lint: .venv/dev/.done  ## check style and types
 	@.venv/dev/bin/ruff check --quiet .
@@ -87,7 +86,7 @@ lint: .venv/dev/.done  ## check style and types
 	@.venv/dev/bin/check-jsonschema --quiet --builtin-schema vendor.github-actions .github/actions/*/action.yml
 
 bench: .venv/dev/.done  ## measure what the book costs; ONLY=chapters measures one table
-	@MNIST_LESSONS_STORE="$$PWD/_build/models" .venv/dev/bin/python -m bench $(if $(ONLY),--only $(ONLY))
+	@MNIST_LESSONS_STORE="$$PWD/_build/models" PYTHONPATH=book/_ext .venv/dev/bin/python -m bench $(if $(ONLY),--only $(ONLY))
 
 experiments: .venv/dev/.done  ## make the stored tables of heavy experiments anew; ONLY=old_protocol makes one
 	@.venv/dev/bin/python -m experiments $(ONLY)

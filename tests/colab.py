@@ -67,7 +67,7 @@ def warn_of_another_python() -> None:
     code = "import sys; print('{}.{}'.format(*sys.version_info))"
     here = subprocess.check_output([PYTHON, "-c", code], text=True).strip()
     if here != colab:
-        print(f"Colab has Python {colab}, this is {here}: for the same one, make colab PYTHON=python{colab}")
+        print(f"Colab has Python {colab}, this is {here}: install python{colab}, remove .venv/colab and run make colab")
 
 
 def run(file: Path, address: str) -> tuple[str, str]:

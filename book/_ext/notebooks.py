@@ -30,6 +30,7 @@ from build import (
     BUILD,
     ROOT,
     SITE,
+    disk_trouble,
     documents_in_toc,
     executed_file,
     is_notebook,
@@ -291,5 +292,9 @@ def _without_magic(source: str) -> str:
 if __name__ == "__main__":
     try:
         main()
-    except (FileNotFoundError, KeyError) as error:
-        sys.exit(f"notebooks: {error.args[0] if isinstance(error, KeyError) else error}; run make book first")
+    except KeyError as error:
+        sys.exit(f"notebooks: {error.args[0]}")
+    except FileNotFoundError as error:
+        sys.exit(f"notebooks: {error}; run make book first")
+    except OSError as error:
+        sys.exit(f"notebooks: {disk_trouble(error) or error}")
