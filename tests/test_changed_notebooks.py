@@ -1,0 +1,47 @@
+"""What learners do with a notebook: they change a number and run on."""
+
+import re
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbclient import NotebookClient
+
+NOTEBOOKS = Path(__file__).resolve().parents[1] / "notebooks"
+# The chapter; what is changed, and what else so that it takes seconds; what then reads otherwise than in the book.
+CASES = {
+    "epochs": (
+        "train",
+        {
+            "epochs, batch_size = 6, 128": "epochs, batch_size = 2, 512",
+            "few_epochs = 15": "few_epochs = 2",
+            "size=10_000": "size=1_000",
+            "(0.001, 0.01, 0.1, 3), 3": "(0.03, 0.3), 1",
+            "seeds = range(6)": "seeds = range(2)",
+        },
+        r"epoch \d+ of \d+",
+    ),
+    "a seed": ("compile", {"set_random_seed(0)": "set_random_seed(1)"}, r"untrained network: [\d.]+"),
+    "a width": ("model", {"widths = [784, 128, 128, 10]": "widths = [784, 64, 200, 10]"}, r"784 → \d+"),
+}
+
+
+@pytest.mark.parametrize(("chapter", "changes", "told"), CASES.values(), ids=CASES)
+def test_a_notebook_runs_to_the_end_after_a_change_of(chapter, changes, told, tmp_path):
+    notebook = nbformat.read(NOTEBOOKS / f"{chapter}.ipynb", as_version=4)
+    in_the_book = said(notebook, told)
+    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    for old, new in changes.items():
+        assert sum(cell.source.count(old) for cell in code) == 1, f"{chapter}.ipynb: expected {old!r} once"
+        for cell in code:
+            cell.source = cell.source.replace(old, new)
+    NotebookClient(notebook, timeout=300, resources={"metadata": {"path": str(tmp_path)}}).execute()
+    assert said(notebook, told) != in_the_book
+    assert not [output for cell in code for output in cell.outputs if output.get("name") == "stderr"]
+
+
+def said(notebook, pattern):
+    """Return what the notebook's outputs say first that fits the pattern."""
+    outputs = [output for cell in notebook.cells for output in cell.get("outputs", ())]
+    texts = [output.get("text", "") + output.get("data", {}).get("text/plain", "") for output in outputs]
+    return re.search(pattern, "\n".join(texts))[0]
