@@ -36,6 +36,18 @@ function see() {
   };
 }
 
+/** What is seen when nothing is added any more: cells, figures and formulas come one by one. */
+async function settled(page) {
+  for (let last = "", looks = 0; looks < 60; looks += 1) {
+    await page.waitForTimeout(2000);
+    const seen = await page.evaluate(see);
+    const state = JSON.stringify(seen);
+    if (state === last) return seen;
+    last = state;
+  }
+  throw new Error("the notebook is still changing after two minutes");
+}
+
 try {
   const page = context.pages()[0];
   await page.goto(address);
@@ -50,8 +62,7 @@ try {
     const { content } = globalThis.jupyterapp.shell.currentWidget;
     content.notebookConfig = { ...content.notebookConfig, windowingMode: "none" };
   });
-  await page.waitForTimeout(3000); // formulas are typeset
-  const before = await page.evaluate(see);
+  const before = await settled(page);
   const started = Date.now();
   await page.evaluate(() => globalThis.jupyterapp.commands.execute("notebook:run-all-cells"));
   const seconds = (Date.now() - started) / 1000;
@@ -68,8 +79,7 @@ try {
   for (const theme of ["Light", "Dark"]) {
     const command = ["apputils:change-theme", { theme: `JupyterLab ${theme}` }];
     await page.evaluate(([name, options]) => globalThis.jupyterapp.commands.execute(name, options), command);
-    await page.waitForTimeout(1500); // the style sheet comes over the network
-    after[theme.toLowerCase()] = await page.evaluate(see);
+    after[theme.toLowerCase()] = await settled(page);
     if (folder) await photograph(page, join(folder, theme.toLowerCase()));
   }
   console.log(JSON.stringify({ seconds, cells, before, ...after, title: await page.title() }));

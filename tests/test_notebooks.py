@@ -1,5 +1,7 @@
 """The notebooks that learners open: the lesson, and nothing of the build."""
 
+import ast
+import itertools
 import json
 import re
 import shutil
@@ -69,6 +71,7 @@ record("share", 12.345)
 def book(tmp_path, monkeypatch):
     executed = tmp_path / "executed.ipynb"
     monkeypatch.setattr(notebooks, "executed_file", lambda _: executed)
+    monkeypatch.setattr(notebooks, "lessons", lambda: ["book/a.md"])
     monkeypatch.setitem(notebooks.read_notebook.__globals__, "ROOT", tmp_path)
     (tmp_path / "book").mkdir()
     (tmp_path / "book" / "a.md").write_text(CHAPTER)
@@ -96,10 +99,11 @@ def test_learners_notebook_holds_the_lesson_and_nothing_of_the_build(book):
     nbformat.validate(notebook)
     _, imports, drawing = [cell for cell in notebook.cells if cell.cell_type == "code"]
     assert imports.source == "import numpy as np\n\nfrom mnist_lessons.evaluation import seed_interval"
-    assert drawing.source == "# @title The code that draws the curve\nseed_interval(np.ones(2))"
+    assert drawing.source == "# @title Figure 3.1: the code that draws the curve\nseed_interval(np.ones(2))"
     assert drawing.metadata == {"jupyter": {"source_hidden": True}, "cellView": "form"}
     assert [dict(output.data) for output in drawing.outputs] == [{"image/svg+xml": "<svg/>", "text/plain": "1"}]
     assert sources(notebook, "markdown")[1:] == ["# 3 Read digits\n\nIt is 12.3 %.", "*Figure 3.1. First, 12.*"]
+    assert notebook.cells[-1].source == "*Figure 3.1. First, 12.*"  # no chapter follows
     assert "book no longer" not in json.dumps(notebook)
 
 
@@ -107,10 +111,12 @@ def test_same_chapter_is_the_same_file(book):
     assert notebooks.learners_notebook("book/a.md", book) == notebooks.learners_notebook("book/a.md", book)
 
 
-def test_notebook_says_where_it_is_from_and_what_may_differ(book):
-    text = sources(notebooks.learners_notebook("book/a.md", book), "markdown")[0]
-    assert "(https://someone.github.io/their-book/book/a.html)" in text
-    assert "GPU" in text
+def test_notebook_says_where_it_is_from_and_what_may_differ_on_a_gpu(book):
+    for code in ("", "import keras"):
+        (book.root / "book" / "a.md").write_text(CHAPTER.replace("import numpy", f"{code}\nimport numpy"))
+        text = sources(notebooks.learners_notebook("book/a.md", book), "markdown")[0]
+        assert "(https://someone.github.io/their-book/book/a.html)" in text
+        assert ("GPU" in text) == bool(code)
 
 
 def test_first_cell_installs_the_wheel_beside_the_notebook_only_where_it_is_missing(book):
@@ -122,10 +128,11 @@ def test_first_cell_installs_the_wheel_beside_the_notebook_only_where_it_is_miss
     source = sources(notebooks.learners_notebook("book/a.md", book), "code")[0]
     assert shell.run_cell(source).success
     assert asked == []
-    shell.run_cell("import importlib.util; importlib.util.find_spec = lambda name: None")
-    shell.run_cell(source)
     wheel = f"https://github.com/Someone/their-book/raw/notebooks/{notebooks.wheel_name()}"
-    assert asked == [f"install --quiet --no-deps {wheel}"]
+    for there, options in ([], "--quiet"), (["tensorflow"], "--quiet --no-deps"):
+        shell.run_cell(f"import importlib.util; importlib.util.find_spec = lambda name: name in {there} or None")
+        shell.run_cell(source)
+        assert asked.pop() == f"install {options} {wheel}"
     assert (FOLDER / notebooks.wheel_name()).is_file()
 
 
@@ -148,6 +155,24 @@ def test_published_notebook_shows_nothing_that_a_viewer_does_not_know(file):
             # A figure has paper of its own, on which dark ink can be read.
             if drawing := output.get("data", {}).get("image/svg+xml"):
                 assert re.search(r'<g id="patch_1">\s*<path [^>]*fill: #ffffff', drawing)
+
+
+def test_chapters_lead_from_one_to_the_next():
+    order = [name for name in notebooks.lessons() if "/exercises/" not in name]
+    for here, following in itertools.pairwise(order):
+        last = nbformat.read(FOLDER / notebooks.addresses.notebook(here), as_version=4).cells[-1].source
+        assert f"]({notebooks.addresses.notebook(following)})" in last
+    listed = (FOLDER / "README.md").read_text()
+    assert [listed.index(f"]({notebooks.addresses.notebook(name)})") for name in order] == sorted(
+        listed.index(f"]({notebooks.addresses.notebook(name)})") for name in order
+    )
+
+
+def test_every_function_that_an_exercise_asks_for_is_called_by_a_test_that_learners_see():
+    for exercise in EXERCISES:
+        asked = [node.name for node in ast.parse(exercise.stub).body if isinstance(node, ast.FunctionDef)]
+        shown = "\n".join(test.code for test in exercise.tests if not test.hidden)
+        assert [name for name in asked if f"{name}(" not in shown] == [], exercise.id
 
 
 def test_page_offers_the_same_notebook_to_keep():

@@ -78,11 +78,14 @@ def test_code_is_left_alone(write):
     assert write("`{x}` and `y`, ``{ref}`z` ``") == "`{x}` and `y`, ``{ref}`z` ``"
 
 
+def test_note_from_the_margin_follows_what_it_stands_beside(write):
+    text = "```{margin} Why?\nSee {eq}`eq-a`.\n```\n\nHere.\n\n(sec-b)=\n## Go on\n\nThere."
+    assert write(text) == "Here.\n\n> **Why?**\n>\n> See (3.1).\n\n## Go on\n\nThere."
+
+
 def test_boxes_become_quotations_and_dropdowns_fold(write):
     box = ":::{admonition} In this chapter\n:class: ml-objectives\n- **You will** read {glue:text}`share:.2f`.\n:::"
     assert write(box) == "> **In this chapter**\n>\n> - **You will** read 12.35."
-    margin = "```{margin} Why?\nSee {eq}`eq-a`.\n```"
-    assert write(margin) == "> **Why?**\n>\n> See (3.1)."
     folded = write(":::{admonition} Code\n:class: dropdown\n\nText.\n\n:::")
     assert folded == "<details>\n<summary>Code</summary>\n\nText.\n\n</details>"
 

@@ -13,7 +13,7 @@ import { chromium } from "playwright-core";
 const [site, folder, executablePath] = process.argv.slice(2);
 if (!executablePath) throw new Error("usage: node web/pictures.mjs SITE OUTDIR BROWSER");
 
-const HEIGHT = 700; // CSS pixels; what is below can be seen on the site
+const HEIGHT = 1000; // CSS pixels; what is below can be seen on the site
 /** What a widget does before its picture is taken, where it is empty at first. @type {Record<string, (body: import("playwright-core").Locator) => Promise<void>>} */
 const SHOW = {
   "draw-digit": async (body) => {
@@ -23,7 +23,28 @@ const SHOW = {
     await body.locator(".ml-answer").first().waitFor();
     await digits.locator("summary").click();
   },
+  "relu-race": async (body) => {
+    while (!(await body.innerText()).includes("Step 200 of")) {
+      await body.locator("button:enabled", { hasText: "20 steps" }).click();
+    }
+  },
 };
+
+/** Where to end a picture, so that nothing is cut through. @param {Element} widget @param {number} limit */
+function lowerEdge(widget, limit) {
+  const { top } = widget.getBoundingClientRect();
+  // Its place on the page is higher than what it holds.
+  const { bottom } = /** @type {Element} */ (widget.querySelector(".ml-widget-body")).getBoundingClientRect();
+  const padding = parseFloat(getComputedStyle(widget).paddingBottom);
+  const leaves = [...widget.querySelectorAll("*")].filter((element) => !element.firstElementChild);
+  const boxes = leaves.map((element) => element.getBoundingClientRect()).filter((box) => box.height > 0);
+  let edge = Math.min(bottom - top + padding, limit);
+  const cut = () => boxes.filter((box) => box.top - top < edge && box.bottom - top > edge);
+  for (let boxesCut = cut(); boxesCut.length > 0; boxesCut = cut()) {
+    edge = Math.min(...boxesCut.map((box) => box.top - top)) - 1;
+  }
+  return edge;
+}
 
 const quiet = ["no-sandbox", "disable-gpu", "disable-quic", "no-first-run", "disable-background-networking"];
 const args = [...quiet, "disable-component-update", "disable-sync"].map((flag) => `--${flag}`);
@@ -49,10 +70,11 @@ try {
       const body = widget.locator(".ml-widget-body");
       await body.waitFor();
       await SHOW[name]?.(body);
-      const box = await body.boundingBox();
+      const box = await widget.boundingBox();
       if (!box) throw new Error(`${name}: nothing to see in ${page.url()}`);
-      const clip = { x: box.x, y: box.y + (await page.evaluate(() => scrollY)), width: box.width };
-      await page.screenshot({ path: join(folder, `${name}.png`), fullPage: true, clip: { ...clip, height: Math.min(box.height, HEIGHT) } });
+      const clip = { ...box, y: box.y + (await page.evaluate(() => scrollY)) };
+      clip.height = await widget.evaluate(lowerEdge, HEIGHT);
+      await page.screenshot({ path: join(folder, `${name}.png`), fullPage: true, clip });
     }
     await page.close();
   }

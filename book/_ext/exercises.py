@@ -14,6 +14,11 @@ from sphinx.util.docutils import SphinxDirective
 from mnist_lessons.grading.source import Exercise, SourceError, read_exercises
 
 FOLDER = Path(__file__).resolve().parents[1] / "exercises"
+# A notebook of the chapter says what is beside it in its own words: plain.py.
+INTRODUCTION = (
+    "Each has a hint, tests, and a solution that stays closed until you open it. "
+    "The page of the exercises opens as a notebook, too, with places for your answers.\n\n"
+)
 DIFFICULTY = {1: "easy", 2: "medium", 3: "hard"}
 
 
@@ -29,7 +34,7 @@ class Exercises(SphinxDirective):
     required_arguments = 1
 
     def run(self) -> list[nodes.Node]:
-        """Return a list of links, with difficulty and minutes."""
+        """Return a list of links, with difficulty and minutes, and what is to be found behind them."""
         chapter = self.arguments[0]
         self.env.note_dependency(str(FOLDER / f"{chapter}.md"))
         found = [exercise for exercise in self.env.app.exercises if exercise.chapter == chapter]
@@ -39,7 +44,7 @@ class Exercises(SphinxDirective):
 
 
 def _links(exercises: list[Exercise]) -> str:
-    return "\n".join(
+    return INTRODUCTION + "\n".join(
         f"- {{ref}}`{e.title} <exercise-{e.id}>` ({DIFFICULTY[e.difficulty]}, {e.minutes} min)" for e in exercises
     )
 

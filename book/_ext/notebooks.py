@@ -39,7 +39,7 @@ from build import (
     write_atomically,
 )
 from mnist_lessons.grading.source import read_exercises
-from plain import Book, writer
+from plain import DIFFICULTY, Book, writer
 
 FOLDER = ROOT / "notebooks"
 PICTURES = BUILD / "pictures"
@@ -49,6 +49,10 @@ PAGE_ONLY = ({"remove-cell"}, {"remove-input", "hide-output"})
 SHOWN_EVERYWHERE = {"image/png", "image/svg+xml", "text/html", "text/latex", "text/markdown", "text/plain"}
 COLORS = 64  # enough for a picture of buttons and digits
 PYTHON = "3.11"  # Binder's
+GPU = (
+    "On a GPU, sums are rounded differently and not always in the same order, so your numbers may differ a little from "
+    "the text and from run to run, even with the same seed, and CPU times leave out what the GPU does."
+)
 POST_BUILD = """#!/usr/bin/env bash
 set -euo pipefail
 # Nothing stands between a reader and the chapter.
@@ -65,6 +69,8 @@ They are derived from the sources in [the repository]({repository}); changes mad
 
 - [Run them on Binder]({binder}), with everything installed.
 - Here: `pip install {wheel} jupyterlab`, then `jupyter lab`.
+
+{chapters}
 """
 
 
@@ -134,6 +140,7 @@ def _support(book: Book) -> Iterator[tuple[str, str]]:
             repository=where.repository,
             binder=where.binder(addresses.notebook(lessons()[0])),
             wheel=wheel_name(),
+            chapters="\n".join(f"- {_entry(name, book)}" for name in lessons() if "/exercises/" not in name),
         ),
     )
 
@@ -172,7 +179,7 @@ def learners_notebook(name: str, book: Book) -> NotebookNode:
         Its text has something that `plain.writer` does not know.
     """
     own = exercise_cells if name.startswith("book/exercises/") else chapter_cells
-    cells = [*opening(name, book), *own(name, book)]
+    cells = [*opening(name, book), *own(name, book), *closing(name, book)]
     for index, cell in enumerate(cells):
         cell.id = f"cell-{index}"  # the same from run to run
     code = [cell for cell in cells if cell.cell_type == "code"]
@@ -202,54 +209,76 @@ def chapter_cells(name: str, book: Book) -> Iterator[NotebookNode]:
             continue
         about = cell.metadata.get("mystnb", {})
         shown = new_code_cell(cell.source, outputs=list(_shown(outputs)))
+        figure = about.get("figure")
         if tags & {"hide-input", "remove-input"}:
-            fold(shown, about.get("code_prompt_show", "Show the code").removeprefix("Show ").capitalize())
+            said = about.get("code_prompt_show", "Show the code").removeprefix("Show ")
+            place = f"{book.references['labels'][figure['name']][0]}: " if figure else ""
+            fold(shown, f"{place}{said}" if place else said.capitalize())
         yield shown
-        if figure := about.get("figure"):
+        if figure:
             yield new_markdown_cell(write(f"*{{numref}}`{figure['name']}`. {figure['caption'].strip()}*"))
 
 
 def exercise_cells(name: str, book: Book) -> Iterator[NotebookNode]:
     """Yield the exercises of a page: task, place for an answer, tests; no solution and no hidden test."""
     write = writer(name, {}, book)
-    chapter = Path(name).stem
-    _, title, _ = book.references["pages"][name.removesuffix(".md")]
-    yield new_markdown_cell(
-        f"# {title}\n\n"
-        "Replace each `raise NotImplementedError` by your answer and run the cell, then the tests below it: "
-        "they say nothing if all is well.\n"
-        f"Solutions are on [the page of these exercises]({book.addresses.page(name)})."
-    )
-    known: set[str] = set()
-    for exercise in (each for each in book.exercises if each.chapter == chapter):
-        yield new_markdown_cell(write(exercise.text))
-        for code in (*exercise.setup, exercise.stub, *(test.code for test in exercise.tests if not test.hidden)):
-            if code not in known:
-                yield new_code_cell(code.strip())
-        known |= set(exercise.setup)
+    exercises = [each for each in book.exercises if each.chapter == Path(name).stem]
+    shared = [code for code in exercises[0].setup if all(code in each.setup for each in exercises)]
+    for code in shared:
+        yield new_code_cell(code.strip())
+    for exercise in exercises:
+        yield new_markdown_cell(
+            f"{write(exercise.text)}\n\n*{DIFFICULTY[exercise.difficulty]}, {exercise.minutes} min*"
+        )
+        own = [code for code in exercise.setup if code not in shared]
+        for code in (*own, exercise.stub, *(test.code for test in exercise.tests if not test.hidden)):
+            yield new_code_cell(code.strip())
 
 
 def opening(name: str, book: Book) -> list[NotebookNode]:
-    """Return the first two cells: where this stands on the site, and the package where it is missing."""
+    """Return the first cells: where this stands on the site, how to use it, and the package where it is missing."""
     where = book.addresses
-    text = (
-        f"*From [MNIST Lessons]({where.page(HOME)}). [This page on the site]({where.page(name)}) has the same text, "
-        "with quizzes and drawings that you can play with. Change any number and run on: the text keeps the book's "
-        f"numbers. {GPU}*"
-    )
+    home = f"From [MNIST Lessons]({where.page(HOME)})."
+    if name.startswith("book/exercises/"):
+        _, title, _ = book.references["pages"][name.removesuffix(".md")]
+        chapter = Path(name).name
+        text = (
+            f"*{home}*\n\n# {title}\n\n"
+            f"They go with [the chapter](../{Path(chapter).stem}.ipynb) "
+            f"([on the site]({where.page(f'book/{chapter}')})).\n\n"
+            "Run the first two cells with Shift+Enter. Then do any exercise, in any order: put your answer where the "
+            "cell says `raise NotImplementedError`, run it, and run the tests below it. They say nothing if they pass. "
+            "They check only a part of what is asked, so compare with "
+            f"[the solutions]({where.page(name)}) when you are done."
+        )
+    else:
+        uses_keras = "keras" in (book.root / name).read_text(encoding="utf-8")
+        text = (
+            f"*{home} This chapter is [on the site]({where.page(name)}), too. "
+            "Run a cell with Shift+Enter, or all of them from the menu. Change any number and run on: "
+            f"the text keeps the book's numbers.{f' {GPU}' if uses_keras else ''}*"
+        )
     code = (
-        "# On Kaggle, switch on Internet in the notebook's settings first.\n"
-        "import importlib.util\n\n"
-        'if importlib.util.find_spec("mnist_lessons") is None:\n'
-        f"    %pip install --quiet --no-deps {where.raw(wheel_name())}"
+        "# On Kaggle, first switch on Internet in the notebook's settings. There and on Colab, the rest is installed.\n"
+        "from importlib.util import find_spec\n\n"
+        'if find_spec("mnist_lessons") is None:\n'
+        '    options = "--quiet --no-deps" if find_spec("tensorflow") else "--quiet"\n'
+        f"    %pip install {{options}} {where.raw(wheel_name())}"
     )
     return [new_markdown_cell(text), fold(new_code_cell(code), "Install the book's package where it is missing")]
 
 
-GPU = (
-    "On a GPU, sums are rounded differently and not always in the same order, so your numbers may differ a little from "
-    "the text and from run to run, even with the same seed, and CPU times leave out what the GPU does."
-)
+def closing(name: str, book: Book) -> list[NotebookNode]:
+    """Return a cell that leads on to the next chapter, if there is one."""
+    chapters = [other for other in lessons() if not other.startswith("book/exercises/")]
+    after = chapters[chapters.index(name) + 1 :][:1] if name in chapters else []
+    return [new_markdown_cell(f"Next: {_entry(other, book)}") for other in after]
+
+
+def _entry(name: str, book: Book) -> str:
+    """Return a chapter's number and title with links to its notebook and its page."""
+    number, title, place = book.references["pages"][name.removesuffix(".md")]
+    return f"[{number} {title}]({addresses.notebook(name)}) ([on the site]({book.link(place)}))"
 
 
 def fold(cell: NotebookNode, title: str) -> NotebookNode:
@@ -286,7 +315,7 @@ def _prune_imports(code: list[NotebookNode]) -> None:
 
 
 def _without_magic(source: str) -> str:
-    return "\n".join(line.replace("%pip", "pass  # %pip") for line in source.splitlines())
+    return source.replace("%pip", "pass  # %pip")
 
 
 if __name__ == "__main__":

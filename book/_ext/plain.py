@@ -70,9 +70,13 @@ class _Writer:
     # Blocks ---------------------------------------------------------------------------------------------------
 
     def _blocks(self, lines: Iterator[str]) -> Iterator[str]:
-        """Yield the lines, those of code as they are."""
+        """Yield the lines, those of code as they are; a note from the margin follows the text that it stands beside."""
         prose: list[str] = []
+        notes: list[str] = []
         for line in lines:
+            if line.startswith("#"):
+                yield from [self._inline("\n".join(prose)), *notes]
+                prose, notes = [], []
             label = re.fullmatch(r"\(([\w-]+)\)=", line)
             fence = re.match(r"(:{3,}|`{3,})(?:\{([\w:-]+)\})? *(.*)", line)
             if not label and not fence:
@@ -85,8 +89,11 @@ class _Writer:
             elif fence:
                 mark, kind, argument = fence.groups()
                 inside = list(_until(mark, lines))
+                if kind == "margin":
+                    notes += self._directive(kind, argument, inside)
+                    continue
                 yield from self._directive(kind, argument, inside) if kind else [line, *inside, mark]
-        yield self._inline("\n".join(prose))
+        yield from [self._inline("\n".join(prose)), *notes]
 
     def _directive(self, kind: str, argument: str, inside: list[str]) -> Iterator[str]:
         options = {}
@@ -158,13 +165,13 @@ class _Writer:
                 f"- **{letter} is {'right' if option.right else 'wrong'}.** {self._one_line(option.because)}"
                 for letter, option in lettered
             ),
-            "\n</details>\n",
+            "\n</details>\n<br>\n",
         ]
 
     def _exercises(self, chapter: str) -> Iterator[str]:
         file = f"exercises/{chapter}.ipynb"
-        yield f"They are a notebook of their own: [{file}]({file}) beside this one, "
-        yield f"or [the same on Colab]({self.book.addresses.colab(file)}).\n"
+        yield "They are a notebook of their own, with places for your answers:"
+        yield f"[{file}]({file}) beside this one, or [the same on Colab]({self.book.addresses.colab(file)}).\n"
         for exercise in self.book.exercises:
             if exercise.chapter == chapter:
                 yield f"- {exercise.title} ({DIFFICULTY[exercise.difficulty]}, {exercise.minutes} min)"

@@ -59,7 +59,7 @@ mount("one-neuron", async ({ root, say, load }) => {
   root.classList.add("ml-neuron");
   root.append(
     h("div", { class: "ml-figure" }, plane.element, h("p", { class: "ml-note" },
-      "○ zeros, ▲ ones of the training set; both inputs standardised. Shaded: the neuron’s output, from 0 to 1 and more.")),
+      "○ zeros, ▲ ones of the training set; both inputs standardized. Shaded: the neuron’s output, from 0 to 1 and more.")),
     h("div", {},
       move("w1", "Weight w₁"), move("w2", "Weight w₂"), move("b", "Bias b"),
       chooser({ label: "Activation", options: Object.keys(ACTIVATIONS).map((name) => [name, name]),
