@@ -381,7 +381,8 @@ class _Line:
     def __init__(self) -> None:
         self._handle: Any = None
         self._text = ""
-        self._notebook = "ipykernel" in sys.modules
+        ipython = sys.modules.get("IPython")
+        self._notebook = hasattr(ipython and ipython.get_ipython(), "kernel")
 
     def show(self, text: str) -> None:
         if self._notebook:
