@@ -137,11 +137,11 @@ def steps(job):
     return [step["run"] for step in PUBLISH["jobs"][job]["steps"] if "run" in step]
 
 
-def test_the_branch_of_notebooks_is_the_folder_of_notebooks(tmp_path):
+def test_the_branch_of_notebooks_is_the_folder_of_notebooks_and_keeps_earlier_wheels(tmp_path):
     """The workflow's own commands, with a repository on this machine in place of GitHub's."""
     build, remote = tmp_path / "build", tmp_path / "remote"
     notebooks = build / "notebooks"
-    for name in ("train.ipynb", "exercises/train.ipynb", ".binder/postBuild", "package.whl"):
+    for name in ("train.ipynb", "exercises/train.ipynb", ".binder/postBuild", "package-1.whl"):
         (notebooks / name).parent.mkdir(parents=True, exist_ok=True)
         (notebooks / name).write_text(name)
     (notebooks / ".binder" / "postBuild").chmod(0o755)
@@ -155,17 +155,20 @@ def test_the_branch_of_notebooks_is_the_folder_of_notebooks(tmp_path):
     }
     (pack,) = [command for command in steps("build") if command.startswith("tar ")]
     (push,) = [command for command in steps("notebooks") if "git push" in command]
-    run("bash", "-ec", pack, cwd=build)
-    for runner in (tmp_path / "first", tmp_path / "second"):  # the second time the branch is there
+    for runner in (tmp_path / "first", tmp_path / "second"):
         runner.mkdir()
+        if runner.name == "second":  # the branch is there, and the book has another version and a chapter less
+            (notebooks / "package-1.whl").rename(notebooks / "package-2.whl")
+            (notebooks / "train.ipynb").unlink()
+        run("bash", "-ec", pack, cwd=build)
         shutil.copy(build / "notebooks.tar", runner)
         run("bash", "-ec", push, cwd=runner, env=environment | {"GITHUB_SHA": runner.name})
     listed = run("git", "ls-tree", "-r", addresses.NOTEBOOK_BRANCH, cwd=remote)
     assert {line.split()[-1]: line.split()[0] for line in listed.splitlines()} == {
         ".binder/postBuild": "100755",
         "exercises/train.ipynb": "100644",
-        "package.whl": "100644",
-        "train.ipynb": "100644",
+        "package-1.whl": "100644",
+        "package-2.whl": "100644",
     }
     assert run("git", "rev-list", "--count", addresses.NOTEBOOK_BRANCH, cwd=remote).strip() == "1"
 

@@ -72,15 +72,16 @@ def read(config: Path = CONFIG) -> Addresses:
         An entry is missing, or the repository is not on GitHub.
     """
     try:
-        settings = yaml.safe_load(config.read_text())
+        settings = yaml.safe_load(config.read_text(encoding="utf-8"))
     except yaml.YAMLError as error:
         raise AddressError(f"{config.name} is not valid YAML: {' '.join(str(error).split())}") from error
     url, branch = (_entry(settings, "repository", name) for name in ("url", "branch"))
-    found = REPOSITORY.fullmatch(str(url))
+    found = REPOSITORY.fullmatch(str(url).strip())
     if not found or found[2] in {".", "..", ".git"}:
         raise AddressError(
-            f"{config.name}: repository.url is {url!r}; expected https://github.com/OWNER/NAME, because the site, its "
-            "launch links and the workflows are made for GitHub: change the line `url:` under `repository:`"
+            f"{config.name}: repository.url is {url!r}; expected https://github.com/OWNER/NAME, since the site, its "
+            "launch links and the workflows follow from it and are made for GitHub: change the line `url:` under "
+            "`repository:`"
         )
     if not isinstance(branch, str) or not BRANCH.fullmatch(branch) or branch == NOTEBOOK_BRANCH:
         raise AddressError(

@@ -32,6 +32,7 @@ from myst_nb.core.read import read_myst_markdown_notebook
 from sphinx_external_toc.parsing import parse_toc_yaml
 
 import addresses
+import browser
 from addresses import AddressError
 from mnist_lessons.grading.source import SourceError, read_file
 
@@ -356,7 +357,14 @@ def build_site(documents: list[str]) -> None:
         for file in (ROOT / folder).rglob("*")
         if file.is_file() and not {"__pycache__", "node_modules"} & set(file.parts)
     )
-    key = hash_files(*sources, *outputs, ROOT / "_config.yml", ROOT / "_toc.yml", ROOT / "pyproject.toml", extra=shared)
+    key = hash_files(
+        *sources,
+        *outputs,
+        ROOT / "_config.yml",
+        ROOT / "_toc.yml",
+        ROOT / "pyproject.toml",
+        extra=f"{shared}{browser.find() is None}",
+    )
     stamp = BUILD / "site.key"
     if stamp.is_file() and stamp.read_text() == key and (SITE / "index.html").is_file():
         return print(f"Site: up to date in {SITE.relative_to(ROOT)}")

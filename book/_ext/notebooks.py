@@ -68,7 +68,7 @@ The chapters of [{title}]({site}) and their exercises, to run and to change.
 They are derived from the sources in [the repository]({repository}); changes made here are overwritten.
 
 - [Run them on Binder]({binder}), with everything installed.
-- Here: `pip install {wheel} jupyterlab`, then `jupyter lab`.
+- Here, with Python 3.11, 3.12 or 3.13: `pip install --requirement .binder/requirements.txt`, then `jupyter lab`.
 
 {chapters}
 """
@@ -131,6 +131,7 @@ def _support(book: Book) -> Iterator[tuple[str, str]]:
     yield ".binder/constraints.txt", (ROOT / "constraints.txt").read_text(encoding="utf-8")
     yield ".binder/runtime.txt", f"python-{PYTHON}\n"
     yield ".binder/postBuild", POST_BUILD
+    yield "LICENSE", (ROOT / "LICENSE").read_text(encoding="utf-8")
     where = book.addresses
     yield (
         "README.md",
@@ -139,7 +140,6 @@ def _support(book: Book) -> Iterator[tuple[str, str]]:
             site=where.page(HOME),
             repository=where.repository,
             binder=where.binder(addresses.notebook(lessons()[0])),
-            wheel=wheel_name(),
             chapters="\n".join(f"- {_entry(name, book)}" for name in lessons() if "/exercises/" not in name),
         ),
     )
