@@ -137,12 +137,13 @@ def _grade(options: argparse.Namespace) -> int:
     from mnist_lessons.grading.source import load
     from mnist_lessons.grading.submissions import find_submissions
 
-    _check_isolation(options, sandbox)
     master = options.assignment / MASTER
     try:
         name, exercises = load(master)
     except (ValueError, TypeError, KeyError) as error:
         raise ValueError(f"{master}: not what `mnist-lessons assignment build` wrote") from error
+    items = [item for exercise in exercises for item in exercise.preload]
+    _check_isolation(options, sandbox, items)
     submissions = find_submissions(options.submissions, assignment=name)
     options.out.mkdir(mode=0o700, parents=True, exist_ok=True)  # marks are nobody else's business
     graded = run.grade_all(
@@ -167,7 +168,7 @@ def _grade(options: argparse.Namespace) -> int:
     return EXIT_INCOMPLETE if failed else 0
 
 
-def _check_isolation(options: argparse.Namespace, sandbox) -> None:  # type: ignore[no-untyped-def]
+def _check_isolation(options: argparse.Namespace, sandbox, items: list[str]) -> None:  # type: ignore[no-untyped-def]
     """Refuse to grade where students' code could reach what it must not."""
     if options.unsafe:
         print("mnist-lessons: --unsafe: students' code can read your files and use your network", file=sys.stderr)
@@ -177,7 +178,7 @@ def _check_isolation(options: argparse.Namespace, sandbox) -> None:  # type: ign
             f"students' code cannot be isolated here: {obstacle}. More is in the instructors' pages; "
             "--unsafe grades without isolation"
         )
-    readable = sandbox.readable_folders()
+    readable = sandbox.readable_paths(items)
     for path in [options.assignment, options.out, *options.submissions]:
         if any(path.resolve().is_relative_to(folder) for folder in readable):
             raise ValueError(f"{path}: students' code can read this folder; put it elsewhere")

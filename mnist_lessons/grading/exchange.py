@@ -1,13 +1,12 @@
 """What may travel between the grader and a student's process: plain values, arrays, and models as descriptions.
 
 A message is the length of a JSON text, the JSON text, then the bytes of its arrays. Nothing that is received is
-executed, unpickled or imported: arrays are numbers, and a model is rebuilt from layers that are on a list, after its
-size has been worked out without allocating it.
+executed, unpickled or imported: arrays are numbers, and a Keras model is rebuilt by `keras_models`, where Keras is
+installed.
 In one direction, from the grader, functions and iterators may travel too: as numbers in a list that the grader keeps.
 Of these the student can ask to be called, or to give their next value.
 """
 
-import functools
 import json
 import math
 import socket
@@ -15,44 +14,18 @@ import struct
 import time
 from collections import deque
 from collections.abc import Callable, ItemsView, Iterator, KeysView, ValuesView
-from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-if TYPE_CHECKING:
-    import keras
-
 MAX_TEXT = 8 << 20
 MAX_BYTES = 64 << 20
-MAX_LAYERS = 100
-MAX_WEIGHTS = 2_000_000
-MAX_ACTIVATIONS = 2_000_000
-MAX_MULTIPLICATIONS = 50_000_000
 
-_LAYERS = frozenset(
-    "Activation Add AveragePooling2D BatchNormalization Concatenate Conv2D Dense DepthwiseConv2D Dropout ELU Flatten "  # noqa: SIM905
-    "GaussianNoise GlobalAveragePooling2D GlobalMaxPooling2D InputLayer LayerNormalization LeakyReLU MaxPooling2D "
-    "Normalization PReLU ReLU Rescaling Reshape SeparableConv2D Softmax SpatialDropout2D ZeroPadding2D".split()
-)
 _GENERATORS = frozenset({"MT19937", "PCG64", "PCG64DXSM", "Philox", "SFC64"})
-_MODELS = frozenset({("keras", "Sequential"), ("keras.src.models.functional", "Functional"), ("keras", "Functional")})
-_PARTS = frozenset({"keras.initializers", "keras.regularizers", "keras.constraints", "keras.losses", "keras.metrics"})
-_TRAINING = frozenset({"keras.optimizers", "keras.optimizers.schedules"})
-# Others can be told to be of any size: AUC by its number of thresholds, IoU by its number of classes.
-_METRICS = frozenset(
-    "Accuracy BinaryAccuracy BinaryCrossentropy CategoricalAccuracy CategoricalCrossentropy KLDivergence Mean "  # noqa: SIM905
-    "MeanAbsoluteError MeanSquaredError Precision Recall RootMeanSquaredError SparseCategoricalAccuracy "
-    "SparseCategoricalCrossentropy SparseTopKCategoricalAccuracy TopKCategoricalAccuracy".split()
-)
 
 
 class ClosedError(Exception):
     """The other side has gone, or did not answer in time."""
-
-
-class _TooLargeError(ValueError):
-    """A model beyond what the grader is willing to compute."""
 
 
 def send(channel: socket.socket, value: Any, *, lent: list[Any] | None = None, deadline: float = math.inf) -> None:
@@ -172,8 +145,10 @@ def _encode(value: Any, arrays: list[np.ndarray], lent: list[Any] | None = None)
         return {kind: [encode(item) for item in value]}
     if isinstance(value, dict):
         return {"dict": [[encode(key), encode(item)] for key, item in value.items()]}
-    if hasattr(value, "get_weights") and hasattr(value, "layers"):
-        return {"model": _describe_model(value), "weights": encode(value.get_weights())}
+    if is_model(value) and hasattr(value, "layers"):
+        from mnist_lessons.grading.keras_models import describe_model
+
+        return {"model": describe_model(value), "weights": encode(value.get_weights())}
     if isinstance(value, np.generic | np.ndarray) or hasattr(value, "__array__"):
         return _encode_array(value, arrays)
     if isinstance(value, np.random.Generator) and lent is not None:
@@ -190,6 +165,11 @@ def _encode(value: Any, arrays: list[np.ndarray], lent: list[Any] | None = None)
         lent.append(value)
         return {"borrowed": "function", "place": len(lent) - 1}
     raise ValueError(f"value: expected numbers, text, lists, arrays or a Keras model, got {type(value).__name__}")
+
+
+def is_model(value: Any) -> bool:
+    """Tell whether a value is a Keras model or layer, without importing Keras."""
+    return hasattr(value, "get_weights")
 
 
 def _encode_array(value: Any, arrays: list[np.ndarray]) -> Any:
@@ -217,7 +197,7 @@ def _decode(node: Any, read_array: Callable[[int], bytes], borrow: Callable[[str
         array = _decode_array(node, read_array)
         return array[()] if node["scalar"] else array
     if "model" in node:
-        return rebuild_model(node["model"], decode(node["weights"]))
+        return _rebuild_model(node["model"], decode(node["weights"]))
     if borrow and "borrowed" in node:
         return borrow(node["borrowed"], node["place"])
     if borrow and "generator" in node:
@@ -227,6 +207,14 @@ def _decode(node: Any, read_array: Callable[[int], bytes], borrow: Callable[[str
         return {decode(key): decode(item) for key, item in items}
     containers: dict[str, Callable] = {"list": list, "tuple": tuple, "set": set}
     return containers[kind](decode(item) for item in items)
+
+
+def _rebuild_model(description: Any, weights: Any) -> Any:
+    try:
+        from mnist_lessons.grading.keras_models import rebuild_model
+    except ModuleNotFoundError as error:
+        raise ValueError("model: cannot be graded where Keras is not installed") from error
+    return rebuild_model(description, weights)
 
 
 def _rebuild_generator(state: dict[str, Any]) -> np.random.Generator:
@@ -242,118 +230,3 @@ def _decode_array(node: dict[str, Any], read_array: Callable[[int], bytes]) -> n
     if dtype.kind not in "biuf" or dtype.itemsize > 8 or len(shape) > 8 or min(shape, default=0) < 0:
         raise ValueError(f"message: not an array: {dtype} {shape}")
     return np.frombuffer(bytearray(read_array(dtype.itemsize * math.prod(shape))), dtype).reshape(shape)
-
-
-def _describe_model(model: Any) -> dict[str, Any]:
-    import keras
-
-    description = keras.saving.serialize_keras_object(model)
-    try:
-        _check_description(description.get("compile_config"), models=False)
-    except ValueError:
-        description["compile_config"] = None  # a loss of one's own stays at home; the layers may still travel
-    return description
-
-
-def rebuild_model(description: dict[str, Any], weights: list[np.ndarray]) -> "keras.Model":
-    """Build a model from its description and weights.
-
-    Raises
-    ------
-    ValueError
-        It has a part that is not on the list, is too large, or its weights do not fit it.
-    """
-    import keras
-
-    _check_description(description, models=True)
-    try:
-        if len(description["config"]["layers"]) > MAX_LAYERS:
-            raise _TooLargeError(f"model: expected at most {MAX_LAYERS} layers")
-        layers = json.dumps({**description, "compile_config": None}, default=np.generic.item)
-        shapes = _measure_once(layers)
-        if shapes != [array.shape for array in weights]:
-            raise ValueError("weights and layers do not fit")
-        description = {**json.loads(layers), "compile_config": description.get("compile_config")}  # what was measured
-        model = keras.saving.deserialize_keras_object(description, safe_mode=True)
-        model.set_weights(weights)
-    except _TooLargeError:
-        raise
-    except Exception as error:  # whatever Keras makes of a description that somebody tampered with
-        raise ValueError("model: cannot be graded; build it from Keras's own layers and functions") from error
-    return model
-
-
-@functools.lru_cache(maxsize=256)
-def _measure_once(text: str) -> list[tuple[int, ...]]:
-    """Return the shapes of the weights of a model, described as JSON; a class's right answers are much alike."""
-    with ThreadPoolExecutor(1) as thread:
-        return thread.submit(_measure_model, json.loads(text)).result()
-
-
-def _measure_model(description: dict[str, Any]) -> list[tuple[int, ...]]:
-    """Return the shapes of a model's weights, without allocating them; refuse what is too large.
-
-    Runs in a thread of its own: leaving the scope would allocate, and Keras keeps the scope by thread.
-    """
-    import keras
-
-    keras.StatelessScope().__enter__()
-    model = keras.saving.deserialize_keras_object(description, safe_mode=True)
-    # A layer that is used in several places computes, and keeps, something in each.
-    calls = [(layer, node.outputs[0].shape[1:]) for layer in model.layers for node in layer._inbound_nodes]
-    if len(calls) > MAX_LAYERS:
-        raise _TooLargeError(f"model: expected at most {MAX_LAYERS} uses of layers, got {len(calls):,}")
-    weights = sum(math.prod(weight.shape) for weight in model.weights)
-    activations = sum(math.prod(shape) for _, shape in calls)
-    multiplications = sum(_count_multiplications(layer, shape) for layer, shape in calls)
-    for name, value, limit in [
-        ("weights", weights, MAX_WEIGHTS),
-        ("activations an image", activations, MAX_ACTIVATIONS),
-        ("multiplications an image", multiplications, MAX_MULTIPLICATIONS),
-    ]:
-        if value > limit:
-            raise _TooLargeError(f"model: expected at most {limit:,} {name}, got {value:,}")
-    return [tuple(weight.shape) for weight in model.weights]
-
-
-def _count_multiplications(layer: Any, shape: tuple[int, ...]) -> int:
-    """Return about how many operations one image takes in a layer with an output of this shape."""
-    if getattr(layer, "data_format", "channels_last") != "channels_last":
-        raise ValueError("model: expected data_format to be channels_last")
-    pooled = math.prod(shape) * math.prod(getattr(layer, "pool_size", ()))
-    return max(layer.count_params() * math.prod(shape[:-1]), pooled)
-
-
-def _check_description(node: Any, *, models: bool) -> None:
-    """Raise a ValueError if any class in a description is not on the list."""
-    import keras
-
-    if isinstance(node, list | tuple):
-        for item in node:
-            _check_description(item, models=False)
-        return
-    if not isinstance(node, dict):
-        if models:
-            raise ValueError("model: expected the description of a model")
-        return
-    if "class_name" in node:
-        module, name = node.get("module"), node["class_name"]
-        layer = module == "keras.layers" and name in _LAYERS
-        model = models and (module, name) in _MODELS
-        policy = (module, name) == ("keras", "DTypePolicy")
-        part = module in _PARTS | _TRAINING and isinstance(getattr(_resolve(keras, module), str(name), None), type)
-        part = part and (module != "keras.metrics" or name in _METRICS)
-        own_name = node.get("registered_name") in (None, name)
-        tensor = name == "__keras_tensor__"  # where a layer is connected to another in a functional model
-        if not (tensor or model or (own_name and (layer or policy or part))):
-            raise ValueError(f"model: {module}.{name} cannot be graded; use Keras's own layers")
-    elif models:
-        raise ValueError("model: expected the description of a model")
-    for item in node.values():
-        _check_description(item, models=False)
-
-
-def _resolve(package: Any, module: str) -> Any:
-    for part in module.split(".")[1:]:
-        package = getattr(package, part)
-    return package

@@ -17,11 +17,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from mnist_lessons.grading import preload
 from mnist_lessons.grading.answers import Answer, UnreadableError, read_answers
 from mnist_lessons.grading.sandbox import Limits
 from mnist_lessons.grading.source import Exercise, Test
 from mnist_lessons.grading.submissions import Submission
-from mnist_lessons.grading.zygote import Student, StudentError, Zygote, without_extras
+from mnist_lessons.grading.zygote import Student, StudentError, Zygote
 
 Record = dict[str, Any]
 
@@ -75,9 +76,9 @@ def grade_answer(exercise: Exercise, answer: Answer | None, zygote: Zygote) -> l
         return [_record(test, "No answer was found.") for test in exercise.tests]
     required = [(code, True) for code in exercise.setup]
     required += [(code, False) for code in answer.context] + [(code, True) for code in answer.cells]
-    names = _set_up(exercise.setup)
+    names = _set_up(exercise)
     limits = Limits(seconds=exercise.seconds)
-    with zygote.student(limits=limits, modules=exercise.modules) as student:
+    with zygote.student(limits=limits, items=exercise.preload) as student:
         deadline = time.monotonic() + limits.seconds + GRACE
         problem = _run(student, required, deadline)
         if not problem:
@@ -119,17 +120,17 @@ def _record(test: Test, message: str | None) -> Record:
 
 
 @functools.cache
-def _set_up_once(setup: tuple[str, ...]) -> dict[str, Any]:
+def _set_up_once(setup: tuple[str, ...], items: tuple[str, ...]) -> dict[str, Any]:
     names: dict[str, Any] = {"__name__": "tests"}
-    with without_extras():
-        for code in setup:
-            exec(compile(code, "setup", "exec"), names)
+    preload.load(items)
+    for code in setup:
+        exec(compile(code, "setup", "exec"), names)
     return names
 
 
-def _set_up(setup: tuple[str, ...]) -> dict[str, Any]:
+def _set_up(exercise: Exercise) -> dict[str, Any]:
     """Return the names a test can use: those of the set-up cells, which come from the master."""
-    return dict(_set_up_once(setup))
+    return dict(_set_up_once(exercise.setup, tuple(exercise.preload)))
 
 
 def _run(student: Student, code: list[tuple[str, bool]], deadline: float) -> str | None:

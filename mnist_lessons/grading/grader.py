@@ -16,8 +16,9 @@ import signal
 import subprocess
 import sys
 from collections.abc import Sequence
+from typing import BinaryIO
 
-from mnist_lessons.grading import sandbox
+from mnist_lessons.grading import preload, sandbox
 from mnist_lessons.grading.grade import Record, grade_submission
 from mnist_lessons.grading.source import Exercise
 from mnist_lessons.grading.submissions import Submission
@@ -33,14 +34,14 @@ class Grader:
     ----------
     unsafe
         Grade without isolation.
-    modules
-        What the exercises import. It must be said now: what a grader reads later, its zygote must not have.
+    items
+        What the exercises preload. It must be said now: what a grader reads later, its zygote must not have.
     """
 
-    def __init__(self, *, unsafe: bool, modules: Sequence[str] = ()) -> None:
+    def __init__(self, *, unsafe: bool, items: Sequence[str] = ()) -> None:
         self.unsafe = unsafe
         options = ["--unsafe"] if unsafe else []
-        command = [sys.executable, "-P", "-W", "ignore", "-m", __name__, *options, *modules]
+        command = [sys.executable, "-P", "-W", "ignore", "-m", __name__, *options, *items]
         pipe = subprocess.PIPE
         self._process = subprocess.Popen(command, stdin=pipe, stdout=pipe, env=environment())
 
@@ -87,9 +88,9 @@ def grade_here(submission: Submission, exercises: list[Exercise], *, unsafe: boo
     GraderError
         It failed twice, the second time with everything new.
     """
-    modules = sorted({module for exercise in exercises for module in exercise.modules})
+    items = list(dict.fromkeys(item for exercise in exercises for item in exercise.preload))
     for last in (False, True):
-        grader = _take(unsafe=unsafe, modules=modules)
+        grader = _take(unsafe=unsafe, items=items)
         try:
             record = grader.grade(submission, exercises)
         except GraderError:
@@ -102,16 +103,16 @@ def grade_here(submission: Submission, exercises: list[Exercise], *, unsafe: boo
     return record
 
 
-def _take(*, unsafe: bool, modules: Sequence[str] = ()) -> Grader:
+def _take(*, unsafe: bool, items: Sequence[str] = ()) -> Grader:
     """Return a grader that has nothing to do, a new one if there is none."""
     try:
         grader = _idle.get_nowait()
     except queue.Empty:
-        return Grader(unsafe=unsafe, modules=modules)
+        return Grader(unsafe=unsafe, items=items)
     if grader.unsafe == unsafe:
         return grader
     grader.close()
-    return _take(unsafe=unsafe, modules=modules)
+    return _take(unsafe=unsafe, items=items)
 
 
 @atexit.register
@@ -122,7 +123,7 @@ def close_idle() -> None:
             _idle.get_nowait().close()
 
 
-def serve(*, unsafe: bool, modules: Sequence[str]) -> None:
+def serve(*, unsafe: bool, items: Sequence[str]) -> None:
     """Be a grader: take submissions from stdin until it ends, and give records to stdout."""
     sandbox.die_with_parent()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the command
@@ -130,11 +131,12 @@ def serve(*, unsafe: bool, modules: Sequence[str]) -> None:
     os.dup2(2, 1)  # whatever prints is no answer
     # A cluster's worker may be elsewhere than the command.
     if not unsafe and (obstacle := sandbox.obstacle()):
-        pickle.dump(f"students' code cannot be isolated on {platform.node()}: {obstacle}", answers)
-        answers.flush()
-        sys.stdin.buffer.read()
-        return
-    with Zygote(unsafe=unsafe, modules=modules) as zygote, contextlib.suppress(EOFError):
+        return _refuse(f"students' code cannot be isolated on {platform.node()}: {obstacle}", answers)
+    try:
+        preload.load(items)
+    except Exception as error:  # a package that is missing, or whatever it does when it is imported
+        return _refuse(f"what the set-up cells import cannot be loaded on {platform.node()}: {error!r}", answers)
+    with Zygote(unsafe=unsafe, items=items) as zygote, contextlib.suppress(EOFError):
         while True:
             submission, exercises = pickle.load(sys.stdin.buffer)
             try:
@@ -145,6 +147,13 @@ def serve(*, unsafe: bool, modules: Sequence[str]) -> None:
             answers.flush()
 
 
+def _refuse(reason: str, answers: BinaryIO) -> None:
+    """Give the reason for which nothing can be graded here, and wait to be ended."""
+    pickle.dump(reason, answers)
+    answers.flush()
+    sys.stdin.buffer.read()
+
+
 if __name__ == "__main__":
     unsafe = "--unsafe" in sys.argv
-    serve(unsafe=unsafe, modules=[argument for argument in sys.argv[1:] if argument != "--unsafe"])
+    serve(unsafe=unsafe, items=[argument for argument in sys.argv[1:] if argument != "--unsafe"])

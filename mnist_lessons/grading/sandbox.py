@@ -12,11 +12,12 @@ import resource
 import struct
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import mnist_lessons
+from mnist_lessons.grading import preload
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -99,11 +100,19 @@ def die_with_parent() -> None:
         _check(_libc.prctl(_PR_SET_PDEATHSIG, 9, 0, 0, 0), "prctl")
 
 
-def readable_folders() -> list[Path]:
-    """Return the folders a student's code can read: the system's libraries, Python, this package."""
+def readable_paths(items: Sequence[str] = ()) -> list[Path]:
+    """Return what a student's code can read: the system's libraries, Python, this package, and what it imports.
+
+    Parameters
+    ----------
+    items
+        What the exercises preload. It may be outside Python's folders, as a package installed to be edited is.
+    """
     system = [Path(name) for name in ("/usr", "/lib", "/lib64", "/bin")]
-    python = [Path(sys.base_prefix), Path(sys.prefix), Path(mnist_lessons.__file__).parent]
-    return [folder for folder in dict.fromkeys(system + python) if folder.is_dir()]
+    python = [Path(sys.base_prefix), Path(sys.prefix), Path(__file__).resolve().parent]
+    paths = [path for path in dict.fromkeys(system + python) if path.is_dir()]
+    course = (path for path in preload.locate(items) if path.exists())
+    return paths + [path for path in course if not any(path.is_relative_to(folder) for folder in paths)]
 
 
 def enter_namespaces() -> bool:
@@ -142,13 +151,12 @@ def _can_become_others() -> bool:
     return known and os.geteuid() == 0
 
 
-def _replace_file_system(size: int) -> None:
-    """Make an empty file system the root, with `readable_folders` in it, read-only."""
+def _replace_file_system(size: int, paths: Sequence[Path]) -> None:
+    """Make an empty file system the root, with `paths` in it, read-only."""
     root = "/proc"  # any folder that exists and that students must not see
-    folders = readable_folders()
     _mount("none", "/", "", _MS_REC | _MS_PRIVATE)
     _mount("tmpfs", root, "tmpfs", _MS_NOSUID | _MS_NODEV, f"size={size},mode=0755,nr_inodes=10000")
-    for path in [*folders, *map(Path, ("/dev/null", "/dev/zero", "/dev/random", "/dev/urandom"))]:
+    for path in [*paths, *map(Path, ("/dev/null", "/dev/zero", "/dev/random", "/dev/urandom"))]:
         target = Path(root + str(path))
         if path.is_symlink() and path.parent == Path("/"):
             target.symlink_to(os.readlink(path))  # /lib is a link to usr/lib on most systems
@@ -255,7 +263,7 @@ def user_for(process: int) -> int:
     return _FIRST_USER + process % _USERS
 
 
-def confine(limits: Limits, *, user: int | None) -> None:
+def confine(limits: Limits, *, user: int | None, paths: Sequence[Path]) -> None:
     """Shut this process in: to be called in the first process after `enter_namespaces`.
 
     Parameters
@@ -264,6 +272,8 @@ def confine(limits: Limits, *, user: int | None) -> None:
         What it may use.
     user
         Whom to become; None to stay who one is, in a user namespace.
+    paths
+        What it may read, see `readable_paths`.
 
     Raises
     ------
@@ -272,7 +282,7 @@ def confine(limits: Limits, *, user: int | None) -> None:
     """
     Path("/proc/self/oom_score_adj").write_text("1000")  # should memory run out, this is what the kernel ends
     set_limits(limits)
-    _replace_file_system(limits.file_size)
+    _replace_file_system(limits.file_size, paths)
     _drop_privileges(user)
     die_with_parent()  # another user's process had forgotten it
     _forbid_system_calls()
@@ -310,7 +320,7 @@ def _try() -> None:
     user = None if enter_namespaces() else user_for(os.getpid())
     pid = os.fork()
     if pid == 0:
-        confine(Limits(), user=user)
+        confine(Limits(), user=user, paths=readable_paths())
         os._exit(0)
     sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
 

@@ -11,11 +11,16 @@ An exercise is a run of cells in ``<chapter>.md``:
 A set-up cell without an id belongs to all exercises of its file. Other cells are prose.
 A task with ``"assignment": true`` is for marks: the book's build refuses it, so that its solution and hidden tests can
 be in no page and no cache. Such files are kept elsewhere and named with ``--source``.
+
+A file ``course.toml`` beside the exercises may say ``preload = ["package.module:function"]``: functions without
+arguments that load what many answers need, such as a data set. The grader calls each once, and answers share what it
+returned.
 """
 
 import ast
 import json
 import re
+import tomllib
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -29,6 +34,8 @@ _KEYS = {
     "hidden": {"id", "role", "points"},
 }
 _TAGS = {"solution": "hide-input", "hidden": "remove-cell"}
+COURSE = "course.toml"
+_FUNCTION = re.compile(r"[^\W\d][\w.]*:[^\W\d]\w*")
 _ID = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)+")
 
 
@@ -68,6 +75,8 @@ class Exercise:
         The solution cell.
     tests : tuple of Test
         In the order of the file.
+    functions : tuple of str
+        Those of `COURSE`, as "module:function".
     """
 
     id: str
@@ -80,6 +89,7 @@ class Exercise:
     setup: tuple[str, ...]
     solution: str
     tests: tuple[Test, ...]
+    functions: tuple[str, ...] = ()
 
     @property
     def points(self) -> int:
@@ -103,6 +113,12 @@ class Exercise:
         return found
 
     @property
+    def preload(self) -> list[str]:
+        """What is loaded before an answer runs: the modules, and those of the functions that are in one of them."""
+        modules = self.modules
+        return modules + [function for function in self.functions if function.partition(":")[0] in modules]
+
+    @property
     def stub(self) -> str:
         """What students start from."""
         return make_stub(self.solution)
@@ -115,7 +131,8 @@ class Exercise:
     def from_json(cls, record: dict[str, Any]) -> "Exercise":
         """Return the exercise that `to_json` recorded."""
         tests = tuple(Test(**test) for test in record["tests"])
-        return cls(**{**record, "setup": tuple(record["setup"]), "tests": tests})
+        functions = tuple(record.get("functions", ()))
+        return cls(**{**record, "setup": tuple(record["setup"]), "tests": tests, "functions": functions})
 
 
 @dataclass
@@ -189,7 +206,25 @@ def read_file(file: Path, *, public: bool = False) -> list[Exercise]:
             _fail(file, cell, f"a {role} cell of exercise {name} inside exercise {list(drafts)[-1]}")
         else:
             _add(file, drafts[name], cell)
-    return [_finish(file, shared, draft) for draft in drafts.values()]
+    functions = _read_course(file.parent) if drafts else ()
+    return [_finish(file, shared, draft, functions) for draft in drafts.values()]
+
+
+def _read_course(folder: Path) -> tuple[str, ...]:
+    """Return the functions that a course's file names, none if there is no such file."""
+    file = folder / COURSE
+    if not file.is_file():
+        return ()
+    try:
+        about = tomllib.loads(file.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise SourceError(f"{file}:1: not TOML: {error}") from error
+    functions = about.pop("preload", [])
+    if about:
+        raise SourceError(f"{file}:1: unknown: {', '.join(sorted(about))}; expected preload")
+    if not isinstance(functions, list) or not all(_FUNCTION.fullmatch(str(name)) for name in functions):
+        raise SourceError(f'{file}:1: preload: expected a list such as ["package.module:function"], got {functions!r}')
+    return tuple(functions)
 
 
 def _read_cells(file: Path) -> Iterator[_Cell]:
@@ -271,7 +306,7 @@ def _add(file: Path, draft: _Draft, cell: _Cell) -> None:
         draft.tests.append(cell)
 
 
-def _finish(file: Path, shared: list[_Cell], draft: _Draft) -> Exercise:
+def _finish(file: Path, shared: list[_Cell], draft: _Draft, functions: tuple[str, ...]) -> Exercise:
     """Make an exercise of its cells, if nothing is missing."""
     about, task = draft.task.about, draft.task
     heading = re.match(rf"\(exercise-{about['id']}\)=\n#+ (.+)\n", task.code)
@@ -301,6 +336,7 @@ def _finish(file: Path, shared: list[_Cell], draft: _Draft) -> Exercise:
         setup=tuple(cell.code for cell in shared + draft.setup),
         solution=draft.solution.code,
         tests=tests,
+        functions=functions,
     )
     if not exercise.names:
         _fail(file, draft.solution, "the solution defines no name that could be tested")

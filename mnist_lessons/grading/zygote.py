@@ -1,7 +1,7 @@
 """The process that students' code is forked from, and what each fork does.
 
-The *zygote* imports what the exercises' set-up cells import, Keras above all, and loads MNIST, each once. It runs no
-TensorFlow operation: a fork made after one would hang.
+The *zygote* imports what the exercises' set-up cells import, and calls what the course wants called once. Neither may
+start a thread, as the first TensorFlow operation does: a fork made after one would hang.
 For each question it forks a *warden*, which enters namespaces and forks the *student*: the first process in them, so
 that its end is the end of everything it started. The warden ends it when time is up or the grader has hung up.
 Code of students goes from the grader to the student's process alone: of what the zygote and a warden have read, every
@@ -13,7 +13,6 @@ import builtins
 import contextlib
 import functools
 import gc
-import importlib
 import json
 import os
 import select
@@ -30,7 +29,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from mnist_lessons.grading import exchange, sandbox
+from mnist_lessons.grading import exchange, preload, sandbox
 from mnist_lessons.grading.sandbox import Limits
 
 
@@ -52,18 +51,18 @@ class Zygote:
     ----------
     unsafe
         Run students' code without namespaces and filter, with limits only.
-    modules
-        Import these and fork the zygote from this process, so that both have them for the price of one. This process
-        must then have read nothing yet that students must not see, have `environment` and have run no TensorFlow
-        operation. None to start a new process.
+    items
+        Load these (see `preload`) and fork the zygote from this process, so that both have them for the price of one.
+        This process must then have read nothing yet that students must not see, have `environment` and have started
+        no thread. None to start a new process.
     """
 
-    def __init__(self, *, unsafe: bool = False, modules: Sequence[str] | None = None) -> None:
+    def __init__(self, *, unsafe: bool = False, items: Sequence[str] | None = None) -> None:
         self._channel, theirs = socket.socketpair()
-        if modules is None:
+        if items is None:
             self.pid = _start(theirs, unsafe=unsafe)
         else:
-            _import(modules)
+            preload.load(items)
             self.pid = os.fork()
             if self.pid == 0:
                 _become(theirs, unsafe=unsafe)
@@ -88,15 +87,16 @@ class Zygote:
             os.waitpid(self.pid, 0)
 
     @contextlib.contextmanager
-    def student(self, *, limits: Limits, modules: Sequence[str] = ()) -> Iterator["Student"]:
+    def student(self, *, limits: Limits, items: Sequence[str] = ()) -> Iterator["Student"]:
         """Start a process for a student's code; it is gone, with all it started, when the context ends.
 
         Parameters
         ----------
         limits
             What the process may use.
-        modules
-            What the zygote imports before it forks, once, so that no student waits for it. Ours to say, not theirs.
+        items
+            What the zygote loads before it forks, once, so that no student waits for it, and what the process may
+            read. Ours to say, not theirs.
 
         Raises
         ------
@@ -107,7 +107,7 @@ class Zygote:
         leash, their_leash = socket.socketpair()
         with channel, leash:
             with theirs, their_leash:
-                request = json.dumps({"limits": asdict(limits), "modules": modules}).encode()
+                request = json.dumps({"limits": asdict(limits), "items": items}).encode()
                 self._request(request, [theirs.fileno(), their_leash.fileno()])
             try:
                 _await_start(channel)
@@ -242,38 +242,14 @@ def _error_class(name: str) -> type[Exception]:
 
 
 def environment() -> dict[str, str]:
-    """Return the variables Python and Keras need; no other, so that no secret is among them."""
+    """Return the variables that Python and common libraries need; no other, so that no secret is among them."""
     kept = ("PATH", "LD_LIBRARY_PATH", "PYTHONPATH", "LANG", "VIRTUAL_ENV", "HOME")
     # With large pages of memory there is less to copy for each fork, which then takes a third of the time.
     memory = {"PYTHONMALLOC": "malloc", "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1"}
     threads = {"TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1", "OMP_NUM_THREADS": "1"}
-    ours = {"KERAS_BACKEND": "tensorflow", "MPLBACKEND": "agg", **memory, **threads}
+    keras = {"KERAS_BACKEND": "tensorflow", "TF_CPP_MIN_LOG_LEVEL": "3"}
+    ours = {"MPLBACKEND": "agg", **keras, **memory, **threads}
     return {name: os.environ[name] for name in kept if name in os.environ} | ours
-
-
-def _import(modules: Sequence[str]) -> None:
-    """Import modules, and load MNIST if that is asked for; takes seconds the first time, and nothing after it."""
-    import mnist_lessons.data
-
-    if not hasattr(mnist_lessons.data.load_mnist, "cache_info"):
-        mnist_lessons.data.load_mnist = functools.cache(mnist_lessons.data.load_mnist)
-    with without_extras():
-        for module in modules:
-            importlib.import_module(module)
-    if "mnist_lessons.data" in modules:
-        mnist_lessons.data.load_mnist()
-
-
-@contextlib.contextmanager
-def without_extras() -> Iterator[None]:
-    """Hide what Keras imports if it is there and does not need: half its import time. Others can import it later."""
-    hidden = [name for name in ("pandas", "sklearn") if name not in sys.modules]
-    sys.modules.update(dict.fromkeys(hidden))  # type: ignore[arg-type]
-    try:
-        yield
-    finally:
-        for name in hidden:
-            del sys.modules[name]
 
 
 def serve(channel: socket.socket, *, unsafe: bool) -> None:
@@ -288,10 +264,10 @@ def serve(channel: socket.socket, *, unsafe: bool) -> None:
         descriptors = array.array("i")
         descriptors.frombytes(ancillary[0][2])
         request = json.loads(_receive_exactly(channel, int.from_bytes(length, "big")))
-        _import(request["modules"])
+        preload.load(request["items"])
         gc.freeze()  # else the first collection in a child touches, and so copies, every page
         if os.fork() == 0:
-            _guard(Limits(**request["limits"]), *descriptors, unsafe=unsafe)
+            _guard(Limits(**request["limits"]), *descriptors, items=request["items"], unsafe=unsafe)
         for descriptor in descriptors:
             os.close(descriptor)
 
@@ -313,7 +289,7 @@ def _receive_exactly(channel: socket.socket, size: int) -> bytes:
     return data
 
 
-def _guard(limits: Limits, channel: int, leash: int, *, unsafe: bool) -> NoReturn:
+def _guard(limits: Limits, channel: int, leash: int, *, items: Sequence[str], unsafe: bool) -> NoReturn:
     """Be the warden: start the student, end it when time is up or the grader lets go of the leash.
 
     It does not end with the zygote: no student is to pay for what happens there.
@@ -324,7 +300,7 @@ def _guard(limits: Limits, channel: int, leash: int, *, unsafe: bool) -> NoRetur
         user = None if unsafe or sandbox.enter_namespaces() else sandbox.user_for(os.getpid())
         pid = os.fork()
         if pid == 0:
-            _be_student(limits, channel, unsafe=unsafe, user=user)
+            _be_student(limits, channel, items=items, unsafe=unsafe, user=user)
         os.close(channel)
         poll = select.poll()
         poll.register(os.pidfd_open(pid), select.POLLIN)
@@ -340,7 +316,7 @@ def _guard(limits: Limits, channel: int, leash: int, *, unsafe: bool) -> NoRetur
         os._exit(0)
 
 
-def _be_student(limits: Limits, channel: int, *, unsafe: bool, user: int | None) -> NoReturn:
+def _be_student(limits: Limits, channel: int, *, items: Sequence[str], unsafe: bool, user: int | None) -> NoReturn:
     try:
         sandbox.die_with_parent()
         os.setsid()  # a signal to the group of processes would reach the warden too
@@ -353,7 +329,7 @@ def _be_student(limits: Limits, channel: int, *, unsafe: bool, user: int | None)
         if unsafe:
             sandbox.set_limits(limits)
         else:
-            sandbox.confine(limits, user=user)
+            sandbox.confine(limits, user=user, paths=sandbox.readable_paths(items))
         link = _Link(socket.socket(fileno=kept))
         exchange.send(link._channel, "ready")
         link.answer()
@@ -413,7 +389,7 @@ def _answer_one(question: dict[str, Any], names: dict[str, Any]) -> Any:
         raise NameError(f"name '{name}' is not defined")
     value = names[name]
     if "is_function" in question:
-        return callable(value) and not hasattr(value, "get_weights")
+        return callable(value) and not exchange.is_model(value)
     return value(*question["args"], **question["kwargs"]) if "call" in question else value
 
 

@@ -11,7 +11,7 @@ import keras
 import numpy as np
 import pytest
 
-from mnist_lessons.grading import exchange
+from mnist_lessons.grading import exchange, keras_models
 from mnist_lessons.models import build_cnn, build_dense
 
 
@@ -162,11 +162,11 @@ def change(description, path, value):
 )
 def test_a_tampered_model_is_refused(path, value):
     model = build_dense((4,))
-    description = change(exchange._describe_model(model), path, value)
+    description = change(keras_models.describe_model(model), path, value)
     if path == ["build_config"]:
         description["config"]["layers"][0]["config"]["batch_shape"] = [None, 10**6, 10**6]
     with pytest.raises(ValueError, match="model"):
-        exchange.rebuild_model(description, model.get_weights())
+        keras_models.rebuild_model(description, model.get_weights())
 
 
 @pytest.mark.parametrize(
@@ -183,7 +183,7 @@ def test_a_tampered_model_is_refused(path, value):
 def test_a_model_that_is_too_large_is_refused(layers):
     model = keras.Sequential([keras.Input((28, 28)), *layers])
     with pytest.raises(ValueError, match="expected at most"):
-        exchange.rebuild_model(exchange._describe_model(model), model.get_weights())
+        keras_models.rebuild_model(keras_models.describe_model(model), model.get_weights())
 
 
 def test_a_layer_counts_as_often_as_it_is_used():
@@ -193,12 +193,12 @@ def test_a_layer_counts_as_often_as_it_is_used():
         outputs = layer(outputs)
     model = keras.Model(inputs, outputs)
     with pytest.raises(ValueError, match="expected at most 50,000,000 multiplications"):
-        exchange.rebuild_model(exchange._describe_model(model), model.get_weights())
+        keras_models.rebuild_model(keras_models.describe_model(model), model.get_weights())
     for _ in range(20):
         outputs = layer(outputs)
     model = keras.Model(inputs, outputs)
     with pytest.raises(ValueError, match="expected at most 100 uses of layers"):
-        exchange.rebuild_model(exchange._describe_model(model), model.get_weights())
+        keras_models.rebuild_model(keras_models.describe_model(model), model.get_weights())
 
 
 def test_no_metric_is_as_large_as_it_likes():
@@ -207,19 +207,19 @@ def test_no_metric_is_as_large_as_it_likes():
         model = build_dense((4,))
         model.compile("sgd", "mse", metrics=["accuracy"])
         metric = {"module": "keras.metrics", "class_name": name, "config": config, "registered_name": None}
-        description = change(exchange._describe_model(model), ["compile_config", "metrics"], [metric])
+        description = change(keras_models.describe_model(model), ["compile_config", "metrics"], [metric])
         with pytest.raises(ValueError, match=f"{name} cannot be graded"):
-            exchange.rebuild_model(description, model.get_weights())
+            keras_models.rebuild_model(description, model.get_weights())
 
 
 def test_channels_come_last():
     """How much another order takes is not what is counted."""
     model = keras.Sequential([keras.Input((1, 28, 28)), keras.layers.Flatten()])
-    description = exchange._describe_model(model)
+    description = keras_models.describe_model(model)
     convolution = keras.layers.MaxPooling2D(data_format="channels_first")
     description["config"]["layers"].append(keras.saving.serialize_keras_object(convolution))
     with pytest.raises(ValueError, match="cannot be graded"):
-        exchange.rebuild_model(description, [])
+        keras_models.rebuild_model(description, [])
 
 
 @pytest.mark.parametrize("module", ["keras.layers", "keras"])

@@ -47,7 +47,7 @@ def messages(exercise, code, *, seconds=60):
     def stop(*_):
         raise TimeoutError
 
-    names = grade._set_up(exercise.setup)
+    names = grade._set_up(exercise)
     signal.signal(signal.SIGALRM, stop)
     signal.alarm(seconds)
     try:

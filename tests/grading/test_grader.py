@@ -54,7 +54,7 @@ def test_no_test_is_in_a_students_memory(exercise, unsafe):
     notebook = make_notebook("x", [exercise], with_answers=True)
     answer = next(cell for cell in notebook.cells if cell.metadata["nbgrader"]["grade_id"] == exercise.id)
     right = answer.source
-    ours = Grader(unsafe=unsafe, modules=exercise.modules)
+    ours = Grader(unsafe=unsafe, items=exercise.preload)
     try:
         for _ in range(2):
             answer.source = right + "\n" + search + "\nassert not result"
@@ -75,7 +75,7 @@ def test_a_student_cannot_foretell_what_a_test_draws(module, exercise, unsafe):
         tests=(source.Test("foretold", f"import {module}\nassert foretell() != {module}.random()", 1, hidden=True),),
     )
     notebook = make_notebook("x", [exercise], with_answers=True)
-    ours = Grader(unsafe=unsafe, modules=["numpy"])
+    ours = Grader(unsafe=unsafe, items=["numpy"])
     try:
         record = ours.grade(Submission("eve", json.dumps(notebook).encode()), [exercise])
         assert [test["message"] for test in record["questions"][0]["tests"]] == [""]
