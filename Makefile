@@ -37,7 +37,7 @@ not_set_up = { echo "Setting up $(@D) failed, with $(free) free on the disk; any
 whole := $(shell for stamp in .venv/*/.done; do \
   "$${stamp%.done}bin/python" -c '$(check_whole)' "$(given)" 2>/dev/null && echo "$$stamp"; done)
 
-.venv/%/.done: pyproject.toml constraints.txt
+.venv/%/.done: pyproject.toml grader/pyproject.toml constraints.txt
 	@command -v "$(PYTHON)" > /dev/null || { echo "There is no $(PYTHON) here. Install Python 3.11, 3.12 or 3.13," \
 	  "or name yours: make PYTHON=python3.12" >&2; exit 1; }
 	@"$(PYTHON)" -c "$$check_python"
@@ -60,7 +60,8 @@ notebooks: book  ## derive a notebook from each chapter, in notebooks/
 
 test: notebooks .venv/dev/.done  ## lint, check types, run all tests
 	@$(MAKE) --no-print-directory lint
-	@MNIST_LESSONS_STORE="$$PWD/_build/models" .venv/dev/bin/python -m pytest --cov=mnist_lessons --nbmake tests notebooks/*.ipynb
+	@MNIST_LESSONS_STORE="$$PWD/_build/models" .venv/dev/bin/python -m pytest --cov=mnist_lessons --cov=coursegrader --nbmake \
+	  tests grader/tests notebooks/*.ipynb
 
 .venv/colab/.done: tests/colab.txt .venv/dev/.done
 	@echo "Setting up .venv/colab (once; a minute)"
@@ -97,16 +98,17 @@ clean:  ## remove what was built; the environments stay
 pdf: book .venv/dev/.done  ## print the book as one PDF and pack the site as one zip, beside its pages
 	@.venv/dev/bin/python book/_ext/downloads.py
 
-dist: .venv/dev/.done  ## build the wheel and the source archive
+dist: .venv/dev/.done  ## build the wheels and the source archives
 	@rm -rf dist
 	@PIP_CONSTRAINT=constraints.txt .venv/dev/bin/python -m build --outdir dist . > /dev/null
+	@PIP_CONSTRAINT=constraints.txt .venv/dev/bin/python -m build --outdir dist grader > /dev/null
 
 links: book  ## check that links to other sites lead somewhere (needs the internet)
 	@.venv/book/bin/jupyter-book build . --path-output . --builder linkcheck
 
 lock: .venv/dev/.done  ## pin the newest versions that go together
 	@.venv/dev/bin/uv pip compile --quiet pyproject.toml --all-extras --universal --python-version 3.11 --no-header \
-	  --no-annotate --no-emit-index-url --no-emit-find-links --upgrade --output-file constraints.txt
+	  --no-annotate --no-emit-index-url --no-emit-find-links --no-emit-package coursegrader --upgrade --output-file constraints.txt
 
 .PHONY: help book serve notebooks test colab audit lint bench experiments clean pdf dist links lock again
 .PRECIOUS: .venv/%/.done

@@ -19,8 +19,8 @@ from pathlib import Path
 import psutil
 
 from bench import Row
-from mnist_lessons.grading.release import build_assignment
-from mnist_lessons.grading.source import read_exercises
+from coursegrader.assignment import build_assignment
+from coursegrader.exercises import read_exercises
 
 QUESTIONS = ["data-leak", "model-softmax", "compile-cross-entropy", "compile-model", "evaluate-read"]
 SOURCE = Path(__file__).resolve().parents[1] / "book" / "exercises"

@@ -23,8 +23,9 @@ ORDER = [
     "plots",
     "drawing",
     "experiments",
-    "grading",
+    "__main__",
 ]
+CAPTURED = {"capture_output": True, "text": True, "check": True}
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
 
@@ -51,7 +52,7 @@ def test_imports_run_one_way(file):
             assert ORDER.index(parts[1]) < ORDER.index(here), f"{here} imports {name}"
 
 
-@pytest.mark.parametrize("module", sorted({place(file) for file in MODULES} - {"__init__", "grading"}))
+@pytest.mark.parametrize("module", sorted({place(file) for file in MODULES} - {"__init__"}))
 def test_importing_loads_no_tensorflow(module):
     heavy = ("tensorflow", "keras", "matplotlib.pyplot")
     code = f"import sys, mnist_lessons.{module}; print([name for name in {heavy} if name in sys.modules])"
@@ -70,5 +71,15 @@ def test_python_errors_during_the_silence_still_get_out():
     assert run(code).stderr == "news"
 
 
+def test_command_without_the_grader_says_how_to_install_it():
+    code = "import sys; sys.modules['coursegrader'] = None; from mnist_lessons.__main__ import main; main()"
+    assert "pip install ./grader '.[teach]'" in run(code).stderr
+
+
+def test_command_lists_the_exercises_of_the_book():
+    done = subprocess.run([sys.executable, "-m", "mnist_lessons", "assignment", "list"], cwd=PACKAGE.parent, **CAPTURED)
+    assert "model-softmax" in done.stdout
+
+
 def run(code):
-    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return subprocess.run([sys.executable, "-c", code], **CAPTURED)

@@ -16,7 +16,7 @@ from nbformat.v4 import new_code_cell, new_notebook, new_output
 
 import notebooks
 from addresses import Addresses
-from mnist_lessons.grading.source import read_exercises
+from coursegrader.exercises import read_exercises
 from plain import Book
 
 ROOT = Path(__file__).resolve().parents[1]

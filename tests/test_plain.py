@@ -4,7 +4,7 @@ import pytest
 from PIL import Image
 
 from addresses import Addresses
-from mnist_lessons.grading.source import Exercise
+from coursegrader.exercises import Exercise
 from plain import Book, writer
 
 SITE = "https://someone.github.io/their-book/"

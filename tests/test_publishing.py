@@ -20,7 +20,8 @@ import addresses
 import pages
 
 ROOT = Path(__file__).resolve().parents[1]
-PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+FILES = [ROOT / "pyproject.toml", ROOT / "grader" / "pyproject.toml"]
+PROJECT, GRADER = (tomllib.loads(file.read_text())["project"] for file in FILES)
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
 PUBLISH = yaml.safe_load((ROOT / ".github" / "workflows" / "publish.yml").read_text())
 SET_UP = ROOT / ".github" / "actions" / "set-up" / "action.yml"
@@ -98,8 +99,11 @@ def test_every_dependency_is_pinned_and_no_address_stands_beside_it():
     pins = (ROOT / "constraints.txt").read_text()
     assert "://" not in pins
     assert all(re.match(r"[\w.-]+==[\w.]+( ; .*)?$", line) for line in pins.splitlines())
-    named = [*PROJECT["dependencies"], *(name for extra in PROJECT["optional-dependencies"].values() for name in extra)]
-    for name in {re.match(r"[\w-]+", line)[0] for line in named} - {"mnist-lessons"}:
+    named = []
+    for project in (PROJECT, GRADER):
+        for names in (project["dependencies"], *project["optional-dependencies"].values()):
+            named += names
+    for name in {re.match(r"[\w-]+", line)[0] for line in named} - {PROJECT["name"], GRADER["name"]}:
         assert re.search(rf"^{name}==", pins, re.M | re.I), name
 
 

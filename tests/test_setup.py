@@ -42,7 +42,15 @@ def checkout(tmp_path):
     """Return a folder with what the set-up reads, below a path that needs quotes."""
     folder = tmp_path / "a path with spaces é"
     (folder / "web" / "node_modules").mkdir(parents=True)
-    for name in ("Makefile", "pyproject.toml", "constraints.txt", "web/package-lock.json", "web/.npmrc"):
+    (folder / "grader").mkdir()
+    for name in (
+        "Makefile",
+        "pyproject.toml",
+        "grader/pyproject.toml",
+        "constraints.txt",
+        "web/package-lock.json",
+        "web/.npmrc",
+    ):
         shutil.copy(ROOT / name, folder / name)
     return folder
 

@@ -34,7 +34,7 @@ from sphinx_external_toc.parsing import parse_toc_yaml
 import addresses
 import browser
 from addresses import AddressError
-from mnist_lessons.grading.source import SourceError, read_file
+from coursegrader.exercises import ExerciseError, read_file
 
 ROOT = Path(__file__).resolve().parents[2]
 BUILD = ROOT / "_build"
@@ -104,7 +104,7 @@ def main() -> None:
         sys.exit("build: interrupted")
     except Exception as error:
         trouble = disk_trouble(error)
-        if not (trouble or isinstance(error, BuildError | SourceError | AddressError)):
+        if not (trouble or isinstance(error, BuildError | ExerciseError | AddressError)):
             raise
         sys.exit(f"build: {trouble or error}")
 
@@ -130,7 +130,7 @@ def documents_in_toc() -> list[str]:
 
 
 def check_exercises(names: list[str]) -> None:
-    """Raise a SourceError if a page of exercises is not in order, before anything of it is executed and kept."""
+    """Raise a ExerciseError if a page of exercises is not in order, before anything of it is executed and kept."""
     for name in names:
         if name.startswith("book/exercises/"):
             read_file(ROOT / name, public=True)

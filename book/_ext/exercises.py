@@ -11,7 +11,7 @@ from sphinx.application import Sphinx
 from sphinx.errors import SphinxError
 from sphinx.util.docutils import SphinxDirective
 
-from mnist_lessons.grading.source import Exercise, SourceError, read_exercises
+from coursegrader.exercises import Exercise, ExerciseError, read_exercises
 
 FOLDER = Path(__file__).resolve().parents[1] / "exercises"
 # A notebook of the chapter says what is beside it in its own words: plain.py.
@@ -52,7 +52,7 @@ def _links(exercises: list[Exercise]) -> str:
 def _read(app: Sphinx) -> None:
     try:
         app.exercises = read_exercises(FOLDER, public=True)
-    except SourceError as error:
+    except ExerciseError as error:
         raise ExercisesError(str(error)) from error
 
 

@@ -38,7 +38,7 @@ from build import (
     recorded,
     write_atomically,
 )
-from mnist_lessons.grading.source import read_exercises
+from coursegrader.exercises import read_exercises
 from plain import DIFFICULTY, Book, writer
 
 FOLDER = ROOT / "notebooks"

@@ -15,7 +15,7 @@ from sphinx.config import Config
 from sphinx.directives.code import LiteralIncludeReader
 
 from addresses import Addresses
-from mnist_lessons.grading.source import Exercise
+from coursegrader.exercises import Exercise
 from quiz import Question, read_quiz
 
 BOXES = {"admonition": "", "note": "Note", "tip": "Tip", "warning": "Warning", "margin": "", "seealso": "See also"}

@@ -1,0 +1,151 @@
+"""Build an assignment from exercises: the notebook for students, and the files for the instructor."""
+
+import ast
+import re
+import shutil
+from pathlib import Path
+from typing import Any
+
+import nbformat
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+
+from coursegrader.exercises import Exercise, Test, defined_names, save
+
+MASTER = "assignment.json"
+PLACEHOLDER = "# This cell is filled in when the notebook is graded: it holds further tests."
+
+_COVER = """# {name}
+
+{count} questions, {points} points, about {minutes} minutes.
+
+| Question | Difficulty | Minutes | Points |
+|:--|:--|--:|--:|
+{rows}
+
+Replace each `raise NotImplementedError` with your answer.
+Run the tests below it to see whether you are on the right track.
+When your work is graded, further tests with other data are run as well.
+Changes to any cell that is not an answer have no effect.
+Each question is graded on its own, with what its answer needs from your other cells.
+Before you hand in your work, restart the kernel and run all cells."""
+
+_DIFFICULTY = {1: "easy", 2: "medium", 3: "hard"}
+
+
+def build_assignment(name: str, exercises: list[Exercise], folder: Path) -> tuple[Path, Path]:
+    """Write an assignment, in the folder layout of nbgrader.
+
+    Parameters
+    ----------
+    name
+        The assignment's name, used in file names.
+    exercises
+        Its questions, in order.
+    folder
+        Where to write ``release/NAME/NAME.ipynb`` for students; ``source/NAME/NAME.ipynb``, the same with solutions
+        and hidden tests, for nbgrader; and ``assignment.json``, which `grade` reads. Publish only the first.
+
+    Returns
+    -------
+    release, master : Path
+        The students' notebook, and the file that `grade` reads.
+
+    Raises
+    ------
+    ValueError
+        The name is no file name, there is no exercise, or an exercise is listed twice.
+    """
+    if not re.fullmatch(r"[\w.-]+", name) or name.startswith("."):
+        raise ValueError(f"name: expected letters, digits, dots and hyphens, got {name!r}")
+    ids = [exercise.id for exercise in exercises]
+    if not ids or len(set(ids)) < len(ids):
+        raise ValueError(f"exercises: expected at least one, each once, got {', '.join(ids) or 'none'}")
+    paths = {kind: folder / kind / name / f"{name}.ipynb" for kind in ("release", "source")}
+    for kind, path in paths.items():
+        notebook = make_notebook(name, exercises, with_answers=kind == "source")
+        _write(notebook, path)
+    save(exercises, folder / MASTER, name=name)
+    return paths["release"], folder / MASTER
+
+
+def _write(notebook: nbformat.NotebookNode, path: Path) -> None:
+    if path.parent.exists():
+        shutil.rmtree(path.parent)
+    path.parent.mkdir(parents=True)
+    nbformat.write(notebook, path)
+
+
+def make_notebook(name: str, exercises: list[Exercise], *, with_answers: bool) -> nbformat.NotebookNode:
+    """Return an assignment as a notebook in nbgrader's format, with answers (source) or without (release)."""
+    cells = [_cell("cover", make_cover(name, exercises), {}, kind="markdown")]
+    seen: dict[str, str] = {}
+    for exercise in exercises:
+        cells.append(_cell(f"{exercise.id}-text", exercise.text, {}, kind="markdown"))
+        for code in exercise.setup:
+            if code not in seen:
+                seen[code] = f"setup-{len(seen) + 1}"
+                cells.append(_cell(seen[code], code, {}))
+        answer = _mark_solution(exercise.solution) if with_answers else exercise.stub
+        cells.append(_cell(exercise.id, answer, {"solution": True, "locked": False}))
+        for test in exercise.tests:
+            cells.append(
+                _cell(test.id, _test_code(test, with_answers=with_answers), {"grade": True, "points": test.points})
+            )
+    for number, cell in enumerate(cells):
+        cell.id = f"cell-{number}"  # by default random; this way the same exercises give the same file
+    kernel = {"kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"}}
+    return new_notebook(cells=cells, metadata=kernel)
+
+
+def make_cover(name: str, exercises: list[Exercise]) -> str:
+    """Return the assignment's first page, in Markdown."""
+    rows = [
+        f"| {e.title} | {_DIFFICULTY.get(e.difficulty, e.difficulty)} | {e.minutes} | {e.points} |" for e in exercises
+    ]
+    return _COVER.format(
+        name=name,
+        count=len(exercises),
+        points=sum(exercise.points for exercise in exercises),
+        minutes=sum(exercise.minutes for exercise in exercises),
+        rows="\n".join(rows),
+    )
+
+
+def _cell(grade_id: str, text: str, about: dict[str, Any], *, kind: str = "code") -> nbformat.NotebookNode:
+    described = {
+        "schema_version": 3,
+        "grade_id": grade_id,
+        "grade": False,
+        "solution": False,
+        "locked": True,
+        "task": False,
+    }
+    new = new_code_cell if kind == "code" else new_markdown_cell
+    return new(text.strip(), metadata={"nbgrader": {**described, **about}})
+
+
+def _test_code(test: Test, *, with_answers: bool) -> str:
+    if not test.hidden:
+        return test.code
+    return f"### BEGIN HIDDEN TESTS\n{test.code}\n### END HIDDEN TESTS" if with_answers else PLACEHOLDER
+
+
+def _mark_solution(solution: str) -> str:
+    """Return a solution with nbgrader's markers around what students should write.
+
+    The signature and docstring of a function stay outside, so that nbgrader's own stub keeps them.
+    """
+    lines = solution.splitlines()
+    marked: list[str] = []
+    position = 0
+    for statement in ast.parse(solution).body:
+        start = statement.lineno - 1
+        if defined_names(statement) and isinstance(statement, ast.FunctionDef) and ast.get_docstring(statement):
+            start = statement.body[0].end_lineno or start
+        else:
+            start = min([start, *(d.lineno - 1 for d in getattr(statement, "decorator_list", []))])
+        indent = "    " if start >= statement.lineno else ""
+        marked += lines[position:start]
+        position = statement.end_lineno or start
+        marked += [f"{indent}### BEGIN SOLUTION", *lines[start:position], f"{indent}### END SOLUTION"]
+    return "\n".join(marked + lines[position:])

@@ -1,0 +1,192 @@
+"""The command line: build assignments and grade them."""
+
+import argparse
+import hashlib
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+EXIT_INCOMPLETE = 3
+EXIT_INTERRUPTED = 130
+_EXIT_CODES = """exit codes:
+  0  done
+  1  stopped by an error, which is printed
+  2  the command line is wrong
+  3  graded, but grading itself failed for some submissions: run the same command again
+130  interrupted (Ctrl-C): run the same command again to resume
+"""
+
+
+def main(
+    arguments: Sequence[str] | None = None, *, program: str = "coursegrader", source: str | Path = "exercises"
+) -> int:
+    """Run the command; return its exit code.
+
+    Parameters
+    ----------
+    arguments
+        The command line; by default that of the process.
+    program, source
+        The command's name and its default folder of exercises, for a course that has a command of its own.
+    """
+    options = _parser(program, Path(source)).parse_args(arguments)
+    before = signal.signal(signal.SIGINT, _interrupt)
+    try:
+        code: int = options.run(options)
+    except (ValueError, OSError) as error:
+        print(f"{program}: {error}", file=sys.stderr)
+        return 1
+    finally:
+        signal.signal(signal.SIGINT, before)
+    return code
+
+
+def _interrupt(*_: object) -> None:
+    """Exit at once: files are written atomically, and everything that was started ends with this process."""
+    print("\ninterrupted", file=sys.stderr)
+    os._exit(EXIT_INTERRUPTED)
+
+
+def _parser(program: str, source: Path) -> argparse.ArgumentParser:
+    wide: dict[str, Any] = {"formatter_class": argparse.RawDescriptionHelpFormatter, "epilog": _EXIT_CODES}
+    parser = argparse.ArgumentParser(prog=program, description="Build and grade assignments.", **wide)
+    parser.set_defaults(program=program, default_source=source)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    assignment = commands.add_parser("assignment", help="list exercises, build an assignment", **wide)
+    actions = assignment.add_subparsers(required=True, metavar="ACTION")
+    listing = actions.add_parser("list", help="list the exercises there are", **wide)
+    listing.set_defaults(run=_list)
+    build = actions.add_parser(
+        "build",
+        help="write the students' notebook and the assignment file",
+        description="Write DIR/release (give it to students), DIR/source and DIR/assignment.json (keep them).",
+        **wide,
+    )
+    build.add_argument("name", metavar="NAME", help="the assignment's name, without spaces")
+    build.add_argument("--exercises", metavar="ID", nargs="+", required=True, help="ids of exercises, or of chapters")
+    build.add_argument("--out", metavar="DIR", type=Path, required=True, help="where to write")
+    build.set_defaults(run=_build)
+    for command in (listing, build):
+        command.add_argument(
+            "--source",
+            metavar="DIR",
+            type=Path,
+            action="append",
+            default=[],
+            help=f"a folder of exercises; may be repeated (default: {source})",
+        )
+
+    grade = commands.add_parser(
+        "grade",
+        help="grade what students handed in",
+        description="Grade folders, zip archives (Moodle, Canvas, nbgrader) and notebooks. Run again, it resumes.",
+        **wide,
+    )
+    grade.add_argument("submissions", metavar="SUBMISSIONS", nargs="+", type=Path, help="folders, archives, notebooks")
+    grade.add_argument("--assignment", metavar="DIR", type=Path, required=True, help="what `assignment build` wrote")
+    grade.add_argument("--out", metavar="DIR", type=Path, required=True, help="where grades and feedback go")
+    where = grade.add_mutually_exclusive_group()
+    where.add_argument(
+        "--workers", metavar="N", type=_positive, default=1, help="processes on this machine (default: 1)"
+    )
+    where.add_argument("--scheduler", metavar="ADDRESS", help="grade on a Dask cluster, e.g. tcp://127.0.0.1:8786")
+    grade.add_argument("--unsafe", action="store_true", help="grade even if students' code cannot be isolated here")
+    grade.set_defaults(run=_grade)
+    return parser
+
+
+def _positive(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"expected a positive whole number, got {text!r}")
+    return int(text)
+
+
+def _read_sources(options: argparse.Namespace) -> list:
+    from coursegrader.exercises import read_exercises
+
+    folders = options.source or [options.default_source]
+    for folder in folders:
+        if not folder.is_dir():
+            raise ValueError(f"--source: expected a folder of exercises, got {folder}")
+    return [exercise for folder in folders for exercise in read_exercises(folder)]
+
+
+def _list(options: argparse.Namespace) -> int:
+    for exercise in _read_sources(options):
+        print(f"{exercise.id:32} {exercise.points:3} points {exercise.minutes:4} min  {exercise.title}")
+    return 0
+
+
+def _build(options: argparse.Namespace) -> int:
+    from coursegrader.assignment import build_assignment
+
+    known = _read_sources(options)
+    chosen = []
+    for name in options.exercises:
+        found = [exercise for exercise in known if name in (exercise.id, exercise.chapter)]
+        if not found:
+            raise ValueError(
+                f"--exercises: {name} is neither an exercise nor a chapter; see: {options.program} assignment list"
+            )
+        chosen += found
+    release, master = build_assignment(options.name, chosen, options.out)
+    print(f"for students: {release}\nkeep:         {master}")
+    return 0
+
+
+def _grade(options: argparse.Namespace) -> int:
+    from tqdm import tqdm
+
+    from coursegrader import report, runner, sandbox
+    from coursegrader.assignment import MASTER
+    from coursegrader.exercises import load
+    from coursegrader.submissions import find_submissions
+
+    master = options.assignment / MASTER
+    try:
+        name, exercises = load(master)
+    except (ValueError, TypeError, KeyError) as error:
+        raise ValueError(f"{master}: expected the file that `{options.program} assignment build` wrote") from error
+    items = [item for exercise in exercises for item in exercise.preload]
+    _check_isolation(options, sandbox, items)
+    submissions = find_submissions(options.submissions, assignment=name)
+    options.out.mkdir(mode=0o700, parents=True, exist_ok=True)  # marks are private
+    graded = runner.grade_all(
+        submissions,
+        exercises,
+        options.out / "records",
+        version=hashlib.sha256(master.read_bytes()).hexdigest(),
+        workers=options.workers,
+        scheduler=options.scheduler,
+        unsafe=options.unsafe,
+    )
+    records, failed = [], {}
+    for student, record, problem in tqdm(graded, total=len(submissions), unit="submission"):
+        if record is None:
+            failed[student] = problem
+        else:
+            records.append(record)
+    report.write_reports(records, options.out, assignment=name, ungraded=list(failed))
+    print(f"graded {len(records)} of {len(submissions)}: {options.out / 'summary.html'}")
+    for student, problem in failed.items():
+        print(f"not graded, because grading itself failed: {student}: {problem}", file=sys.stderr)
+    return EXIT_INCOMPLETE if failed else 0
+
+
+def _check_isolation(options: argparse.Namespace, sandbox, items: list[str]) -> None:  # type: ignore[no-untyped-def]
+    """Refuse to grade if students' code cannot be isolated, or could read the submissions or marks."""
+    if options.unsafe:
+        print(f"{options.program}: --unsafe: students' code can read your files and use your network", file=sys.stderr)
+        return
+    if options.scheduler is None and (obstacle := sandbox.obstacle()):
+        raise ValueError(
+            f"students' code cannot be isolated here: {obstacle}. To grade without isolation, use --unsafe"
+        )
+    readable = sandbox.readable_paths(items)
+    for path in [options.assignment, options.out, *options.submissions]:
+        if any(path.resolve().is_relative_to(folder) for folder in readable):
+            raise ValueError(f"{path}: students' code can read this folder; move it elsewhere")

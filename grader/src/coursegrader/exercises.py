@@ -1,0 +1,394 @@
+"""Read exercises from MyST notebooks, and refuse anything that could reveal a solution or a hidden test.
+
+An exercise is a run of cells in ``<chapter>.md``:
+
+- a Markdown cell of role *task*, after a line ``+++ {"exercise": {"id": ..., "role": "task", ...}}``;
+- any number of code cells of role *setup*, which students see and cannot change;
+- one code cell of role *solution*, tagged ``hide-input``: the page shows it collapsed, students get a stub of it;
+- code cells of role *test*, with points, which students see;
+- code cells of role *hidden*, with points, tagged ``remove-cell``: never shown to students.
+
+A set-up cell without an id belongs to all exercises of its file. Other cells are prose.
+A task with ``"assignment": true`` is for marks. A published book must refuse it (``public=True``), so that its solution
+and hidden tests never end up in a page or a cache. Keep such files elsewhere and name the folder with ``--source``.
+
+A file ``course.toml`` beside the exercises may contain ``preload = ["package.module:function"]``: functions without
+arguments that load what many answers need, such as a data set. The grader calls each of them once and caches it.
+"""
+
+import ast
+import json
+import re
+import tomllib
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, NoReturn
+
+_KEYS = {
+    "task": {"id", "role", "difficulty", "minutes", "seconds", "assignment"},
+    "setup": {"id", "role"},
+    "solution": {"id", "role"},
+    "test": {"id", "role", "points"},
+    "hidden": {"id", "role", "points"},
+}
+_TAGS = {"solution": "hide-input", "hidden": "remove-cell"}
+COURSE = "course.toml"
+_FUNCTION = re.compile(r"[^\W\d][\w.]*:[^\W\d]\w*")
+_ID = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)+")
+
+
+class ExerciseError(ValueError):
+    """An exercise is malformed; the text starts with file and line."""
+
+
+@dataclass(frozen=True)
+class Test:
+    """One test cell; it gives its points if all of it passes."""
+
+    id: str
+    code: str
+    points: int
+    hidden: bool
+
+
+@dataclass(frozen=True)
+class Exercise:
+    """One exercise.
+
+    Attributes
+    ----------
+    id, chapter, title : str
+        The permanent name; the stem of the file name; the heading.
+    difficulty : int
+        1 to 3.
+    minutes : int
+        Estimated time to solve it.
+    seconds : int
+        Time limit for grading it, in seconds of wall time.
+    text : str
+        What students read: heading, task and hint, in Markdown.
+    setup : tuple of str
+        Set-up cells: first the file's, then its own.
+    solution : str
+        The solution cell.
+    tests : tuple of Test
+        In the order of the file.
+    functions : tuple of str
+        The functions listed in `COURSE`, as "module:function".
+    """
+
+    id: str
+    chapter: str
+    title: str
+    difficulty: int
+    minutes: int
+    seconds: int
+    text: str
+    setup: tuple[str, ...]
+    solution: str
+    tests: tuple[Test, ...]
+    functions: tuple[str, ...] = ()
+
+    @property
+    def points(self) -> int:
+        """The maximum score."""
+        return sum(test.points for test in self.tests)
+
+    @property
+    def names(self) -> list[str]:
+        """The names that an answer must define, in order."""
+        return [name for statement in ast.parse(self.solution).body for name in defined_names(statement)]
+
+    @property
+    def modules(self) -> list[str]:
+        """The modules that the set-up cells import."""
+        return list(self._imports())
+
+    @property
+    def preload(self) -> list[str]:
+        """What the grader preloads: the modules, and the functions that are in one of them."""
+        imports = self._imports()
+        known = {*imports, *(f"{module}.{name}" for module, names in imports.items() for name in names)}
+        return list(imports) + [function for function in self.functions if function.partition(":")[0] in known]
+
+    def _imports(self) -> dict[str, list[str]]:
+        """Return the modules that the set-up cells import, each with the names imported from it."""
+        found: dict[str, list[str]] = {}
+        for statement in (node for code in self.setup for node in ast.walk(ast.parse(code))):
+            if isinstance(statement, ast.Import):
+                for alias in statement.names:
+                    found.setdefault(alias.name, [])
+            elif isinstance(statement, ast.ImportFrom):
+                found.setdefault(statement.module or "", []).extend(alias.name for alias in statement.names)
+        return found
+
+    @property
+    def stub(self) -> str:
+        """The code that students start from."""
+        return make_stub(self.solution)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return a JSON-compatible dictionary."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, record: dict[str, Any]) -> "Exercise":
+        """Return the exercise from the result of `to_json`."""
+        tests = tuple(Test(**test) for test in record["tests"])
+        functions = tuple(record.get("functions", ()))
+        return cls(**{**record, "setup": tuple(record["setup"]), "tests": tests, "functions": functions})
+
+
+@dataclass
+class _Cell:
+    kind: str
+    code: str
+    line: int
+    about: dict[str, Any]
+    tags: list[str]
+
+
+@dataclass
+class _Draft:
+    """The cells of one exercise while a file is being read."""
+
+    task: _Cell
+    setup: list[_Cell] = field(default_factory=list)
+    solution: _Cell | None = None
+    tests: list[_Cell] = field(default_factory=list)
+
+
+def read_exercises(folder: Path, *, public: bool = False) -> list[Exercise]:
+    """Return all exercises of the MyST notebooks in a folder, file by file in the order of their names.
+
+    Parameters
+    ----------
+    folder
+        The folder with the files.
+    public
+        Refuse exercises for marks.
+
+    Raises
+    ------
+    ExerciseError
+        A cell is unknown, orphaned, duplicated, out of order or without points.
+    """
+    found: dict[str, tuple[Path, Exercise]] = {}
+    for file in sorted(folder.glob("*.md")):
+        for exercise in read_file(file, public=public):
+            if exercise.id in found:
+                before = file.read_text(encoding="utf-8").partition(f"(exercise-{exercise.id})=")[0]
+                line = before.count("\n") + 1
+                raise ExerciseError(f"{file}:{line}: exercise {exercise.id} is in {found[exercise.id][0]} too")
+            found[exercise.id] = (file, exercise)
+    return [exercise for _, exercise in found.values()]
+
+
+def read_file(file: Path, *, public: bool = False) -> list[Exercise]:
+    """Return the exercises of one file, none if it is an ordinary page; see `read_exercises`."""
+    shared: list[_Cell] = []
+    drafts: dict[str, _Draft] = {}
+    for cell in _read_cells(file):
+        if not cell.about:
+            _check_prose(file, cell)
+            continue
+        _check_cell(file, cell)
+        if public and cell.about.get("assignment"):
+            _fail(
+                file, cell, "an exercise for marks: keep its file outside the book, and name its folder with --source"
+            )
+        role, name = cell.about["role"], cell.about.get("id", "")
+        if role == "setup" and not name:
+            if drafts:
+                _fail(file, cell, "the set-up of all exercises must come before the first")
+            shared.append(cell)
+        elif role == "task":
+            if name in drafts:
+                _fail(file, cell, f"exercise {name} is there already")
+            drafts[name] = _Draft(cell)
+        elif name not in drafts:
+            _fail(file, cell, f"a {role} cell of exercise {name}, which has no task before it")
+        elif name != list(drafts)[-1]:
+            _fail(file, cell, f"a {role} cell of exercise {name} inside exercise {list(drafts)[-1]}")
+        else:
+            _add(file, drafts[name], cell)
+    functions = _read_course(file.parent) if drafts else ()
+    return [_finish(file, shared, draft, functions) for draft in drafts.values()]
+
+
+def _read_course(folder: Path) -> tuple[str, ...]:
+    """Return the functions listed in a course's file, none if there is no such file."""
+    file = folder / COURSE
+    if not file.is_file():
+        return ()
+    try:
+        about = tomllib.loads(file.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ExerciseError(f"{file}:1: not TOML: {error}") from error
+    functions = about.pop("preload", [])
+    if about:
+        raise ExerciseError(f"{file}:1: unknown: {', '.join(sorted(about))}; expected preload")
+    if not isinstance(functions, list) or not all(_FUNCTION.fullmatch(str(name)) for name in functions):
+        raise ExerciseError(
+            f'{file}:1: preload: expected a list such as ["package.module:function"], got {functions!r}'
+        )
+    return tuple(functions)
+
+
+def _read_cells(file: Path) -> Iterator[_Cell]:
+    """Yield the cells of a MyST notebook with the lines on which they start."""
+    import jupytext  # slow to import, and not needed for grading
+
+    text = file.read_text(encoding="utf-8")
+    starts = [
+        number
+        for number, line in enumerate(text.splitlines(), start=1)
+        if re.match(r"```+\s*\{code-cell\}|\+\+\+ *\{", line)
+    ]
+    try:
+        notebook = jupytext.reads(text, fmt="md:myst")
+    except Exception as error:  # jupytext passes on the errors of several parsers
+        raise ExerciseError(f"{file}:1: not a MyST notebook: {error}") from error
+    for cell in notebook.cells:
+        metadata = dict(cell.metadata)
+        marked = cell.cell_type == "code" or metadata
+        line = starts.pop(0) if marked and starts else 1
+        about = metadata.get("exercise", {})
+        if "exercise" in metadata and not isinstance(about, dict):
+            raise ExerciseError(f"{file}:{line}: exercise: expected a mapping, got {about!r}")
+        yield _Cell(cell.cell_type, cell.source, line, about, list(metadata.get("tags", [])))
+
+
+def _fail(file: Path, cell: _Cell, problem: str) -> NoReturn:
+    raise ExerciseError(f"{file}:{cell.line}: {problem}")
+
+
+def _check_prose(file: Path, cell: _Cell) -> None:
+    if cell.kind == "code":
+        _fail(file, cell, "a code cell without a role: expected an exercise role in its metadata")
+    if "{code-cell}" in cell.code:
+        _fail(file, cell, "a code cell inside another cell")
+
+
+def _check_cell(file: Path, cell: _Cell) -> None:
+    """Raise if the metadata of a cell is incomplete or has unknown keys."""
+    about = cell.about
+    role = about.get("role")
+    if role not in _KEYS:
+        _fail(file, cell, f"role: expected one of {', '.join(_KEYS)}, got {role!r}")
+    if unknown := about.keys() - _KEYS[role]:
+        _fail(file, cell, f"unknown: {', '.join(sorted(unknown))}")
+    if (cell.kind == "markdown") != (role == "task"):
+        _fail(file, cell, f"a {role} cell cannot be a {cell.kind} cell")
+    if not (role == "setup" and "id" not in about) and not _ID.fullmatch(str(about.get("id"))):
+        _fail(file, cell, f"id: expected lower-case words joined by hyphens, got {about.get('id')!r}")
+    if role in _TAGS and _TAGS[role] not in cell.tags:
+        _fail(file, cell, f"a {role} cell needs the tag {_TAGS[role]}: pages would show it")
+    if role in ("test", "hidden") and not (type(about.get("points")) is int and about["points"] > 0):
+        _fail(file, cell, f"points: expected a positive whole number, got {about.get('points')!r}")
+    if type(about.get("assignment", False)) is not bool:
+        _fail(file, cell, f"assignment: expected true or false, got {about['assignment']!r}")
+    if re.search(r"###\s*(BEGIN|END)\b", cell.code):
+        _fail(file, cell, "no markers here: a stub is made from the solution, hidden tests are cells of their own")
+    if role != "task":
+        try:
+            ast.parse(cell.code)
+        except SyntaxError as error:
+            _fail(file, cell, f"not Python: {error}")
+
+
+def _add(file: Path, draft: _Draft, cell: _Cell) -> None:
+    """Add a cell to an exercise; the order must be set-up, solution, tests."""
+    role = cell.about["role"]
+    if role == "setup":
+        if draft.solution:
+            _fail(file, cell, "set-up must come before the solution")
+        draft.setup.append(cell)
+    elif role == "solution":
+        if draft.solution:
+            _fail(file, cell, f"a second solution of exercise {cell.about['id']}")
+        draft.solution = cell
+    else:
+        if not draft.solution:
+            _fail(file, cell, "a test before the solution")
+        draft.tests.append(cell)
+
+
+def _finish(file: Path, shared: list[_Cell], draft: _Draft, functions: tuple[str, ...]) -> Exercise:
+    """Return the exercise, or raise if anything is missing."""
+    about, task = draft.task.about, draft.task
+    heading = re.match(rf"\(exercise-{about['id']}\)=\n#+ (.+)\n", task.code)
+    if not heading:
+        _fail(file, task, f"expected the lines (exercise-{about['id']})= and ## Title first")
+    if draft.solution is None:
+        _fail(file, task, f"exercise {about['id']} has no solution")
+    if {cell.about["role"] for cell in draft.tests} != {"test", "hidden"}:
+        _fail(file, task, f"exercise {about['id']} needs visible and hidden tests")
+    if task.code.count("<details") != 1 or task.code.count("</details>") != 1:
+        _fail(file, task, f"exercise {about['id']} needs one hint, in <details>")
+    for key in ("difficulty", "minutes"):
+        if type(about.get(key)) is not int:
+            _fail(file, task, f"{key}: expected a whole number, got {about.get(key)!r}")
+    tests = tuple(
+        Test(f"{about['id']}-{number}", cell.code, cell.about["points"], cell.about["role"] == "hidden")
+        for number, cell in enumerate(draft.tests, start=1)
+    )
+    exercise = Exercise(
+        id=about["id"],
+        chapter=file.stem,
+        title=heading[1],
+        difficulty=about["difficulty"],
+        minutes=about["minutes"],
+        seconds=about.get("seconds", 30),
+        text=task.code.partition("\n")[2],
+        setup=tuple(cell.code for cell in shared + draft.setup),
+        solution=draft.solution.code,
+        tests=tests,
+        functions=functions,
+    )
+    if not exercise.names:
+        _fail(file, draft.solution, "the solution defines no name that could be tested")
+    return exercise
+
+
+def defined_names(statement: ast.stmt) -> list[str]:
+    """Return the public names that a top-level statement defines, without imports."""
+    if isinstance(statement, ast.FunctionDef):
+        names = [statement.name]
+    elif isinstance(statement, ast.Assign):
+        targets = [node for target in statement.targets for node in ast.walk(target)]
+        names = [node.id for node in targets if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)]
+    else:
+        names = []
+    return [name for name in names if not name.startswith("_")]
+
+
+def make_stub(solution: str) -> str:
+    """Return the code that students start from: signatures and docstrings, and a line for each other name.
+
+    It is generated from the syntax tree, so that no line or comment of the solution can be left in by mistake.
+    """
+    parts = []
+    for statement in ast.parse(solution).body:
+        names = defined_names(statement)
+        if names and isinstance(statement, ast.FunctionDef):
+            docstring = [statement.body[0]] if ast.get_docstring(statement) else []
+            statement.body = [*docstring, ast.parse("raise NotImplementedError").body[0]]
+            statement.decorator_list = []
+            parts.append(ast.unparse(statement))
+        elif names:
+            parts.append("\n".join(f"{name} = ...  # your answer" for name in names) + "\nraise NotImplementedError")
+    return "\n\n\n".join(parts) + "\n"
+
+
+def save(exercises: list[Exercise], file: Path, *, name: str) -> None:
+    """Write the assignment file that `load` reads."""
+    record = {"name": name, "exercises": [exercise.to_json() for exercise in exercises]}
+    file.write_text(json.dumps(record, indent=1), encoding="utf-8")
+
+
+def load(file: Path) -> tuple[str, list[Exercise]]:
+    """Return the name and the exercises from an assignment file."""
+    record = json.loads(file.read_text(encoding="utf-8"))
+    return record["name"], [Exercise.from_json(exercise) for exercise in record["exercises"]]

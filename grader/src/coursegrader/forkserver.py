@@ -1,0 +1,405 @@
+"""The process that students' code is forked from, and what each fork does.
+
+The *forkserver* preloads what the course needs (`preload`). Preloading must not start a thread, as the first TensorFlow
+operation does: a process forked after that would deadlock.
+For each question the forkserver forks a *supervisor*, which enters new namespaces and forks the *student process*. That
+is the first process in its namespaces, so everything it started ends with it. The supervisor kills it when its time is
+up, or when the worker closes the control socket.
+The worker sends a student's code to the student process only. Every later student process inherits a copy of what the
+forkserver has read, so it must never read a test, a mark or a submission.
+"""
+
+import array
+import builtins
+import contextlib
+import functools
+import gc
+import json
+import os
+import select
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from typing import Any, NoReturn
+
+import numpy as np
+
+from coursegrader import preload, protocol, sandbox
+from coursegrader.sandbox import Limits
+
+
+class StudentError(Exception):
+    """A student's code raised an error, ended its process or replied with garbage; the text is for the student."""
+
+
+_ENDED = b"."  # the last message of a supervisor
+
+
+class GraderError(Exception):
+    """Grading itself failed, for example because a process was killed. It costs no student any points."""
+
+
+class Forkserver:
+    """A running forkserver, seen from the worker. A context manager: everything it started ends with it.
+
+    Parameters
+    ----------
+    unsafe
+        Run students' code without namespaces and filter, with limits only.
+    items
+        Preload these and fork the forkserver from this process, so that both share them. This process must have the
+        variables of `environment`, must not have started a thread, and must not have read anything that students may
+        not see. None to start a new process.
+    """
+
+    def __init__(self, *, unsafe: bool = False, items: Sequence[str] | None = None) -> None:
+        self._channel, theirs = socket.socketpair()
+        if items is None:
+            self.pid = _start(theirs, unsafe=unsafe)
+        else:
+            preload.load(items)
+            self.pid = os.fork()
+            if self.pid == 0:
+                _become(theirs, unsafe=unsafe)
+            # With the state of these generators, a student could predict the inputs of tests. Python reseeds its own
+            # after a fork.
+            np.random.seed()  # noqa: NPY002
+        theirs.close()
+        if self._channel.recv(1) != b"+":
+            self.close()
+            raise GraderError("the forkserver did not start; see its error above")
+
+    def __enter__(self) -> "Forkserver":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the forkserver."""
+        self._channel.close()
+        with contextlib.suppress(ChildProcessError):
+            os.waitpid(self.pid, 0)
+
+    @contextlib.contextmanager
+    def student(self, *, limits: Limits, items: Sequence[str] = ()) -> Iterator["Student"]:
+        """Start a process for a student's code; when the context ends, it and everything it started have ended.
+
+        Parameters
+        ----------
+        limits
+            Limits of the process.
+        items
+            What the forkserver preloads before it forks, and what the process may read. From the assignment, never
+            from a submission.
+
+        Raises
+        ------
+        GraderError
+            The process could not be started, or its supervisor was killed.
+        """
+        channel, theirs = socket.socketpair()
+        control, their_control = socket.socketpair()
+        with channel, control:
+            with theirs, their_control:
+                request = json.dumps({"limits": asdict(limits), "items": items}).encode()
+                self._request(request, [theirs.fileno(), their_control.fileno()])
+            try:
+                _await_start(channel)
+                yield Student(channel, deadline=time.monotonic() + limits.seconds)
+            finally:
+                control.shutdown(socket.SHUT_WR)
+                if control.recv(1) != _ENDED:  # sent after the student process has ended
+                    raise GraderError("the supervisor of a student process was killed")
+
+    def _request(self, request: bytes, descriptors: list[int]) -> None:
+        ancillary = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", descriptors))]
+        try:
+            self._channel.sendmsg([len(request).to_bytes(4, "big")], ancillary)
+            self._channel.sendall(request)
+        except OSError as error:
+            raise GraderError("the forkserver has ended") from error
+
+
+def _await_start(channel: socket.socket) -> None:
+    """Wait until a student process is ready to run code. A failure before that is not the student's."""
+    try:
+        protocol.receive(channel, deadline=time.monotonic() + 300)
+    except protocol.ClosedError as error:
+        raise GraderError("no process could be started for a student's code") from error
+
+
+def _start(channel: socket.socket, *, unsafe: bool) -> int:
+    """Start a forkserver in a new process; return the process id."""
+    command = [
+        sys.executable,
+        "-P",  # never import from the current folder: it may contain submissions
+        "-W",
+        "ignore",
+        "-m",
+        __name__,
+        str(channel.fileno()),
+        *(["--unsafe"] if unsafe else []),
+    ]
+    process = subprocess.Popen(
+        command,
+        pass_fds=[channel.fileno()],
+        env=environment(),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+    )
+    process.returncode = 0  # `close` waits for it by its id
+    return process.pid
+
+
+def _become(channel: socket.socket, *, unsafe: bool) -> NoReturn:
+    """Run a forkserver in a process that was just forked; close everything that belongs to the worker."""
+    try:
+        nowhere = os.open(os.devnull, os.O_RDWR)
+        os.dup2(nowhere, 0)
+        os.dup2(nowhere, 1)
+        kept = os.dup2(channel.fileno(), 3)
+        os.closerange(4, os.sysconf("SC_OPEN_MAX"))
+        serve(socket.socket(fileno=kept), unsafe=unsafe)
+    finally:
+        os._exit(0)
+
+
+class Student:
+    """A student process, seen from the worker: run code in it, fetch values, call functions."""
+
+    def __init__(self, channel: socket.socket, *, deadline: float) -> None:
+        self._channel = channel
+        self._deadline = deadline
+        self._lent: list[Any] = []
+
+    def run(self, code: list[tuple[str, bool]]) -> None:
+        """Run code cells, each with whether it must succeed; raise a StudentError if a required one fails."""
+        self._ask({"run": code})
+
+    def fetch(self, name: str) -> Any:
+        """Return the value of a name, or a stand-in if it is a function; raise NameError if it is not defined."""
+        if self._ask({"is_function": name}):
+            return functools.partial(self._call, name)
+        return self._ask({"fetch": name})
+
+    def _call(self, name: str, *args: Any, **kwargs: Any) -> Any:
+        return self._ask({"call": name, "args": args, "kwargs": kwargs})
+
+    def _ask(self, question: dict[str, Any]) -> Any:
+        answer = self._exchange(question)
+        while isinstance(answer, dict) and "asked" in answer:  # a request about a function or iterator that it was lent
+            answer = self._exchange(_serve(answer, self._lent))
+        if not isinstance(answer, dict) or not {"value", "error"} & answer.keys():
+            raise StudentError("The code interfered with its answer.")
+        return _unpack(answer)
+
+    def _exchange(self, message: dict[str, Any]) -> Any:
+        try:
+            protocol.send(self._channel, message, lent=self._lent, deadline=self._deadline)
+            return protocol.receive(self._channel, deadline=self._deadline)
+        except protocol.ClosedError as error:
+            out_of_time = time.monotonic() >= self._deadline
+            reason = "took longer than allowed" if out_of_time else "ended its own process or used too much memory"
+            raise StudentError(f"The code {reason}.") from error
+        except ValueError as error:
+            raise StudentError(str(error)) from error
+
+
+def _serve(asked: dict[str, Any], lent: list[Any]) -> dict[str, Any]:
+    """Call a lent function or advance a lent iterator; an error is sent to the student's code, which may handle it."""
+    try:
+        thing = lent[asked["asked"]]
+        if "args" in asked:
+            return {"value": thing(*asked["args"], **asked["kwargs"])}
+        return {"value": [next(thing)]}
+    except StopIteration:
+        return {"value": []}
+    except Exception as error:
+        return {"error": type(error).__name__, "text": str(error)[:2000]}
+
+
+def _unpack(answer: dict[str, Any]) -> Any:
+    """Return the value of a reply, or raise its error."""
+    if "value" in answer:
+        return answer["value"]
+    raise _error_class(str(answer["error"]))(str(answer.get("text", ""))[:2000])
+
+
+def _error_class(name: str) -> type[Exception]:
+    """Return the built-in exception of that name, so that a test can expect a ValueError; else StudentError."""
+    found = getattr(builtins, name, None)
+    if not (isinstance(found, type) and issubclass(found, Exception)):
+        return StudentError
+    takes_more = issubclass(found, UnicodeError | BaseExceptionGroup)  # more arguments than a text
+    ends_loops = issubclass(found, StopIteration | StopAsyncIteration)  # all(map(f, x)) would be true
+    return StudentError if takes_more or ends_loops else found
+
+
+def environment() -> dict[str, str]:
+    """Return the variables that Python and common libraries need, and no others, which may contain secrets."""
+    kept = ("PATH", "LD_LIBRARY_PATH", "PYTHONPATH", "LANG", "VIRTUAL_ENV", "HOME")
+    # With huge pages there is less to copy for each fork, which makes it three times as fast.
+    memory = {"PYTHONMALLOC": "malloc", "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1"}
+    threads = {"TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1", "OMP_NUM_THREADS": "1"}
+    keras = {"KERAS_BACKEND": "tensorflow", "TF_CPP_MIN_LOG_LEVEL": "3"}
+    ours = {"MPLBACKEND": "agg", **keras, **memory, **threads}
+    return {name: os.environ[name] for name in kept if name in os.environ} | ours
+
+
+def serve(channel: socket.socket, *, unsafe: bool) -> None:
+    """Run a forkserver: fork a supervisor for each request, until the worker closes the socket."""
+    signal.signal(signal.SIGCHLD, _reap)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the command handles Ctrl-C
+    channel.send(b"+")
+    while True:
+        length, ancillary, _, _ = channel.recvmsg(4, socket.CMSG_SPACE(8))
+        if len(length) < 4:
+            return
+        descriptors = array.array("i")
+        descriptors.frombytes(ancillary[0][2])
+        request = json.loads(_receive_exactly(channel, int.from_bytes(length, "big")))
+        preload.load(request["items"])
+        gc.freeze()  # otherwise the first garbage collection in a child would copy every page
+        if os.fork() == 0:
+            _guard(Limits(**request["limits"]), *descriptors, items=request["items"], unsafe=unsafe)
+        for descriptor in descriptors:
+            os.close(descriptor)
+
+
+def _reap(*_: object) -> None:
+    """Reap supervisors that have ended."""
+    with contextlib.suppress(ChildProcessError):
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
+
+
+def _receive_exactly(channel: socket.socket, size: int) -> bytes:
+    data = b""
+    while len(data) < size:
+        chunk = channel.recv(size - len(data))
+        if not chunk:
+            sys.exit()  # the worker was killed
+        data += chunk
+    return data
+
+
+def _guard(limits: Limits, channel: int, control: int, *, items: Sequence[str], unsafe: bool) -> NoReturn:
+    """Run a supervisor: start the student process, kill it when its time is up or the worker closes `control`.
+
+    It outlives the forkserver, whose failure must not cost a student any points.
+    """
+    try:
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        os.setsid()
+        user = None if unsafe or sandbox.enter_namespaces() else sandbox.user_for(os.getpid())
+        pid = os.fork()
+        if pid == 0:
+            _be_student(limits, channel, items=items, unsafe=unsafe, user=user)
+        os.close(channel)
+        poll = select.poll()
+        poll.register(os.pidfd_open(pid), select.POLLIN)
+        poll.register(control, select.POLLIN)
+        poll.poll((limits.seconds + 0.5) * 1000)
+        os.kill(pid, signal.SIGKILL)
+        if unsafe:  # without a namespace, its children would survive
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+        os.write(control, _ENDED)
+    finally:
+        os._exit(0)
+
+
+def _be_student(limits: Limits, channel: int, *, items: Sequence[str], unsafe: bool, user: int | None) -> NoReturn:
+    try:
+        sandbox.die_with_parent()
+        os.setsid()  # so that signals to its process group do not reach the supervisor
+        nowhere = os.open(os.devnull, os.O_RDWR)
+        for stream in (0, 1, 2):
+            os.dup2(nowhere, stream)
+        os.environ["HOME"] = "/tmp"
+        kept = os.dup2(channel, 3)
+        os.closerange(4, os.sysconf("SC_OPEN_MAX"))
+        if unsafe:
+            sandbox.set_limits(limits)
+        else:
+            sandbox.confine(limits, user=user, paths=sandbox.readable_paths(items))
+        link = _Link(socket.socket(fileno=kept))
+        protocol.send(link._channel, "ready")
+        link.answer()
+    finally:
+        os._exit(0)
+
+
+class _Link:
+    """The student process's end of the socket: answers the worker, and asks it about lent objects."""
+
+    def __init__(self, channel: socket.socket) -> None:
+        self._channel = channel
+        self._turn = threading.RLock()
+        # Notebooks define display; here it does nothing.
+        self._names: dict[str, Any] = {"__name__": "__main__", "display": lambda *_, **__: None}
+
+    def answer(self) -> dict[str, Any]:
+        """Answer requests until a message is the reply to one of our own."""
+        while True:
+            message = protocol.receive(self._channel, borrow=self._borrow)
+            if {"value", "error"} & message.keys():
+                return message
+            try:
+                answer = {"value": _answer_one(message, self._names)}
+            except BaseException as error:  # SystemExit and KeyboardInterrupt too
+                answer = {"error": type(error).__name__, "text": _explain(error)}
+            try:
+                protocol.send(self._channel, answer)
+            except protocol.ClosedError:
+                raise
+            except Exception as error:  # the methods of a value may raise anything
+                protocol.send(self._channel, {"error": "TypeError", "text": str(error)[:2000]})
+
+    def _ask(self, question: dict[str, Any]) -> Any:
+        with self._turn:
+            protocol.send(self._channel, question)
+            return _unpack(self.answer())
+
+    def _borrow(self, kind: str, place: int) -> Any:
+        if kind == "function":
+            return lambda *args, **kwargs: self._ask({"asked": place, "args": args, "kwargs": kwargs})
+        return self._iterate(place)
+
+    def _iterate(self, place: int) -> Iterator[Any]:
+        while found := self._ask({"asked": place}):
+            yield found[0]
+
+
+def _answer_one(question: dict[str, Any], names: dict[str, Any]) -> Any:
+    if "run" in question:
+        for number, (cell, required) in enumerate(question["run"]):
+            with contextlib.nullcontext() if required else contextlib.suppress(Exception):
+                exec(compile(cell, f"cell {number + 1}", "exec"), names)
+        return None
+    name = question.get("is_function") or question.get("fetch") or question["call"]
+    if name not in names:
+        raise NameError(f"name '{name}' is not defined")
+    value = names[name]
+    if "is_function" in question:
+        return callable(value) and not protocol.is_model(value)
+    return value(*question["args"], **question["kwargs"]) if "call" in question else value
+
+
+def _explain(error: BaseException) -> str:
+    """Return the message of an error and the line of the answer that raised it."""
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename.startswith("cell ")]
+    place = f" (line {frames[-1].lineno} of the answer)" if frames else ""
+    return f"{error}{place}"[:2000]
+
+
+if __name__ == "__main__":
+    serve(socket.socket(fileno=int(sys.argv[1])), unsafe="--unsafe" in sys.argv)

@@ -1,0 +1,216 @@
+"""Write the results: tables that platforms import, feedback for students, a summary for instructors."""
+
+import csv
+import html
+import io
+import re
+import textwrap
+from collections.abc import Sequence
+from pathlib import Path
+
+import matplotlib
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from coursegrader.grade import Record
+
+_BAR = "#4a8fd0"  # visible on white and on black
+
+_PAGE = """<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{title}</title>
+<style>
+:root {{ color-scheme: light dark; }}
+body {{ font: 1rem/1.5 system-ui, sans-serif; max-width: 45rem; margin: 2rem auto; padding: 0 1rem; }}
+table {{ border-collapse: collapse; width: 100%; }}
+th, td {{ text-align: left; vertical-align: top; padding: .3rem .6rem; border-bottom: 1px solid #8888; }}
+td {{ overflow-wrap: anywhere; }}
+th[scope=row] {{ font-weight: normal; }}
+td.number, th.number {{ text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums; }}
+figure {{ margin: 1.5rem 0; max-width: 36rem; }}
+svg {{ width: 100%; height: auto; fill: currentColor; }}
+</style>
+</head>
+<body>
+<h1>{title}</h1>
+{body}
+</body>
+</html>
+"""
+
+
+def write_reports(records: list[Record], folder: Path, *, assignment: str, ungraded: Sequence[str] = ()) -> None:
+    """Write all tables and pages; ungraded students get a row without a score.
+
+    ``grades.csv`` has nbgrader's columns, ``canvas.csv`` and ``moodle.csv`` those of the platforms,
+    ``feedback/`` one page per student, ``summary.html`` the distribution and the hardest questions.
+    """
+    records = sorted(records, key=lambda record: record["student"])
+    most = records[0]["max_score"] if records else ""
+    no_score = {"score": "", "max_score": most, "problem": "Not graded yet."}
+    rows = records + [{**no_score, "student": student} for student in ungraded]
+    _write_grades(rows, folder / "grades.csv", assignment)
+    _write_canvas(rows, folder / "canvas.csv", assignment)
+    _write_moodle(rows, folder / "moodle.csv")
+    feedback = folder / "feedback"
+    feedback.mkdir(exist_ok=True)
+    for record in records:
+        page = feedback / (record["file"] + ".html")
+        page.write_text(make_feedback(record, assignment=assignment), encoding="utf-8")
+    summary = make_summary(records, assignment=assignment, ungraded=ungraded)
+    (folder / "summary.html").write_text(summary, encoding="utf-8")
+
+
+def _plain(text: str) -> str:
+    """Escape a name that a spreadsheet would interpret as a formula."""
+    return "'" + text if text[:1] in "=+-@\t\r" else text
+
+
+def _write_rows(file: Path, rows: list[list]) -> None:
+    with file.open("w", newline="", encoding="utf-8") as stream:
+        csv.writer(stream).writerows(rows)
+
+
+def _write_grades(records: list[Record], file: Path, assignment: str) -> None:
+    columns = ["assignment", "duedate", "timestamp", "student_id", "last_name", "first_name", "email"]
+    columns += ["raw_score", "late_submission_penalty", "score", "max_score"]
+    rows = [
+        [assignment, "", "", _plain(r["student"]), "", "", "", r["score"], 0, r["score"], r["max_score"]]
+        for r in records
+    ]
+    _write_rows(file, [columns, *rows])
+
+
+def _write_canvas(records: list[Record], file: Path, assignment: str) -> None:
+    """Write a table for Grades > Import; Canvas matches students by ID, the number it puts into file names."""
+    most = records[0]["max_score"] if records else 0
+    rows: list[list] = [["Student", "ID", "SIS User ID", "SIS Login ID", "Section", assignment]]
+    rows.append(["    Points Possible", "", "", "", "", most])
+    for record in records:
+        name, number = _name_and_number(record["student"])
+        rows.append([_plain(name), number, "", "" if number else _plain(name), "", record["score"]])
+    _write_rows(file, rows)
+
+
+def _write_moodle(records: list[Record], file: Path) -> None:
+    """Write a table for Upload grading worksheet; Moodle matches participants by the number in its folder names.
+
+    It requires the time of the last change, where "-" means none.
+    """
+    rows: list[list] = [
+        ["Identifier", "Full name", "Grade", "Maximum Grade", "Last modified (grade)", "Feedback comments"]
+    ]
+    for record in records:
+        name, number = _name_and_number(record["student"])
+        identifier = f"Participant {number}" if number else _plain(name)
+        rows.append([identifier, _plain(name), record["score"], record["max_score"], "-", record["problem"]])
+    _write_rows(file, rows)
+
+
+def _name_and_number(student: str) -> tuple[str, str]:
+    match = re.fullmatch(r"(.+) \((\d+)\)", student)  # submissions.py writes it so
+    return (match[1], match[2]) if match else (student, "")
+
+
+def make_feedback(record: Record, *, assignment: str) -> str:
+    """Return a student's feedback page: what passed, what failed and why, without the code of hidden tests."""
+    parts = [
+        f"<p>{html.escape(record['student'])}: <strong>{record['score']} of {record['max_score']} points</strong></p>"
+    ]
+    if record["problem"]:
+        parts.append(f"<p>{html.escape(record['problem'])}</p>")
+    for question in record["questions"]:
+        rows = []
+        for number, test in enumerate(question["tests"], start=1):
+            kind = "further test" if test["hidden"] else "test"
+            result = "✓ passed" if not test["message"] else "✗ " + html.escape(test["message"])
+            score = f"{test['points']} of {test['max_points']}"
+            rows.append(f'<tr><td>{kind} {number}</td><td>{result}</td><td class="number">{score}</td></tr>')
+        parts.append(
+            f"<h2>{html.escape(question['title'])}: {question['score']} of {question['max_score']}</h2>"
+            '<table><thead><tr><th scope="col">Test</th><th scope="col">Result</th>'
+            f'<th scope="col" class="number">Points</th></tr></thead><tbody>{"".join(rows)}</tbody></table>'
+        )
+    return _PAGE.format(title=html.escape(f"Feedback: {assignment}"), body="\n".join(parts))
+
+
+def make_summary(records: list[Record], *, assignment: str, ungraded: Sequence[str] = ()) -> str:
+    """Return the instructor's page: distribution of points, hardest questions, all scores."""
+    title = html.escape(f"Grades: {assignment}")
+    if not records:
+        return _PAGE.format(title=title, body="<p>No submission was graded.</p>")
+    scores = sorted(record["score"] for record in records)
+    most = records[0]["max_score"]
+    middle = (scores[(len(scores) - 1) // 2] + scores[len(scores) // 2]) / 2
+    shares = _shares(records)
+    hardest = min(shares, key=lambda name: shares[name])
+    rows = "".join(
+        f'<tr><th scope="row"><a href="feedback/{html.escape(r["file"])}.html">{html.escape(r["student"])}</a></th>'
+        f'<td class="number">{r["score"]}</td><td>{html.escape(r["problem"])}</td></tr>'
+        for r in records
+    )
+    rows += "".join(
+        f'<tr><th scope="row">{html.escape(student)}</th><td></td><td>Not graded yet.</td></tr>' for student in ungraded
+    )
+    count = f"{len(records)} submissions"
+    described = f"Histogram of the points of {count}; the median is {middle:g}."
+    compared = f"Mean share of the points by question; the hardest is {hardest}, with {shares[hardest]:.0%}."
+    body = f"""<p>{count}, {most} points; the median is {middle:g}, the range {scores[0]} to {scores[-1]}.</p>
+{_figure(_plot_scores(scores, most), described)}
+{_figure(_plot_shares(shares), compared)}
+<table><thead><tr><th scope="col">Student</th><th scope="col" class="number">Points</th><th scope="col">Remark</th></tr>
+</thead><tbody>{rows}</tbody></table>"""
+    return _PAGE.format(title=title, body=body)
+
+
+def _shares(records: list[Record]) -> dict[str, float]:
+    """Return the mean score of each question as a share of its points, by title."""
+    totals: dict[str, list[float]] = {}
+    for record in records:
+        for question in record["questions"]:
+            totals.setdefault(question["title"], []).append(question["score"] / question["max_score"])
+    return {title: sum(shares) / len(shares) for title, shares in totals.items()}
+
+
+def _figure(figure: Figure, description: str) -> str:
+    stream = io.StringIO()
+    with matplotlib.rc_context({"svg.hashsalt": "coursegrader"}):  # the same records give the same file
+        figure.savefig(stream, format="svg", transparent=True, metadata={"Date": None})
+    svg = stream.getvalue()
+    svg = svg[svg.index("<svg") :].replace("#000000", "currentColor")  # also readable on a dark page
+    return f'<figure role="img" aria-label="{html.escape(description)}">{svg}</figure>'
+
+
+def _plot_scores(scores: list[float], most: float) -> Figure:
+    figure = Figure(figsize=(5, 2.4), layout="constrained")
+    ax = figure.subplots()
+    bins = min(int(most) + 1, 21)
+    width = (most + 1) / bins
+    ax.hist(scores, bins=[number * width - 0.5 for number in range(bins + 1)], color=_BAR, rwidth=0.9)
+    ax.set(xlabel="points", ylabel="submissions", xlim=(-0.7, most + 0.7))
+    for axis in (ax.xaxis, ax.yaxis):
+        axis.set_major_locator(MaxNLocator(integer=True))
+    return _plain_frame(figure)
+
+
+def _plot_shares(shares: dict[str, float]) -> Figure:
+    hardest_last = sorted(shares, key=lambda title: shares[title], reverse=True)  # which is at the top
+    figure = Figure(figsize=(5, 0.8 + 0.35 * len(shares)), layout="constrained")
+    ax = figure.subplots()
+    bars = ax.barh(
+        [textwrap.fill(title, 30) for title in hardest_last],
+        [100 * shares[title] for title in hardest_last],
+        color=_BAR,
+    )
+    ax.bar_label(bars, fmt="%.0f %%", padding=3)
+    ax.set(xlabel="mean share of the points, in per cent", xlim=(0, 118), xticks=range(0, 101, 25))
+    return _plain_frame(figure)
+
+
+def _plain_frame(figure: Figure) -> Figure:
+    for ax in figure.axes:
+        ax.spines[["top", "right"]].set_visible(False)
+    return figure

@@ -1,0 +1,70 @@
+import os
+import socket
+import subprocess
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from coursegrader import sandbox
+from coursegrader.exercises import read_exercises
+from coursegrader.forkserver import Forkserver
+
+COURSE = Path(__file__).parent / "course"
+
+os.environ |= {"KERAS_BACKEND": "tensorflow", "TF_CPP_MIN_LOG_LEVEL": "3"}  # before anything imports Keras
+
+
+def cannot_run(reason):
+    """Skip a test of isolation on a developer's machine; fail in CI."""
+    text = f"isolation cannot be tested here: {reason}"
+    pytest.fail(text, pytrace=False) if os.environ.get("CI") else pytest.skip(text)
+
+
+def pytest_terminal_summary(terminalreporter):
+    """Report at the end how many tests were skipped, by reason."""
+    skipped = terminalreporter.stats.get("skipped", [])
+    for reason, count in Counter(report.longrepr[2].removeprefix("Skipped: ") for report in skipped).items():
+        terminalreporter.write_line(f"skipped {count}: {reason}")
+
+
+@pytest.fixture(scope="session")
+def isolation():
+    """Whether students' code is isolated in these tests, as it must be in CI."""
+    obstacle = sandbox.obstacle()
+    if obstacle and os.environ.get("CI"):
+        cannot_run(obstacle)
+    return obstacle is None
+
+
+@pytest.fixture(scope="session")
+def needs_isolation(isolation):
+    if not isolation:
+        cannot_run(sandbox.obstacle())
+
+
+@pytest.fixture(scope="session")
+def needs_user_namespaces(needs_isolation):
+    """For tests that create user namespaces as an ordinary user, which a machine may allow root only."""
+    ordinary = {"user": 65534, "group": 65534, "extra_groups": []} if sandbox._can_become_others() else {}
+    done = subprocess.run(["unshare", "-Ur", "true"], capture_output=True, text=True, **ordinary)
+    if done.returncode:
+        cannot_run(sandbox.explain_failure(done.stderr))
+
+
+@pytest.fixture(scope="session")
+def forkserver(isolation):
+    with Forkserver(unsafe=not isolation) as forkserver:
+        yield forkserver
+
+
+@pytest.fixture(scope="session")
+def exercises():
+    return {exercise.id: exercise for exercise in read_exercises(COURSE)}
+
+
+@pytest.fixture
+def pair():
+    left, right = socket.socketpair()
+    with left, right:
+        yield left, right

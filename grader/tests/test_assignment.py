@@ -1,0 +1,96 @@
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from coursegrader.assignment import PLACEHOLDER, build_assignment, make_notebook
+from coursegrader.exercises import load
+
+
+def test_a_release_holds_no_solution_and_no_hidden_test(exercises):
+    everything = list(exercises.values())
+    text = json.dumps(make_notebook("all", everything, with_answers=False))
+    shown = "".join(e.text + e.stub + "".join(e.setup) for e in everything)
+    shown += "".join(test.code for e in everything for test in e.tests if not test.hidden)
+    for exercise in everything:
+        secret = [exercise.solution, *(test.code for test in exercise.tests if test.hidden)]
+        for line in "\n".join(secret).splitlines():
+            if len(line.strip()) > 12 and line.strip() not in shown:
+                assert json.dumps(line.strip())[1:-1] not in text, exercise.id
+
+
+def test_the_same_exercises_give_the_same_files(exercises, tmp_path):
+    chosen = [exercises["model-softmax"], exercises["model-merge"]]
+    for folder in ("a", "b"):
+        build_assignment("week-1", chosen, tmp_path / folder)
+    first, second = (sorted(path for path in (tmp_path / f).rglob("*") if path.is_file()) for f in "ab")
+    assert [path.relative_to(tmp_path / "a").as_posix() for path in first] == [
+        "assignment.json",
+        "release/week-1/week-1.ipynb",
+        "source/week-1/week-1.ipynb",
+    ]
+    assert [path.read_bytes() for path in first] == [path.read_bytes() for path in second]
+    assert load(tmp_path / "a" / "assignment.json") == ("week-1", chosen)
+
+
+def test_every_cell_says_what_it_is(exercises):
+    notebook = make_notebook("one", [exercises["model-softmax"]], with_answers=False)
+    found = [
+        (about["grade_id"], about["locked"], about["solution"], about["grade"], about.get("points"))
+        for about in (cell.metadata["nbgrader"] for cell in notebook.cells)
+    ]
+    assert found == [
+        ("cover", True, False, False, None),
+        ("model-softmax-text", True, False, False, None),
+        ("setup-1", True, False, False, None),
+        ("model-softmax", False, True, False, None),
+        ("model-softmax-1", True, False, True, 1),
+        ("model-softmax-2", True, False, True, 2),
+        ("model-softmax-3", True, False, True, 1),
+    ]
+    assert notebook.cells[-1].source == PLACEHOLDER
+    assert "1 questions, 4 points, about 10 minutes" in notebook.cells[0].source
+
+
+def test_set_up_that_exercises_share_stands_once(exercises):
+    notebook = make_notebook("two", [exercises["model-softmax"], exercises["model-merge"]], with_answers=False)
+    assert [cell.source.count("import keras") for cell in notebook.cells].count(1) == 1
+
+
+@pytest.mark.parametrize("name", ["", "a b", "../x", ".x", "a/b"])
+def test_a_name_that_is_no_file_name_is_refused(exercises, tmp_path, name):
+    with pytest.raises(ValueError, match="name: expected"):
+        build_assignment(name, [exercises["model-softmax"]], tmp_path)
+
+
+def test_nothing_and_the_same_twice_are_refused(exercises, tmp_path):
+    for chosen in ([], [exercises["model-softmax"]] * 2):
+        with pytest.raises(ValueError, match="exercises: expected"):
+            build_assignment("x", chosen, tmp_path)
+
+
+def test_nbgrader_takes_it(exercises, tmp_path):
+    """Its validation passes on the source and fails on the release; its own release keeps no solution either."""
+    pytest.importorskip("nbgrader")
+    exercise = exercises["predict-top"]  # its set-up imports NumPy alone
+    release, _ = build_assignment("week-1", [exercise], tmp_path)
+    source = tmp_path / "source" / "week-1" / "week-1.ipynb"
+    nbgrader = [sys.executable, "-m", "nbgrader"]
+
+    def run(*arguments):
+        command = [*nbgrader, *map(str, arguments)]
+        path = {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}  # nbgrader calls another program
+        return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, env=os.environ | path)
+
+    assert "Success! Your notebook passes all the tests." in run("validate", source).stdout
+    assert "VALIDATION FAILED ON 1 CELL(S)!" in run("validate", release).stdout
+    done = run("generate_assignment", "week-1", "--force")
+    assert done.returncode == 0, done.stderr
+    text = release.read_text()
+    assert "raise NotImplementedError" in text
+    for line in exercise.solution.splitlines()[2:]:
+        assert line.strip() not in text
+    assert "dirichlet" not in text

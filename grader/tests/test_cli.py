@@ -1,0 +1,129 @@
+import json
+import os
+import sys
+
+import pytest
+
+from coursegrader import cli, sandbox
+from coursegrader.exercises import load
+
+SOURCE = os.path.join(os.path.dirname(__file__), "course")
+
+
+def test_exercises_are_listed(capsys):
+    assert cli.main(["assignment", "list", "--source", SOURCE]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 7
+    assert any(line.split()[:3] == ["model-softmax", "4", "points"] for line in lines)
+
+
+def test_an_assignment_is_built_of_exercises_and_chapters(tmp_path, capsys):
+    chosen = ["assignment", "build", "week-1", "--exercises", "predict-top", "data", "--source", SOURCE]
+    assert cli.main([*chosen, "--out", str(tmp_path)]) == 0
+    name, exercises = load(tmp_path / "assignment.json")
+    assert name == "week-1"
+    assert [exercise.id for exercise in exercises] == ["predict-top", "data-rescale", "data-leak"]
+    notebook = json.loads((tmp_path / "release" / "week-1" / "week-1.ipynb").read_text())
+    assert notebook["nbformat"] == 4
+    assert str(tmp_path / "release") in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["assignment", "build", "x", "--exercises", "y", "--out", "o", "--source", SOURCE], "y is neither"),
+        (["assignment", "build", "a b", "--exercises", "data", "--out", "o", "--source", SOURCE], "name: expected"),
+        (["assignment", "list", "--source", "nowhere"], "--source: expected a folder"),
+        (["grade", "nothing", "--assignment", "nowhere", "--out", "o", "--unsafe"], "No such file"),
+    ],
+)  # fmt: skip
+def test_errors_are_one_line_and_code_1(arguments, message, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(arguments) == 1
+    error = capsys.readouterr().err.splitlines()[-1]
+    assert error.startswith("coursegrader: ")
+    assert message in error
+
+
+@pytest.mark.parametrize("content", ["", "[]", "{}", '{"name": "x", "exercises": [{"id": 1}]}'])
+def test_grade_refuses_a_file_that_is_no_assignment(content, tmp_path, capsys):
+    (tmp_path / "assignment.json").write_text(content)
+    assert cli.main(["grade", "x", "--assignment", str(tmp_path), "--out", "o", "--unsafe"]) == 1
+    assert "expected the file that `coursegrader assignment build` wrote" in capsys.readouterr().err
+
+
+def test_a_course_can_give_the_command_another_name_and_default_folder(capsys, tmp_path):
+    assert cli.main(["assignment", "list"], program="lessons", source=SOURCE) == 0
+    assert "model-softmax" in capsys.readouterr().out
+    arguments = ["assignment", "build", "x", "--exercises", "y", "--out", str(tmp_path)]
+    assert cli.main(arguments, program="lessons", source=SOURCE) == 1
+    assert capsys.readouterr().err.startswith("lessons: --exercises: y is neither")
+
+
+@pytest.mark.parametrize("arguments", [[], ["grade"], ["grade", "x"], ["assignment"], ["frobnicate"]])
+def test_a_wrong_command_line_is_code_2(arguments):
+    with pytest.raises(SystemExit) as end:
+        cli.main(arguments)
+    assert end.value.code == 2
+
+
+def test_no_workers_are_refused():
+    with pytest.raises(SystemExit) as end:
+        cli.main(["grade", "x", "--assignment", "y", "--out", "z", "--workers", "0"])
+    assert end.value.code == 2
+
+
+def test_help_names_the_exit_codes(capsys):
+    with pytest.raises(SystemExit) as end:
+        cli.main(["grade", "--help"])
+    assert end.value.code == 0
+    assert "run the same command again" in capsys.readouterr().out
+
+
+@pytest.fixture
+def assignment(tmp_path):
+    arguments = ["assignment", "build", "week-1", "--exercises", "predict-top", "--source", SOURCE]
+    assert cli.main([*arguments, "--out", str(tmp_path / "week-1")]) == 0
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "ada.ipynb").write_bytes((tmp_path / "week-1/source/week-1/week-1.ipynb").read_bytes())
+    return ["grade", str(tmp_path / "in"), "--assignment", str(tmp_path / "week-1"), "--out", str(tmp_path / "out")]
+
+
+def test_one_strange_submission_spoils_no_report(assignment, capsys, tmp_path):
+    """Texts that no file can hold, in an error and in the name of a student."""
+    if sandbox.obstacle():
+        assignment = [*assignment, "--unsafe"]
+    notebook = json.loads((tmp_path / "in" / "ada.ipynb").read_text())
+    for cell in notebook["cells"]:
+        if cell["metadata"]["nbgrader"]["grade_id"] == "predict-top":
+            cell["source"] = "raise ValueError('\\ud800' + chr(0))"
+    (tmp_path / "in" / "bob.ipynb").write_text(json.dumps(notebook))
+    os.mkdir(os.fsencode(tmp_path / "in") + b"/c\xe9sar")
+    assert cli.main(assignment) == 0
+    text = (tmp_path / "out" / "grades.csv").read_text(encoding="utf-8")
+    assert [row.split(",")[3] for row in text.splitlines()[1:]] == ["ada", "bob", "c\N{REPLACEMENT CHARACTER}sar"]
+    assert len(list((tmp_path / "out" / "feedback").iterdir())) == 3
+
+
+def test_without_isolation_it_refuses(assignment, monkeypatch, capsys, tmp_path):
+    monkeypatch.setattr(sandbox, "obstacle", lambda: "namespaces are forbidden; to allow them: sudo sysctl")
+    assert cli.main(assignment) == 1
+    (error,) = capsys.readouterr().err.splitlines()
+    assert "cannot be isolated here: namespaces are forbidden; to allow them: sudo sysctl" in error
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_place_that_students_can_read_is_refused(assignment, monkeypatch, capsys):
+    monkeypatch.setattr(sandbox, "obstacle", lambda: None)
+    inside = os.path.join(sys.prefix, "grades")
+    assert cli.main([*assignment[:-1], inside]) == 1
+    assert "students' code can read this folder" in capsys.readouterr().err
+    assert not os.path.exists(inside)
+
+
+def test_unsafe_is_said_and_decides_marks_the_same(assignment, monkeypatch, capsys, tmp_path):
+    monkeypatch.setattr(sandbox, "obstacle", lambda: "namespaces are forbidden")
+    assert cli.main([*assignment, "--unsafe"]) == 0
+    assert "--unsafe" in capsys.readouterr().err
+    assert "week-1,,,ada,,,,3,0,3,3" in (tmp_path / "out" / "grades.csv").read_text()
+    assert (tmp_path / "out").stat().st_mode & 0o077 == 0, "marks are nobody else's business"

@@ -1,0 +1,247 @@
+import pytest
+
+from coursegrader.exercises import (
+    Exercise,
+    ExerciseError,
+    defined_names,
+    load,
+    make_stub,
+    read_exercises,
+    read_file,
+    save,
+)
+
+HEAD = """---
+jupytext:
+  text_representation: {extension: .md, format_name: myst}
+kernelspec: {display_name: Python 3, language: python, name: python3}
+---
+# Exercises
+
+```{code-cell} ipython3
+---
+exercise: {role: setup}
+---
+import math
+```
+
+"""
+TASK = """+++ {"exercise": {"id": "a-root", "role": "task", "difficulty": 1, "minutes": 5}}
+
+(exercise-a-root)=
+## Take a root
+
+Write `root(x)`.
+
+<details class="hint">
+<summary>Hint</summary>
+
+Look into math.
+
+</details>
+
+"""
+SOLUTION = """```{code-cell} ipython3
+---
+exercise: {id: a-root, role: solution}
+tags: [hide-input]
+---
+def root(x):
+    \"\"\"Return the root.\"\"\"
+    return math.sqrt(x)  # secret
+```
+
+"""
+TEST = """```{code-cell} ipython3
+---
+exercise: {id: a-root, role: test, points: 1}
+---
+assert root(4) == 2
+```
+
+"""
+HIDDEN = """```{code-cell} ipython3
+---
+exercise: {id: a-root, role: hidden, points: 2}
+tags: [remove-cell]
+---
+assert root(9) == 3
+```
+
+"""
+WHOLE = HEAD + TASK + SOLUTION + TEST + HIDDEN
+
+
+@pytest.fixture
+def write(tmp_path):
+    def write(text, name="chapter.md"):
+        (tmp_path / name).write_text(text)
+        return tmp_path / name
+
+    return write
+
+
+def test_an_exercise_is_read(write):
+    (exercise,) = read_file(write(WHOLE))
+    assert (exercise.id, exercise.chapter, exercise.title) == ("a-root", "chapter", "Take a root")
+    assert (exercise.points, exercise.minutes, exercise.seconds) == (3, 5, 30)
+    assert (exercise.names, exercise.modules, exercise.setup) == (["root"], ["math"], ("import math",))
+    assert [(test.points, test.hidden) for test in exercise.tests] == [(1, False), (2, True)]
+    assert exercise.text.startswith("## Take a root")
+    assert exercise.stub == 'def root(x):\n    """Return the root."""\n    raise NotImplementedError\n'
+
+
+def test_an_ordinary_page_has_none(write):
+    assert read_file(write("# Index\n\nText.\n")) == []
+
+
+OTHER = TASK.replace("a-root", "b-root")
+WRONG = {
+    "twice the same": (WHOLE + TASK, "exercise a-root is there already", 54),
+    "no solution": (HEAD + TASK + TEST + HIDDEN, "a test before the solution", 29),
+    "no task": (HEAD + SOLUTION, "has no task before it", 15),
+    "nested": (HEAD + TASK + OTHER + SOLUTION, "inside exercise b-root", 43),
+    "two solutions": (HEAD + TASK + SOLUTION + SOLUTION, "a second solution", 39),
+    "no tests": (HEAD + TASK + SOLUTION, "needs visible and hidden tests", 15),
+    "no hidden tests": (HEAD + TASK + SOLUTION + TEST, "needs visible and hidden tests", 15),
+    "no visible tests": (HEAD + TASK + SOLUTION + HIDDEN, "needs visible and hidden tests", 15),
+    "no points": (WHOLE.replace(", points: 2", ""), "points: expected a positive whole number, got None", 46),
+    "negative points": (WHOLE.replace("points: 2", "points: -2"), "got -2", 46),
+    "true points": (WHOLE.replace("points: 2", "points: true"), "got True", 46),
+    "solution not collapsed": (WHOLE.replace("tags: [hide-input]\n", ""), "needs the tag hide-input", 29),
+    "hidden test on the page": (WHOLE.replace("tags: [remove-cell]\n", ""), "needs the tag remove-cell", 46),
+    "unknown role": (WHOLE.replace("role: solution", "role: answer"), "role: expected one of", 29),
+    "no role": (WHOLE.replace("role: solution, ", "").replace(", role: solution", ""), "role: expected one of", 29),
+    "unknown key": (WHOLE.replace("points: 2", "points: 2, weight: 3"), "unknown: weight", 46),
+    "bad id": (WHOLE.replace("id: a-root, role: hidden", "id: A root, role: hidden"), "id: expected lower-case", 46),
+    "cell of nobody": (WHOLE + "```{code-cell} ipython3\nprint(1)\n```\n", "a code cell without a role", 54),
+    "markers": (WHOLE.replace("    return math", "    ### BEGIN SOLUTION\n    return math"), "no markers here", 29),
+    "not Python": (WHOLE.replace("return math", "return return"), "not Python", 29),
+    "no hint": (WHOLE.replace("<details class", "<div class"), "needs one hint", 15),
+    "open hint": (WHOLE.replace("</details>", ""), "needs one hint", 15),
+    "no label": (WHOLE.replace("(exercise-a-root)=", ""), "expected the lines (exercise-a-root)=", 15),
+    "no minutes": (WHOLE.replace(', "minutes": 5', ""), "minutes: expected a whole number", 15),
+    "set-up after the solution": (
+        HEAD + TASK + SOLUTION + SOLUTION.replace("role: solution", "role: setup"),
+        "set-up must come before the solution",
+        39,
+    ),
+    "set-up of all after the first": (
+        HEAD + TASK + SOLUTION + "```{code-cell} ipython3\n---\nexercise: {role: setup}\n---\nimport os\n```\n",
+        "must come before the first",
+        39,
+    ),
+    "nothing to test": (WHOLE.replace("def root", "def _root"), "defines no name", 29),
+    "task as code": (WHOLE.replace("role: solution", "role: task"), "cannot be a code cell", 29),
+    "not a mapping": (WHOLE.replace("{id: a-root, role: solution}", "yes"), "expected a mapping", 29),
+}
+
+
+@pytest.mark.parametrize(
+    ("setup", "preloaded"),
+    [
+        ("import math", ["math"]),
+        ("import course.data", ["course.data", "course.data:load"]),
+        ("from course import data", ["course", "course.data:load"]),
+        ("from course.data import load", ["course.data", "course.data:load"]),
+        ("import course", ["course"]),
+    ],
+)
+def test_functions_of_the_course_are_preloaded_where_set_up_cells_import_their_module(write, setup, preloaded):
+    file = write(WHOLE.replace("import math", setup))
+    (file.parent / "course.toml").write_text('preload = ["course.data:load"]')
+    (exercise,) = read_file(file)
+    assert exercise.preload == preloaded
+    assert Exercise.from_json(exercise.to_json()) == exercise
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("preload = [", "not TOML"),
+        ('preload = ["course.data"]', "preload: expected a list such as"),
+        ('preload = "course.data:load"', "preload: expected a list such as"),
+        ("preload = [3]", "preload: expected a list such as"),
+        ("title = 3", "unknown: title; expected preload"),
+    ],
+)
+def test_malformed_course_file_is_refused(write, text, message):
+    file = write(WHOLE)
+    (file.parent / "course.toml").write_text(text)
+    with pytest.raises(ExerciseError, match=f"course.toml:1: {message}"):
+        read_file(file)
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_what_is_wrong_stops_with_file_and_line(write, name):
+    text, message, line = WRONG[name]
+    file = write(text)
+    with pytest.raises(ExerciseError) as error:
+        read_file(file)
+    assert message in str(error.value)
+    assert str(error.value).startswith(f"{file}:{line}: ")
+
+
+def test_an_id_in_two_files_is_refused(write, tmp_path):
+    write(WHOLE)
+    write(WHOLE, "other.md")
+    with pytest.raises(ExerciseError, match=r"other\.md:17: exercise a-root is in .*chapter\.md too"):
+        read_exercises(tmp_path)
+
+
+def test_an_exercise_for_marks_is_kept_out_of_the_book(write, tmp_path):
+    file = write(WHOLE.replace('"minutes": 5', '"minutes": 5, "assignment": true'))
+    assert len(read_file(file)) == len(read_exercises(tmp_path)) == 1
+    for read in (lambda: read_file(file, public=True), lambda: read_exercises(tmp_path, public=True)):
+        with pytest.raises(ExerciseError, match=r"chapter\.md:15: an exercise for marks"):
+            read()
+    for value in ("false", "1"):
+        file = write(WHOLE.replace('"minutes": 5', f'"minutes": 5, "assignment": {value}'))
+        if value == "false":
+            assert len(read_file(file, public=True)) == 1
+        else:
+            with pytest.raises(ExerciseError, match="expected true or false, got 1"):
+                read_file(file)
+
+
+def test_a_stub_keeps_nothing_but_signature_and_docstring():
+    solution = '''import secret
+
+
+@secret.cache
+def f(x, *, y=1):  # secret
+    # secret
+    """Do it."""
+    secret = 1
+    return secret
+
+
+_secret = 2
+a, b = 3, "secret"
+def _secret_helper(): pass
+'''
+    stub = make_stub(solution)
+    assert "secret" not in stub
+    assert stub == (
+        'def f(x, *, y=1):\n    """Do it."""\n    raise NotImplementedError\n\n\n'
+        "a = ...  # your answer\nb = ...  # your answer\nraise NotImplementedError\n"
+    )
+
+
+def test_defined_names_are_those_of_others():
+    import ast
+
+    code = "import a\ndef b(): c = 1\nd = e = 2\nf, (g, _h) = 1, (2, 3)\nd.x = 1\nfor i in []: pass"
+    assert [name for statement in ast.parse(code).body for name in defined_names(statement)] == [
+        "b",
+        "d",
+        "e",
+        "f",
+        "g",
+    ]
+
+
+def test_a_master_is_read_as_it_was_written(write, tmp_path):
+    exercises = read_file(write(WHOLE))
+    save(exercises, tmp_path / "assignment.json", name="week-1")
+    assert load(tmp_path / "assignment.json") == ("week-1", exercises)

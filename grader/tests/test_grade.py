@@ -1,0 +1,228 @@
+"""Attacks and honest mistakes, each with the mark it must get."""
+
+import dataclasses
+import re
+import time
+from pathlib import Path
+
+import pytest
+
+from coursegrader import exercises
+from coursegrader.answers import Answer
+from coursegrader.grade import grade_answer, grade_submission
+from coursegrader.submissions import Submission
+
+
+def read_corpus():
+    """Return for each part of corpus.md its answers: name, exercise, points, code."""
+    text = (Path(__file__).parent / "corpus.md").read_text()
+    found = {}
+    for part in re.split(r"(?m)^# (?=Honest|Forged|Endless)", text)[1:]:
+        heads = re.finditer(r"(?ms)^## (.+?): ([\w-]+), (\d+) points\n```python\n(.*?)^```", part)
+        found[part.split("\n")[0]] = [
+            pytest.param(exercise, int(points), code, id=name)
+            for name, exercise, points, code in (h.groups() for h in heads)
+        ]
+    return found
+
+
+CORPUS = read_corpus()
+ARGUMENTS = ("exercise", "points", "code")
+
+
+def score(exercise, code, forkserver, *, seconds=None):
+    """Return the points of an answer."""
+    if seconds:
+        exercise = dataclasses.replace(exercise, seconds=seconds)
+    text = re.sub(r"(?m)^# the solution$", lambda _: exercise.solution, code)
+    return sum(test["points"] for test in grade_answer(exercise, Answer((text,)), forkserver))
+
+
+def test_the_corpus_is_read_whole():
+    text = (Path(__file__).parent / "corpus.md").read_text()
+    assert sum(map(len, CORPUS.values())) == text.count("\n## ") > 40
+    assert set(CORPUS) == {"Honest", "Forged", "Endless"}
+
+
+@pytest.mark.parametrize(ARGUMENTS, CORPUS["Honest"])
+def test_honest_answers_get_what_they_deserve(exercise, points, code, exercises, forkserver):
+    assert score(exercises[exercise], code, forkserver) == points
+
+
+@pytest.mark.usefixtures("needs_isolation")
+@pytest.mark.parametrize(ARGUMENTS, CORPUS["Forged"])
+def test_no_point_can_be_forged(exercise, points, code, exercises, forkserver):
+    assert score(exercises[exercise], code, forkserver) == points
+    assert score(exercises["model-merge"], "# the solution", forkserver) == 3, "the next answer is graded as ever"
+
+
+@pytest.mark.parametrize(ARGUMENTS, CORPUS["Endless"])
+def test_what_does_not_end_is_ended(exercise, points, code, exercises, forkserver):
+    score(exercises[exercise], "1 / 0", forkserver)  # what has to be imported is
+    start = time.monotonic()
+    assert score(exercises[exercise], code, forkserver, seconds=2) == points
+    assert time.monotonic() - start < 2 + 2
+
+
+def ask(test, code, forkserver, *, seconds=2):
+    """Return the message of one test of a function f, None if it passed, and the seconds this took."""
+    exercise = exercises.Exercise(
+        "a-b",
+        "a",
+        "A",
+        1,
+        1,
+        seconds,
+        "",
+        ("import numpy as np",),
+        "def f(x): ...",
+        (exercises.Test("1", test, 1, True),),
+    )
+    start = time.monotonic()
+    (record,) = grade_answer(exercise, Answer((code,)), forkserver)
+    assert record["points"] == (not record["message"])
+    return record["message"] or None, time.monotonic() - start
+
+
+def test_no_error_ends_a_tests_loop(forkserver):
+    """StopIteration in map is the end of what is mapped: all(map(f, numbers)) would be true."""
+    for name in ("StopIteration", "StopAsyncIteration", "GeneratorExit"):
+        message, _ = ask(
+            "assert all(map(f, [1, 2]))\nassert not list(map(f, [1]))", f"def f(x): raise {name}", forkserver
+        )
+        assert message, name
+
+
+@pytest.mark.parametrize(
+    "test",
+    [
+        "for _ in range(f(1)):\n    pass",
+        "assert f(1) ** f(1)",
+        "try:\n    while f:\n        pass\nexcept Exception:\n    pass",
+    ],
+    ids=["loop", "arithmetic", "swallows"],
+)
+def test_a_test_that_an_answer_keeps_busy_is_ended(test, forkserver):
+    message, seconds = ask(test, "def f(x): return 10**15", forkserver)
+    assert message == "The code took longer than allowed."
+    assert seconds < 2 + 2
+
+
+def test_a_message_that_takes_long_to_read_is_given_up(forkserver):
+    """Numbers with one hash make a set quadratic."""
+    code = """
+import os, socket, struct
+text = '{"value": {"set": [' + ",".join(str(k * (2**61 - 1)) for k in range(1, 300_000)) + "]}}"
+text = '{"dict": [["value", {"set": [' + text[20:-3] + ']}]]}'
+def f(x):
+    socket.socket(fileno=os.dup(3)).sendall(struct.pack(">I", len(text)) + text.encode())
+"""
+    message, seconds = ask("assert len(f(1)) == 3", code, forkserver)
+    assert "took longer than allowed" in message
+    assert seconds < 2 + 2
+
+
+def test_a_test_that_an_answer_makes_large_is_refused(forkserver):
+    spread = "assert np.subtract.outer(f(1), np.ones(800)).shape"
+    message, _ = ask(spread, "def f(x): return np.ones((8_000_000, 1))", forkserver, seconds=20)
+    assert message.startswith("The test stopped with MemoryError") or "MemoryError" in message
+
+
+@pytest.mark.parametrize(
+    ("test", "code"),
+    [
+        ("assert f(lambda a, b=1: a * b) == 6", "def f(x): return x(2, b=3)"),
+        ("assert f(abs) == [1, 2]", "def f(x): return list(map(x, [-1, -2]))"),
+        ("assert f(np.tanh).shape == (2, 3)", "def f(x): return x(np.zeros((2, 3)))"),
+        ("assert f([abs, {'a': abs}]) == 3", "def f(x): return x[1]['a'](-3)"),
+        ("assert f(lambda: abs) == 3", "def f(x): return x()(-3)"),
+        ("assert f(lambda g: f(3)) == 4", "def f(x): return x(1) if callable(x) else x + 1"),
+        ("assert f(lambda g: f(lambda h: h + 1)) == 7", "def f(x): return x(6)"),
+        ("assert f(lambda: 1 / 0) == 'no'",
+         "def f(x):\n    try:\n        x()\n    except ZeroDivisionError:\n        return 'no'"),
+        ("assert f(iter([1, 2])) == 3 and f(x for x in [3]) == 3", "def f(x): return sum(x)"),
+        ("read = []\nx = (read.append(n) or n for n in range(9))\nassert f(x) == 1 and read == [0, 1]",
+         "def f(x): return next(x) or next(x)"),
+        ("assert f(zip([1], [2])) == [(1, 2)] and f([]) == []", "def f(x): return list(x)"),
+        ("x = np.random.default_rng()\nassert len({f(x) for _ in range(9)}) == 9", "def f(x): return x.random()"),
+    ],
+)  # fmt: skip
+def test_what_a_test_lends_can_be_used(test, code, forkserver):
+    """Functions and iterators as arguments: an exercise may ask for a derivative of any function."""
+    assert ask(test, code, forkserver, seconds=9)[0] is None
+
+
+def test_what_a_test_draws_is_no_secret_of_its_generator(forkserver):
+    test = """
+x = np.random.default_rng()
+assert f(x) != x.random()
+state = x.bit_generator.state
+f(x)
+assert state == x.bit_generator.state
+"""
+    assert ask(test, "def f(x): return x.random()", forkserver)[0] is None
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        '{"dict": [["asked", 1]]}',
+        '{"dict": [["asked", -5]]}',
+        '{"dict": [["asked", "a"]]}',
+        '{"dict": [["asked", null]]}',
+        '{"dict": [["asked", 0]]}',
+        '{"dict": [["asked", 0], ["args", 5], ["kwargs", {"dict": []}]]}',
+        '{"dict": [["asked", 0], ["args", {"list": []}], ["kwargs", 5]]}',
+        '{"dict": [["asked", 0], ["args", {"list": []}]]}',
+        '{"dict": [["asked", 0], ["args", {"list": []}], ["kwargs", {"dict": [[1, 2]]}]]}',
+        '{"dict": [["asked", 0], ["args", {"borrowed": "function", "place": 0}], ["kwargs", {"dict": []}]]}',
+        '{"borrowed": "function", "place": 0}',
+        '{"generator": {"dict": [["bit_generator", "PCG64"]]}}',
+    ],
+)
+def test_whoever_asks_strange_questions_gets_an_error(question, forkserver):
+    code = f"""
+import os, struct
+text = {question.encode()!r}
+def f(x):
+    os.write(3, struct.pack(">I", len(text)) + text)
+"""
+    assert ask("assert f(lambda a: 1) == 1", code, forkserver)[0]
+
+
+def test_asking_for_ever_ends(forkserver):
+    message, seconds = ask("f(lambda: 1)", "def f(x):\n    while True:\n        x()", forkserver)
+    assert message == "The test stopped with The code took longer than allowed."
+    message, seconds = ask("f(lambda n: sum(1 for _ in range(n)))", "def f(x): x(10**15)", forkserver)
+    assert message == "The code took longer than allowed."
+    assert seconds < 2 + 2
+
+
+def test_messages_can_be_written_anywhere(forkserver):
+    message, _ = ask("f(1)", "def f(x): raise ValueError('a\\ud800b\\0c\\x1bd')", forkserver)
+    assert message.startswith("The test stopped with ValueError: a\N{REPLACEMENT CHARACTER}b")
+    assert message.isprintable()
+
+
+def test_every_test_says_why_it_failed(exercises, forkserver):
+    overflows = "def softmax(s):\n    e = np.exp(s)\n    return e / e.sum(axis=1)[:, None]"
+    visible, formula, extreme = grade_answer(exercises["model-softmax"], Answer((overflows,)), forkserver)
+    assert (visible["message"], formula["message"]) == ("", "")
+    assert extreme["message"] == "Expected: large and small scores neither overflow nor vanish"
+
+    (visible, *_) = grade_answer(exercises["model-softmax"], Answer(("def softmax(s):\n    return 1 / 0",)), forkserver)
+    assert visible["message"] == "The test stopped with ZeroDivisionError: division by zero (line 2 of the answer)"
+
+
+def test_no_hidden_line_is_in_a_message(exercises, forkserver):
+    exercise = exercises["model-softmax"]
+    hidden = {line.strip() for test in exercise.tests if test.hidden for line in test.code.splitlines()}
+    for code in ("def softmax(s):\n    return 0", "def softmax(s):\n    return s", "softmax = 5", "1 / 0"):
+        for test in grade_answer(exercise, Answer((code,)), forkserver):
+            assert not any(line in test["message"] for line in hidden if len(line) > 20)
+
+
+def test_a_file_that_is_no_notebook_still_gets_a_record(exercises, forkserver):
+    record = grade_submission(Submission("ada", b"%PDF"), [exercises["model-softmax"]], forkserver)
+    assert (record["student"], record["score"], record["max_score"]) == ("ada", 0, 4)
+    assert record["problem"].startswith("The file is not a notebook")

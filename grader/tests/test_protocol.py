@@ -1,0 +1,122 @@
+import collections
+import enum
+import math
+import struct
+import threading
+import time
+
+import keras
+import numpy as np
+import pytest
+
+from coursegrader import protocol
+
+
+def travel(pair, value):
+    """Send a value through a pair of sockets."""
+    sender = threading.Thread(target=protocol.send, args=(pair[0], value))
+    sender.start()
+    try:
+        return protocol.receive(pair[1], deadline=time.monotonic() + 60)
+    finally:
+        sender.join()
+
+
+@pytest.mark.parametrize(
+    "value",
+    [None, True, 3, 0.5, math.inf, "ä", [], [1, [2]], (1, "a"), {1, 2}, {"a": [1], 2: None}, {"array": 1}, {"list": 3}],
+)
+def test_plain_values_arrive_as_they_were(pair, value):
+    found = travel(pair, value)
+    assert found == value
+    assert type(found) is type(value)
+
+
+@pytest.mark.parametrize("dtype", ["bool", "uint8", "int64", "float16", "float32", ">f8"])
+@pytest.mark.parametrize("shape", [(), (0,), (3,), (2, 0, 4), (2, 3, 4)])
+def test_arrays_arrive_as_they_were(pair, dtype, shape):
+    array = np.random.default_rng(0).integers(0, 2, shape).astype(dtype)
+    found = travel(pair, {"a": array, "b": array.T})
+    np.testing.assert_array_equal(found["a"], array, strict=dtype != ">f8")
+    np.testing.assert_array_equal(found["b"], array.T)
+
+
+def test_numpy_scalars_and_tensors_are_numbers(pair):
+    found = travel(pair, [np.float32(0.5), np.int64(3), keras.ops.ones((2, 2)), np.array("text")])
+    assert [type(value) for value in found] == [np.float32, np.int64, np.ndarray, str]
+
+
+class Color(enum.IntEnum):
+    RED = 3
+
+
+class Text(str):
+    def __str__(self):
+        return "other"
+
+
+@pytest.mark.parametrize(
+    ("value", "arrives"),
+    [
+        (range(3), [0, 1, 2]),
+        ((x for x in (1, 2)), [1, 2]),
+        (map(abs, [-1]), [1]),
+        (zip([1], [2], strict=True), [(1, 2)]),
+        ({"a": 1}.keys(), ["a"]),
+        ({"a": 1}.items(), [("a", 1)]),
+        (collections.deque([1]), [1]),
+        (frozenset({1}), {1}),
+        (Color.RED, 3),
+        (Text("text"), "text"),
+        (np.longdouble(0.5), 0.5),
+        (np.bool_(True), True),
+    ],
+)
+def test_what_a_notebook_takes_for_values_arrives(pair, value, arrives):
+    found = travel(pair, value)
+    assert found == arrives
+    assert type(found) is type(arrives) or isinstance(found, np.generic)
+
+
+@pytest.mark.parametrize("value", [print, object(), np.array([None]), np.array([1j]), b"x"])
+def test_nothing_else_travels(pair, value):
+    with pytest.raises(ValueError, match="expected"):
+        protocol.send(pair[0], value)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"{", b"[1]", b'{"nothing": [1]}', b'{"array": "float64"}', b'{"array": "O", "shape": [1], "scalar": false}',
+        b'{"array": "float64", "shape": [-1], "scalar": false}', b'{"array": "float64", "shape": 3, "scalar": false}',
+        b'{"array": "float64", "shape": [Infinity], "scalar": false}',
+        b'{"array": "float64", "shape": [1000000, 1000000], "scalar": false}', b'{"dict": [[{"list": []}, 1]]}',
+        b'{"list": 5}', b'{"dict": 5}', b'{"set": [{"list": []}]}', b"{}", b"\xff", b"[" * 100_000,
+        b'{"list": [' * 20_000, b'{"array": "no such type", "shape": [], "scalar": true}', b"1" * 10_000,
+        b'{"model": {"class_name": "Sequential"}, "weights": 5}', b'{"model": 5, "weights": {"list": []}}',
+    ],
+)  # fmt: skip
+def test_what_is_no_message_is_refused(pair, text):
+    pair[0].sendall(struct.pack(">I", len(text)) + text)
+    with pytest.raises(ValueError, match=r"message|model|JSON|Expecting|Extra|digits|type|delimiter|string|codec"):
+        protocol.receive(pair[1], deadline=time.monotonic() + 10)
+
+
+def test_a_message_that_announces_too_much_is_refused(pair):
+    pair[0].sendall(struct.pack(">I", 1 << 31))
+    with pytest.raises(ValueError, match="at most"):
+        protocol.receive(pair[1])
+
+
+def test_silence_and_half_a_message_end_at_the_deadline(pair):
+    pair[0].sendall(struct.pack(">I", 100) + b"{")
+    with pytest.raises(protocol.ClosedError):
+        protocol.receive(pair[1], deadline=time.monotonic() + 0.1)
+
+
+def test_the_end_of_the_other_side_is_noticed(pair):
+    pair[0].close()
+    with pytest.raises(protocol.ClosedError):
+        protocol.receive(pair[1])
+    with pytest.raises(protocol.ClosedError):
+        protocol.send(pair[1], 1)

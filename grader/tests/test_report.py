@@ -1,0 +1,125 @@
+import csv
+import re
+
+import pytest
+from bs4 import BeautifulSoup
+
+from coursegrader.report import make_feedback, make_summary, write_reports
+
+
+def record(student, score, *, problem="", message=""):
+    tests = [
+        {"id": "a-1", "points": score, "max_points": 4, "hidden": False, "message": message},
+        {"id": "a-2", "points": 0, "max_points": 2, "hidden": True, "message": "Expected: each row sums to one"},
+    ]
+    question = {"id": "a", "title": "Softmax", "chapter": "model", "score": score, "max_score": 6, "tests": tests}
+    return {
+        "student": student, "file": f"file-{len(student)}", "problem": problem, "score": score, "max_score": 6,
+        "seconds": 1, "questions": [question],
+    }  # fmt: skip
+
+
+RECORDS = [
+    record("Bob O'Neill (102)", 4),
+    record("Ada (101)", 0, problem="No notebook was handed in."),
+    record("cid", 2),
+]
+
+
+def rows(file):
+    with file.open(encoding="utf-8") as stream:
+        return list(csv.reader(stream))
+
+
+@pytest.fixture
+def folder(tmp_path):
+    write_reports(RECORDS, tmp_path, assignment="week-1", ungraded=["dora"])
+    return tmp_path
+
+
+def test_grades_have_nbgraders_columns(folder):
+    head, *body = rows(folder / "grades.csv")
+    assert head == [
+        "assignment", "duedate", "timestamp", "student_id", "last_name", "first_name", "email",
+        "raw_score", "late_submission_penalty", "score", "max_score",
+    ]  # fmt: skip
+    found = {row[3]: (row[0], row[7], row[9], row[10]) for row in body}
+    assert found == {
+        "Ada (101)": ("week-1", "0", "0", "6"),
+        "Bob O'Neill (102)": ("week-1", "4", "4", "6"),
+        "cid": ("week-1", "2", "2", "6"),
+        "dora": ("week-1", "", "", "6"),
+    }
+
+
+def test_canvas_gets_ids_and_points_possible(folder):
+    assert rows(folder / "canvas.csv") == [
+        ["Student", "ID", "SIS User ID", "SIS Login ID", "Section", "week-1"],
+        ["    Points Possible", "", "", "", "", "6"],
+        ["Ada", "101", "", "", "", "0"],
+        ["Bob O'Neill", "102", "", "", "", "4"],
+        ["cid", "", "", "cid", "", "2"],
+        ["dora", "", "", "dora", "", ""],
+    ]
+
+
+def test_moodle_gets_participants(folder):
+    head, *body = rows(folder / "moodle.csv")
+    assert {"Identifier", "Grade", "Last modified (grade)"} <= set(head), "without these Moodle takes no worksheet"
+    assert body[:2] == [
+        ["Participant 101", "Ada", "0", "6", "-", "No notebook was handed in."],
+        ["Participant 102", "Bob O'Neill", "4", "6", "-", ""],
+    ]
+
+
+def test_an_id_that_ends_in_a_number_is_no_number_of_a_platform(tmp_path):
+    write_reports([record("student_01", 2)], tmp_path, assignment="x")
+    assert rows(tmp_path / "canvas.csv")[2] == ["student_01", "", "", "student_01", "", "2"]
+    assert rows(tmp_path / "moodle.csv")[1][:2] == ["student_01", "student_01"]
+
+
+def test_names_are_no_formulas(tmp_path):
+    write_reports([record("=HYPERLINK(1)", 0)], tmp_path, assignment="x")
+    assert rows(tmp_path / "grades.csv")[1][3].startswith("'=")
+
+
+def test_feedback_says_what_passed_and_why_not():
+    page = BeautifulSoup(make_feedback(record("<b>Eve</b>", 4), assignment="week-1"), "html.parser")
+    assert page.find("strong").text == "4 of 6 points"
+    assert page.find("b") is None, "a name is text, not markup"
+    cells = [[cell.text for cell in row.find_all("td")] for row in page.find_all("tr")[1:]]
+    assert cells == [["test 1", "✓ passed", "4 of 4"], ["further test 2", "✗ Expected: each row sums to one", "0 of 2"]]
+
+
+def test_feedback_escapes_what_students_write():
+    page = make_feedback(record("eve", 0, message="<script>alert(1)</script>"), assignment="x")
+    assert "<script" not in page
+
+
+def test_the_summary_has_everyone_and_describes_its_plots(folder):
+    page = BeautifulSoup((folder / "summary.html").read_text(encoding="utf-8"), "html.parser")
+    rows = {row.find("th").text: row.find_all("td")[-1].text for row in page.select("tbody tr")}
+    assert rows == {
+        "Ada (101)": "No notebook was handed in.", "Bob O'Neill (102)": "", "cid": "", "dora": "Not graded yet.",
+    }  # fmt: skip
+    labels = [figure["aria-label"] for figure in page.find_all("figure")]
+    assert labels == [
+        "Histogram of the points of 3 submissions; the median is 2.",
+        "Mean share of the points by question; the hardest is Softmax, with 33%.",
+    ]
+    assert {link["href"] for link in page.find_all("a")} == {
+        path.relative_to(folder).as_posix() for path in (folder / "feedback").iterdir()
+    }
+    assert not re.search(r"<(script|link|img)|https?://(?!www\.w3\.org|matplotlib|purl)", page.find("body").text)
+
+
+def test_plots_take_the_colours_of_the_page(folder):
+    """Black on a dark page could not be read, a white box would glare."""
+    text = (folder / "summary.html").read_text(encoding="utf-8")
+    assert not re.search(r"#000000|#ffffff|fill: (white|black)", text)
+    assert "fill: currentColor" in text
+    assert "stroke: currentColor" in text
+
+
+def test_nobody_handed_in():
+    assert "No submission was graded." in make_summary([], assignment="x")

@@ -1,0 +1,179 @@
+"""A class is graded whole, whatever is killed in between."""
+
+import contextlib
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import psutil
+import pytest
+
+from coursegrader import cli, runner
+from coursegrader.assignment import build_assignment, make_notebook
+
+pytestmark = pytest.mark.usefixtures("needs_isolation")
+STUDENTS = [f"student{number:02}" for number in range(12)]
+SLOW = "import time\ntime.sleep(0.7)\n"
+
+
+@pytest.fixture
+def course(tmp_path, exercises):
+    """An assignment of one question, and twelve submissions: every third is right, the others are not."""
+    exercise = exercises["predict-top"]
+    build_assignment("week-1", [exercise], tmp_path / "week-1")
+    notebook = make_notebook("week-1", [exercise], with_answers=True)
+    answer = next(c for c in notebook.cells if c.metadata["nbgrader"]["grade_id"] == "predict-top")
+    right = answer.source
+    for number, student in enumerate(STUDENTS):
+        answer.source = SLOW + (right if number % 3 == 0 else right.replace("-prob", "prob"))
+        file = tmp_path / "in" / student / "week-1.ipynb"
+        file.parent.mkdir(parents=True)
+        file.write_text(json.dumps(notebook))
+    return tmp_path
+
+
+def arguments(course, out, *more):
+    return ["grade", str(course / "in"), "--assignment", str(course / "week-1"), "--out", str(out), *more]
+
+
+def scores(out):
+    with (out / "grades.csv").open() as stream:
+        return {row["student_id"]: int(row["score"]) for row in csv.DictReader(stream)}
+
+
+EXPECTED = {student: 3 if number % 3 == 0 else 0 for number, student in enumerate(STUDENTS)}
+
+
+def start(course, out, *more):
+    code = "import sys; from coursegrader.cli import main; sys.exit(main(sys.argv[1:]))"
+    return subprocess.Popen([sys.executable, "-c", code, *arguments(course, out, *more)], start_new_session=True)
+
+
+def wait_for(condition, *, seconds=240):
+    end = time.monotonic() + seconds
+    while not (found := condition()):
+        assert time.monotonic() < end, "nothing happened"
+        time.sleep(0.05)
+    return found
+
+
+def records(out):
+    return {path: path.read_bytes() for path in (out / "records").glob("*.json")}
+
+
+def test_killed_in_the_middle_it_goes_on_and_grades_nothing_twice(course):
+    out = course / "out"
+    process = start(course, out)
+    wait_for(lambda: len(records(out)) >= 3)
+    family = psutil.Process(process.pid).children(recursive=True)
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    assert psutil.wait_procs(family, timeout=20)[1] == [], "what it had started ends with it"
+    before = records(out)
+    assert len(before) < len(STUDENTS)
+
+    assert cli.main(arguments(course, out, "--workers", "2")) == 0
+    assert scores(out) == EXPECTED
+    assert {path: records(out)[path] for path in before} == before
+
+    final = records(out)
+    assert cli.main(arguments(course, out)) == 0, "a third time there is nothing to do"
+    assert records(out) == final
+
+
+def test_a_changed_submission_is_graded_again(course):
+    out = course / "out"
+    for student in STUDENTS[2:]:
+        (course / "in" / student / "week-1.ipynb").unlink()
+        (course / "in" / student).rmdir()
+    assert cli.main(arguments(course, out)) == 0
+    assert scores(out) == {"student00": 3, "student01": 0}
+    (course / "in" / "student01" / "week-1.ipynb").write_bytes((course / "in/student00/week-1.ipynb").read_bytes())
+    (course / "in" / "student00" / "week-1.ipynb").write_text("")
+    assert cli.main(arguments(course, out)) == 0
+    assert scores(out) == {"student00": 0, "student01": 3}
+
+
+def graders(process):
+    """Return the processes that grade for a command."""
+    children = psutil.Process(process.pid).children()
+    found = []
+    for child in children:
+        with contextlib.suppress(psutil.NoSuchProcess):  # it has ended, and may not have been waited for
+            if "coursegrader.worker" in child.cmdline():
+                found.append(child)
+    return found
+
+
+def test_a_killed_grading_process_is_made_good(course):
+    out = course / "out"
+    process = start(course, out)
+    wait_for(lambda: len(records(out)) >= 2)
+    graders(process)[0].kill()
+    assert process.wait(timeout=120) == 0
+    assert scores(out) == EXPECTED
+
+
+def test_what_ends_grading_again_and_again_blames_nobody_and_costs_nobody_else(course):
+    out = course / "out"
+    process = start(course, out)
+    for _ in range(2):
+        (grader,) = wait_for(lambda: graders(process))
+        grader.kill()
+        wait_for(lambda grader=grader: grader not in graders(process))
+    assert process.wait(timeout=120) == cli.EXIT_INCOMPLETE
+    with (out / "grades.csv").open() as stream:
+        rows = {row["student_id"]: row["score"] for row in csv.DictReader(stream)}
+    assert rows == {student: str(score) for student, score in EXPECTED.items()} | {STUDENTS[0]: ""}
+    assert cli.main(arguments(course, out)) == 0
+    assert scores(out) == EXPECTED
+
+
+def test_it_can_be_interrupted(course):
+    out = course / "out"
+    process = start(course, out)
+    wait_for(lambda: len(records(out)) >= 1)
+    family = psutil.Process(process.pid).children(recursive=True)
+    os.killpg(process.pid, signal.SIGINT)  # as a terminal does
+    assert process.wait(timeout=5) == cli.EXIT_INTERRUPTED
+    assert psutil.wait_procs(family, timeout=20)[1] == []
+    assert cli.main(arguments(course, out)) == 0
+    assert scores(out) == EXPECTED
+
+
+def test_a_cluster_that_loses_a_worker_gives_the_same_marks(course):
+    """Two workers, one killed in the middle: only what it was grading is graded again."""
+    pytest.importorskip("distributed")
+    from distributed import LocalCluster
+
+    out = course / "out"
+    with LocalCluster(
+        n_workers=2, threads_per_worker=1, host="127.0.0.1", dashboard_address=None, silence_logs=50
+    ) as cluster:
+        process = start(course, out, "--scheduler", cluster.scheduler_address)
+        wait_for(lambda: len(records(out)) >= 3)
+        before = records(out)
+        next(iter(cluster.workers.values())).process.process._process.kill()
+        assert process.wait(timeout=400) == 0
+    assert scores(out) == EXPECTED
+    assert {path: records(out)[path] for path in before} == before
+
+
+@pytest.mark.parametrize("damaged", ["", "{", "[]", "3", '{"digest": "d"}', '{"digest": "x", "version": "v"}'])
+def test_damaged_and_other_records_are_not_taken(tmp_path, damaged):
+    file = tmp_path / "record.json"
+    assert runner._read_record(file, digest="d", version="v") is None
+    file.write_text(damaged)
+    assert runner._read_record(file, digest="d", version="v") is None
+    file.write_text('{"digest": "d", "version": "v"}')
+    assert runner._read_record(file, digest="d", version="v") == {"digest": "d", "version": "v"}
+
+
+def test_names_of_records_are_safe_and_differ():
+    names = [runner._file_name(name) for name in ("../../etc/passwd", "a" * 500, "a/b", "a_b", "Ünï")]
+    assert len(set(names)) == 5
+    assert all("/" not in name and len(name) < 100 for name in names)

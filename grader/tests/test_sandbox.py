@@ -1,0 +1,430 @@
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+
+import psutil
+import pytest
+
+from coursegrader import sandbox
+from coursegrader.forkserver import Forkserver, GraderError, StudentError
+from coursegrader.sandbox import Limits
+
+# Run what follows where the kernel forbids namespaces.
+NO_NAMESPACES = ["unshare", "-Ur", "sh", "-c", 'echo 0 > /proc/sys/user/max_user_namespaces && exec "$@"', "sh"]
+
+# A module of a course: the value tells calls apart.
+LOADS = "import os, time\n\ndef load():\n    return [os.urandom(8).hex(), time.time()]\n"
+
+pytestmark = pytest.mark.usefixtures("needs_isolation")
+
+
+def run(forkserver, code, *, ask="result", seconds=20, items=()):
+    """Run code as a student and return what it left under a name."""
+    with forkserver.student(limits=Limits(seconds=seconds), items=items) as student:
+        student.run([(code, True)])
+        return student.fetch(ask)
+
+
+def tried(statement):
+    """Return code that leaves in `result` whether a statement raised no OSError."""
+    attempt = f"try:\n    {statement}\n    result = True\nexcept (OSError, MemoryError):\n    result = False"
+    return f"import os, socket\n{attempt}"
+
+
+def left_behind(forkserver):
+    """Return the processes that outlive a question; the supervisor gets a moment to end."""
+    processes = psutil.Process(forkserver.pid).children(recursive=True)
+    return psutil.wait_procs(processes, timeout=5)[1]
+
+
+def test_ordinary_code_runs(forkserver):
+    assert run(forkserver, "import json, wave\nresult = len(json.dumps([1, 2]))") == 6
+
+
+@pytest.mark.parametrize("folder", ["/etc", "/var", "/proc/1", "/sys", os.path.dirname(__file__)])
+def test_what_is_not_python_is_not_there(forkserver, folder):
+    assert run(forkserver, tried(f"os.listdir({folder!r})")) is False
+
+
+def test_a_file_outside_can_be_neither_read_nor_written(forkserver, tmp_path):
+    secret = tmp_path / "secret"
+    secret.write_text("kept")
+    assert run(forkserver, tried(f"open({str(secret)!r}).read()")) is False
+    run(forkserver, tried(f"os.makedirs({str(tmp_path)!r}, exist_ok=True); open({str(secret)!r}, 'w').write('forged')"))
+    assert secret.read_text() == "kept"
+
+
+@pytest.mark.parametrize("path", [os.path.dirname(sandbox.__file__), sys.prefix, "/usr"])
+def test_what_is_there_is_read_only(forkserver, path):
+    assert run(forkserver, tried(f"open({path + '/forged'!r}, 'w')")) is False
+    assert not os.path.exists(path + "/forged")
+
+
+def test_files_of_one_student_are_gone_for_the_next(forkserver):
+    run(forkserver, "open('left', 'w').write('x')\nresult = 1")
+    assert run(forkserver, "import os\nresult = os.listdir('.')") == []
+
+
+def test_no_network(forkserver):
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        assert run(forkserver, tried(f"socket.create_connection(('127.0.0.1', {port}), timeout=2)")) is False
+    for family in ("AF_INET", "AF_INET6", "AF_NETLINK", "AF_PACKET", "AF_VSOCK", "AF_ALG"):  # some know no namespaces
+        assert run(forkserver, tried(f"socket.socket(socket.{family}, socket.SOCK_DGRAM)")) is False, family
+    assert run(forkserver, tried("[s.close() for s in socket.socketpair()]")) is True, "threads may talk to each other"
+
+
+def test_no_socket_of_the_machine_is_reached(forkserver):
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind("\0coursegrader-test")
+        server.listen()
+        assert run(forkserver, tried("socket.socket(socket.AF_UNIX).connect('\\0coursegrader-test')")) is False
+
+
+def test_a_link_leads_nowhere(forkserver):
+    link = "os.symlink('/etc/passwd', '/tmp/link'); open('/tmp/link')"
+    assert run(forkserver, tried(link)) is False
+    assert run(forkserver, tried("open('/proc/self/mem')")) is False
+    assert run(forkserver, tried("open('/proc/1/root/etc/passwd')")) is False
+
+
+def test_nothing_of_the_grader_is_inherited(monkeypatch):
+    """No variable, no open file, no folder."""
+    monkeypatch.setenv("SECRET_TOKEN", "kept")
+    code = """
+import os
+files = []
+for number in range(4096):
+    try:
+        os.fstat(number)
+        files.append(number)
+    except OSError:
+        pass
+result = [sorted(os.environ), files, os.getcwd()]
+"""
+    with Forkserver() as forkserver:
+        variables, files, folder = run(forkserver, code)
+    assert "SECRET_TOKEN" not in variables
+    assert files == [0, 1, 2, 3]
+    assert folder == sandbox.WORK
+
+
+def test_modules_are_not_imported_from_the_folder_of_submissions(tmp_path, monkeypatch):
+    """Python would look into the folder it is started in first, outside the sandbox."""
+    for name in ("numpy", "json", "keras", "array"):
+        (tmp_path / f"{name}.py").write_text(f"open({str(tmp_path / 'imported')!r}, 'w')")
+    monkeypatch.chdir(tmp_path)
+    assert sandbox.obstacle() is None
+    with Forkserver() as forkserver:
+        assert run(forkserver, "import numpy\nresult = 1") == 1
+    assert not (tmp_path / "imported").exists()
+
+
+# Look for words in the memory of this process: a write to a pipe tells whether a page can be read.
+SEARCH = """
+import ctypes, gc, os
+words = bytes(letter ^ 1 for letter in {mixed!r})
+libc = ctypes.CDLL(None)
+libc.sbrk.restype, libc.sbrk.argtypes = ctypes.c_void_p, [ctypes.c_long]
+libc.write.argtypes = [ctypes.c_int, ctypes.c_void_p, ctypes.c_size_t]
+end = libc.sbrk(0)
+pages = set(range((end >> 12) - 20_000, end >> 12))
+for thing in gc.get_objects():
+    pages |= set(range(id(thing) >> 20 << 8, (id(thing) >> 20 << 8) + 256))
+entry, exit = os.pipe()
+result = 0
+for page in sorted(pages):
+    if libc.write(exit, page << 12, 4096) == 4096 and (found := os.read(entry, 4096).find(words)) >= 0:
+        around = ctypes.string_at((page << 12) + found - 4, len(words) + 4)
+        result += around.startswith(b"def ")
+"""
+
+
+def test_no_earlier_students_code_is_in_memory(forkserver):
+    words = b"my_very_own_answer"
+    search = SEARCH.format(mixed=bytes(letter ^ 1 for letter in words))
+    code = f"def {words.decode()}(): pass\n" + "x = 1\n" * 2000
+    assert run(forkserver, code + search, ask="result") > 0, "the search would find it"
+    for _ in range(3):
+        run(forkserver, code + "result = 1")
+    assert run(forkserver, search) == 0
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "os.fork()",
+        "os.posix_spawn('/bin/true', ['true'], {})",
+        "__import__('subprocess').run(['true'])",
+        "__import__('ctypes').CDLL(None, use_errno=True).unshare(0x10000000) == 0 or os.kill(999999, 0)",
+        "os.memfd_create('x')",
+        "os.setuid(not os.getuid())",
+        "os.kill(os.getppid() or 999999, 9)",
+        "os.execv('/bin/true', ['true'])",
+        "os.execv(__import__('sys').executable, ['python', '-c', ''])",
+        "os.chroot('/usr')",
+    ],
+)
+def test_no_new_process_no_new_rights(forkserver, statement):
+    assert run(forkserver, tried(statement)) is False
+
+
+@pytest.mark.parametrize("name", sandbox._FORBIDDEN)
+def test_forbidden_system_calls_fail(forkserver, name):
+    column = sandbox._ARCHITECTURES[os.uname().machine]["column"]
+    number = sandbox._FORBIDDEN[name][column]
+    code = f"""
+import ctypes
+libc = ctypes.CDLL(None, use_errno=True)
+nothing = [ctypes.c_long(0)] * 5
+result = [libc.syscall({number}, *nothing), ctypes.get_errno()]
+"""
+    assert number is None or run(forkserver, code) == [-1, 1]
+
+
+def test_no_memory_that_no_limit_counts(forkserver):
+    """Segments of shared memory belong to no process: this would fill the machine's memory."""
+    code = """
+import ctypes
+libc = ctypes.CDLL(None)
+result = [libc.shmget(0, 1 << 20, 0o1600), libc.semget(0, 1, 0o1600), libc.msgget(0, 0o1600)]
+"""
+    assert run(forkserver, code) == [-1, -1, -1]
+
+
+def test_a_signal_to_its_group_reaches_nobody_else(forkserver):
+    """To stop its supervisor would stop the grader, for ever."""
+    stop = "try:\n    os.kill(0, signal.SIGSTOP)\nexcept OSError:\n    pass"
+    code = f"import os, signal\n{stop}\nresult = [os.getpgid(0), os.getsid(0), os.getpid()]"
+    assert run(forkserver, code) == [1, 1, 1]
+
+
+def test_threads_of_others_do_not_count(forkserver):
+    """The kernel counts threads by user: two students at a time must not be one user."""
+    start = "import threading, time\nfor _ in range({}):\n    threading.Thread(target=time.sleep, args=(9,)).start()\n"
+    many = start.format(Limits().threads - 4)
+    with forkserver.student(limits=Limits()) as first, forkserver.student(limits=Limits()) as second:
+        first.run([(many, True)])
+        second.run([(many, True)])
+
+
+def test_threads_are_allowed(forkserver):
+    assert run(forkserver, "import threading\nt = threading.Thread(target=print)\nt.start()\nt.join()\nresult = 1") == 1
+
+
+def test_no_capabilities_and_nobody_for_a_user(forkserver):
+    header = "struct.pack('Ii', 0x20080522, 0)"
+    code = f"import ctypes, os, struct\nd = ctypes.create_string_buffer(24)\nctypes.CDLL(None).capget({header}, d)\n"
+    assert run(forkserver, code + "result = any(d.raw)") is False
+    assert run(forkserver, "import os\nresult = os.getuid()") != 0 or os.geteuid() == 0
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "while True: pass",
+        "import signal\nfor s in range(1, 32):\n    s in (9, 19) or signal.signal(s, signal.SIG_IGN)\nwhile True: pass",
+        "import time\ntime.sleep(1000)",
+        "import threading, time\nthreading.Thread(target=time.sleep, args=(1000,)).start()\ntime.sleep(1000)",
+        "while True: print('x' * 1_000_000)",
+        "import sys\nsys.setrecursionlimit(10**9)\nf = lambda: f()\nf()",
+        "while True:\n    try:\n        import os; os.fork()\n    except BaseException: pass",
+    ],
+    ids=["loop", "ignores signals", "sleeps", "threads", "prints", "recursion", "fork bomb"],
+)
+def test_everything_ends(forkserver, code):
+    with pytest.raises(StudentError):
+        run(forkserver, code, seconds=2)
+    assert left_behind(forkserver) == []
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "import os\nos._exit(0)",
+        "import os\nos.abort()",
+        "import sys\nsys.exit(0)",
+        "raise KeyboardInterrupt",
+        "import ctypes\nctypes.string_at(0)",
+        "import os\nos.close(3)",
+        "import os\nos.write(3, b'{\"value\": 100}' * 1000)\nos._exit(0)",
+        "import os\nos.write(3, b'\\0\\0\\0\\2[]' * 1000)\nos._exit(0)",
+    ],
+)
+def test_whoever_ends_or_forges_gets_an_error(forkserver, code):
+    with pytest.raises(StudentError):
+        run(forkserver, code)
+    assert left_behind(forkserver) == []
+
+
+@pytest.mark.parametrize(
+    "statement",
+    ["bytearray(20 << 30)", "open('big', 'wb').write(bytes(100 << 20))", "[open(f'f{i}', 'w') for i in range(20000)]"],
+    ids=["memory", "disk", "files"],
+)
+def test_memory_and_disk_have_an_end(forkserver, statement):
+    assert run(forkserver, tried(statement)) is False
+
+
+@pytest.fixture
+def sleeper():
+    """A forkserver of its own, whose only student sleeps; and what came of it."""
+    with Forkserver() as forkserver:
+        outcome = []
+
+        def ask():
+            try:
+                outcome.append(run(forkserver, "import time\ntime.sleep(2)\nresult = 'woke up'"))
+            except Exception as error:
+                outcome.append(error)
+
+        thread = threading.Thread(target=ask)
+        thread.start()
+        process = psutil.Process(forkserver.pid)
+        while not (supervisors := process.children()) or not supervisors[0].children():
+            time.sleep(0.01)
+        yield process, supervisors[0], supervisors[0].children()[0], thread, outcome
+
+
+def has_ended(process):
+    """Tell whether a process is gone within a second, or waits for an init that takes no notice."""
+    end = time.monotonic() + 1
+    try:
+        while process.status() != psutil.STATUS_ZOMBIE and time.monotonic() < end:
+            time.sleep(0.01)
+    except psutil.NoSuchProcess:
+        return True
+    return process.status() == psutil.STATUS_ZOMBIE
+
+
+def test_whose_supervisor_is_killed_ends_and_is_not_to_blame(sleeper):
+    _, supervisor, student, thread, outcome = sleeper
+    time.sleep(0.5)  # let it fall asleep
+    supervisor.kill()
+    assert has_ended(student)
+    thread.join()
+    assert isinstance(outcome[0], GraderError)
+
+
+def test_whose_forkserver_is_killed_ends_in_peace(sleeper):
+    forkserver, _, student, thread, outcome = sleeper
+    time.sleep(0.5)
+    forkserver.kill()
+    thread.join()
+    assert outcome == ["woke up"]
+    assert has_ended(student)
+
+
+def test_a_student_sees_no_process_but_its_own(forkserver):
+    assert run(forkserver, "import os\nresult = os.getpid(), os.getppid()") == (1, 0)
+
+
+@pytest.mark.usefixtures("needs_user_namespaces")
+def test_works_for_the_root_of_a_namespace_with_nobody_else():
+    """As in some containers."""
+    command = ["unshare", "-Ur", sys.executable, "-m", sandbox.__name__]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.usefixtures("needs_user_namespaces")
+def test_kernel_that_forbids_namespaces_is_named_as_the_obstacle():
+    ask = "from coursegrader import sandbox; print(sandbox.obstacle())"
+    done = subprocess.run([*NO_NAMESPACES, sys.executable, "-c", ask], capture_output=True, text=True)
+    assert "sudo sysctl -w user.max_user_namespaces=15000" in done.stdout, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        ({"kernel.apparmor_restrict_unprivileged_userns": "1"}, ["kernel.apparmor_restrict_unprivileged_userns=0"]),
+        ({"kernel.unprivileged_userns_clone": "0"}, ["kernel.unprivileged_userns_clone=1"]),
+        (
+            {"kernel.apparmor_restrict_unprivileged_userns": "1", "user.max_user_namespaces": "0"},
+            ["user.max_user_namespaces=15000", "kernel.apparmor_restrict_unprivileged_userns=0"],
+        ),
+        ({"kernel.unprivileged_userns_clone": "1", "user.max_user_namespaces": "90000"}, []),
+        ({}, []),
+    ],
+)
+def test_each_setting_that_forbids_namespaces_has_its_remedy(tmp_path, settings, expected):
+    for name, value in settings.items():
+        file = tmp_path / name.replace(".", "/")
+        file.parent.mkdir(exist_ok=True)
+        file.write_text(value + "\n")
+    error = "Traceback (most recent call last):\nOSError: [Errno 38] mount_setattr: Function not implemented\n"
+    explanation = sandbox.explain_failure(error, tmp_path)
+    assert re.findall(r"sudo sysctl -w (\S+\d)", explanation) == expected
+    assert explanation.startswith("OSError: [Errno 38] mount_setattr: Function not implemented") != bool(expected)
+
+
+@pytest.mark.usefixtures("needs_user_namespaces")
+@pytest.mark.parametrize(("ci", "outcome"), [("", "1 passed, 2 skipped"), ("true", "1 passed, 2 errors")])
+def test_what_cannot_be_isolated_is_skipped_by_a_person_and_fails_in_ci(ci, outcome, tmp_path):
+    names = ["test_ordinary_code_runs", "test_no_network"]
+    chosen = [f"{__file__}::{name}" for name in names]
+    chosen.append(os.path.join(os.path.dirname(__file__), "test_exercises.py::test_an_ordinary_page_has_none"))
+    options = ["-p", "no:cacheprovider", "--basetemp", str(tmp_path / "tests"), "--no-cov"]
+    command = [*NO_NAMESPACES, sys.executable, "-m", "pytest", *options, *chosen]
+    done = subprocess.run(command, capture_output=True, text=True, env=os.environ | {"CI": ci})
+    assert outcome in done.stdout
+    assert "isolation cannot be tested here: user.max_user_namespaces is 0" in done.stdout
+    assert done.stdout.count("skipped 2: isolation") == (not ci)
+
+
+@pytest.fixture
+def package_below_tmp():
+    """A copy of the package, and a package of a course, below /tmp, as in a clone there."""
+    with tempfile.TemporaryDirectory(dir="/tmp") as folder:
+        os.chmod(folder, 0o755)
+        package, ignore = os.path.dirname(sandbox.__file__), shutil.ignore_patterns("__pycache__")
+        shutil.copytree(package, f"{folder}/coursegrader", ignore=ignore)
+        os.mkdir(f"{folder}/a_course")
+        for name, code in {"__init__": "", "data": LOADS, "later": "VALUE = 3"}.items():
+            with open(f"{folder}/a_course/{name}.py", "w") as file:
+                file.write(code)
+        yield folder
+
+
+def test_folder_of_a_student_is_empty_in_a_course_below_tmp(package_below_tmp, monkeypatch):
+    monkeypatch.setenv("PYTHONPATH", package_below_tmp)
+    with Forkserver() as forkserver:
+        package, files = run(forkserver, "import coursegrader, os\nresult = coursegrader.__file__, os.listdir('.')")
+    assert package == f"{package_below_tmp}/coursegrader/__init__.py"
+    assert files == []
+
+
+def test_answer_can_read_a_package_of_the_course_and_shares_what_it_preloads(package_below_tmp, monkeypatch):
+    """Loaded once in the forkserver, not once for each question."""
+    monkeypatch.setenv("PYTHONPATH", package_below_tmp)
+    code = "from a_course import data, later\nresult = [id(data.load()), data.load()[0], later.VALUE]"
+    items = ["a_course", "a_course.data", "a_course.data:load"]
+    with Forkserver() as forkserver:
+        first, second = (run(forkserver, code, items=items) for _ in range(2))
+    assert first == second
+    assert first[2] == 3
+
+
+def test_answer_cannot_read_a_package_that_the_course_does_not_import(package_below_tmp, monkeypatch):
+    monkeypatch.setenv("PYTHONPATH", package_below_tmp)
+    with Forkserver() as forkserver:
+        assert run(forkserver, "try:\n    import a_course\nexcept ImportError:\n    result = 'none'") == "none"
+
+
+def test_works_for_ordinary_users_too(package_below_tmp, request):
+    """As root, become nobody first; the system's own Python is the one that nobody can read everywhere."""
+    if not sandbox._can_become_others():
+        pytest.skip("only root can become an ordinary user, who runs all the other tests as one")
+    if not os.access("/usr/bin/python3", os.X_OK):
+        pytest.skip("root becomes an ordinary user with the Python in /usr/bin, and there is none")
+    request.getfixturevalue("needs_user_namespaces")
+    code = "import sys; sys.path.insert(0, sys.argv[1]); from coursegrader import sandbox; sandbox._try()"
+    command = ["/usr/bin/python3", "-c", code, package_below_tmp]
+    done = subprocess.run(command, user=65534, group=65534, extra_groups=[], cwd="/", capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr

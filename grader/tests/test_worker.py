@@ -1,0 +1,129 @@
+"""A process that grades, when it is ended, stopped or not needed any more."""
+
+import dataclasses
+import json
+import os
+import signal
+import subprocess
+import sys
+
+import psutil
+import pytest
+from test_sandbox import NO_NAMESPACES, SEARCH
+
+from coursegrader import exercises, worker
+from coursegrader.assignment import make_notebook
+from coursegrader.forkserver import GraderError
+from coursegrader.submissions import Submission
+from coursegrader.worker import Worker, grade_here
+
+
+@pytest.fixture
+def unsafe(isolation):
+    return not isolation
+
+
+@pytest.fixture
+def exercise(exercises):
+    return dataclasses.replace(exercises["predict-top"], seconds=1)
+
+
+@pytest.fixture
+def submission(exercise):
+    return Submission("ada", json.dumps(make_notebook("x", [exercise], with_answers=True)).encode())
+
+
+def test_it_grades_one_after_another(submission, exercise, unsafe):
+    ours = Worker(unsafe=unsafe)
+    try:
+        assert [ours.grade(submission, [exercise])["score"] for _ in range(2)] == [3, 3]
+        family = psutil.Process(ours._process.pid).children(recursive=True)
+        assert family
+    finally:
+        ours.close()
+    assert psutil.wait_procs(family, timeout=5)[1] == []
+
+
+def test_no_test_is_in_a_students_memory(exercise, unsafe):
+    """Its forkserver is forked from a process that has not read any yet."""
+    exercise = dataclasses.replace(exercise, seconds=30)
+    hidden = next(test.code for test in exercise.tests if test.hidden)
+    line = max(hidden.splitlines(), key=len).encode()
+    search = SEARCH.format(mixed=bytes(letter ^ 1 for letter in line[4:])).replace('b"def "', repr(line[:4]))
+    assert repr(line[:4]) in search
+    notebook = make_notebook("x", [exercise], with_answers=True)
+    answer = next(cell for cell in notebook.cells if cell.metadata["nbgrader"]["grade_id"] == exercise.id)
+    right = answer.source
+    ours = Worker(unsafe=unsafe, items=exercise.preload)
+    try:
+        for _ in range(2):
+            answer.source = right + "\n" + search + "\nassert not result"
+            record = ours.grade(Submission("eve", json.dumps(notebook).encode()), [exercise])
+            assert [test["message"] for test in record["questions"][0]["tests"]] == ["", ""]
+    finally:
+        ours.close()
+
+
+@pytest.mark.parametrize("module", ["numpy.random", "random"])
+def test_a_student_cannot_foretell_what_a_test_draws(module, exercise, unsafe):
+    """The forkserver is forked from the process that tests run in, and with it the state of its generators."""
+    exercise = dataclasses.replace(
+        exercise,
+        seconds=30,
+        setup=(),
+        solution=f"import {module}\ndef foretell():\n    return {module}.random()",
+        tests=(exercises.Test("foretold", f"import {module}\nassert foretell() != {module}.random()", 1, hidden=True),),
+    )
+    notebook = make_notebook("x", [exercise], with_answers=True)
+    ours = Worker(unsafe=unsafe, items=["numpy"])
+    try:
+        record = ours.grade(Submission("eve", json.dumps(notebook).encode()), [exercise])
+        assert [test["message"] for test in record["questions"][0]["tests"]] == [""]
+    finally:
+        ours.close()
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSTOP], ids=["killed", "stuck"])
+def test_what_happens_to_it_is_an_error_of_grading(how, submission, exercise, unsafe, monkeypatch):
+    ours = Worker(unsafe=unsafe)
+    ours.grade(submission, [exercise])
+    os.kill(ours._process.pid, how)
+    monkeypatch.setattr(worker, "PATIENCE", 0)
+    with pytest.raises(GraderError):
+        ours.grade(submission, [exercise])
+    ours.close()
+
+
+def test_it_is_kept_for_the_next_and_replaced_when_ended(submission, exercise, unsafe):
+    worker.close_idle()
+    assert grade_here(submission, [exercise], unsafe=unsafe)["score"] == 3
+    ours = worker._idle.get_nowait()
+    worker._idle.put(ours)
+    ours._process.kill()
+    assert grade_here(submission, [exercise], unsafe=unsafe)["score"] == 3
+    worker.close_idle()
+    assert worker._idle.empty()
+
+
+def test_one_without_isolation_is_not_taken_for_one_with(submission, exercise):
+    first = worker._take(unsafe=True)
+    worker._idle.put(first)
+    second = worker._take(unsafe=False)
+    assert second is not first
+    assert first._process.poll() is not None
+    second.close()
+
+
+@pytest.mark.usefixtures("needs_user_namespaces")
+def test_where_nothing_is_isolated_nothing_is_graded():
+    code = """
+from coursegrader.worker import Worker, Submission
+worker = Worker(unsafe=False)
+try:
+    worker.grade(Submission("ada", None), [])
+finally:
+    worker.close()
+"""
+    done = subprocess.run([*NO_NAMESPACES, sys.executable, "-c", code], capture_output=True, text=True)
+    assert "GraderError: students' code cannot be isolated on" in done.stderr
+    assert "sudo sysctl -w user.max_user_namespaces" in done.stderr

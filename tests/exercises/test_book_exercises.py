@@ -1,0 +1,191 @@
+"""The tests of the book's exercises: right answers pass however they are written, wrong ones lose points."""
+
+import ast
+import copy
+import re
+import signal
+import warnings
+from pathlib import Path
+
+import pytest
+
+from coursegrader import grade, sandbox
+from coursegrader.answers import Answer
+from coursegrader.exercises import read_exercises
+from coursegrader.forkserver import Forkserver
+
+ROOT = Path(__file__).parents[2]
+EXERCISES = {exercise.id: exercise for exercise in read_exercises(ROOT / "book" / "exercises")}
+
+
+@pytest.fixture(scope="session")
+def forkserver():
+    """Isolation itself is tested in grader/tests."""
+    with Forkserver(unsafe=sandbox.obstacle() is not None) as forkserver:
+        yield forkserver
+
+
+CHAPTERS = {
+    "data",
+    "model",
+    "compile",
+    "train",
+    "evaluate",
+    "predict",
+    "relu-vs-sigmoid",
+    "cnn",
+    "augmentation",
+    "scoreboard",
+    "data-size",
+    "autoencoder",
+    "train-fast",
+}
+TRAINS = {"cnn-small"}  # each answer costs the training of a network
+
+
+def alternatives():
+    """Return (exercise id, code) for each answer in alternatives.md."""
+    parts = re.split(r"(?m)^## (.+)\n", (Path(__file__).parent / "alternatives.md").read_text())[1:]
+    for name, text in zip(parts[::2], parts[1::2], strict=True):
+        for number, code in enumerate(re.findall(r"```python\n(.*?)```", text, re.S)):
+            yield pytest.param(name, code, id=f"{name}-{number}")
+
+
+def messages(exercise, code, *, seconds=60):
+    """Run an answer and the tests in this process, which is quick and shows nothing of isolation; return failures."""
+
+    def stop(*_):
+        raise TimeoutError
+
+    names = grade._set_up(exercise)
+    signal.signal(signal.SIGALRM, stop)
+    signal.alarm(seconds)
+    try:
+        with warnings.catch_warnings(action="ignore"):
+            exec(compile(code, "answer", "exec"), names)
+            found = [grade._run_test(test, names) for test in exercise.tests]
+    except Exception as error:  # an answer that does not even run
+        found = [str(error)]
+    finally:
+        signal.alarm(0)
+    return [message for message in found if message is not None]
+
+
+def test_every_chapter_has_three_or_more():
+    counts = {chapter: sum(e.chapter == chapter for e in EXERCISES.values()) for chapter in CHAPTERS}
+    assert min(counts.values()) >= 3
+    assert sum(counts.values()) == len(EXERCISES)
+    assert sum(counts.values()) >= 24
+
+
+def test_every_exercise_is_in_the_index():
+    index = (ROOT / "book" / "exercises" / "index.md").read_text()
+    assert set(re.findall(r"```\{exercises\} ([\w-]+)", index)) == CHAPTERS
+
+
+@pytest.mark.parametrize("name", EXERCISES)
+def test_the_solution_gets_full_marks(name, forkserver):
+    exercise = EXERCISES[name]
+    records = grade.grade_answer(exercise, Answer((exercise.solution,)), forkserver)
+    assert [record["message"] for record in records if record["message"]] == []
+
+
+@pytest.mark.parametrize("name", EXERCISES)
+def test_the_stub_gets_nothing(name):
+    exercise = EXERCISES[name]
+    assert len(messages(exercise, exercise.stub + "\n")) >= 1
+    assert "raise NotImplementedError" in exercise.stub
+
+
+@pytest.mark.parametrize(("name", "code"), list(alternatives()))
+def test_right_answers_written_differently_get_full_marks(name, code):
+    for _ in range(3):  # inputs are drawn anew each time
+        assert messages(EXERCISES[name], code) == []
+
+
+def test_there_are_three_alternatives_for_each():
+    counts = dict.fromkeys(EXERCISES.keys() - TRAINS, 0)
+    for parameter in alternatives():
+        counts[parameter.values[0]] += 1
+    assert min(counts.values()) >= 3, counts
+
+
+SWAPS = {
+    ast.Add: ast.Sub, ast.Sub: ast.Add, ast.Mult: ast.Div, ast.Div: ast.Mult, ast.FloorDiv: ast.Mult, ast.Pow: ast.Mult,
+    ast.Lt: ast.GtE, ast.GtE: ast.Lt, ast.Gt: ast.LtE, ast.LtE: ast.Gt, ast.Eq: ast.NotEq, ast.NotEq: ast.Eq,
+    ast.And: ast.Or, ast.Or: ast.And, ast.In: ast.NotIn, ast.MatMult: ast.Mult,
+}  # fmt: skip
+CLOSE = {ast.Lt: ast.LtE, ast.LtE: ast.Lt, ast.Gt: ast.GtE, ast.GtE: ast.Gt}  # off by one
+FUNCTIONS = {
+    "max": "min", "min": "max", "sum": "mean", "mean": "sum", "exp": "sqrt", "log": "log2", "argmax": "argmin",
+    "maximum": "minimum", "argsort": "sort", "std": "var", "any": "all", "cos": "sin", "tanh": "sin",
+}  # fmt: skip
+
+
+SYMMETRIC = {"max", "min", "maximum", "minimum"}
+
+
+def mutants(solution):
+    """Yield the solution with one thing changed: an operator, a number, a function, an argument, a statement."""
+    tree = ast.parse(solution)
+    for place, node in enumerate(ast.walk(tree)):
+        for change in changes(node):
+            mutant = copy.deepcopy(tree)
+            target = next(n for number, n in enumerate(ast.walk(mutant)) if number == place)
+            change(target)
+            code = ast.unparse(mutant)
+            if code != ast.unparse(tree):
+                yield code
+
+
+def changes(node):
+    """Yield functions that each change one thing about a node."""
+
+    def put(**fields):
+        return lambda target: [setattr(target, key, value) for key, value in fields.items()]
+
+    if isinstance(node, ast.BinOp | ast.BoolOp) and type(node.op) in SWAPS:
+        yield put(op=SWAPS[type(node.op)]())
+    if isinstance(node, ast.Compare):
+        for table in (SWAPS, CLOSE):
+            if type(node.ops[0]) in table:
+                yield put(ops=[table[type(node.ops[0])]()])
+    if isinstance(node, ast.Constant) and type(node.value) in (int, float):
+        yield put(value=node.value + 1)
+        yield put(value=0 if node.value else 2)
+    if isinstance(node, ast.Attribute) and node.attr in FUNCTIONS:
+        yield put(attr=FUNCTIONS[node.attr])
+    if isinstance(node, ast.Name) and node.id in FUNCTIONS and isinstance(node.ctx, ast.Load):
+        yield put(id=FUNCTIONS[node.id])
+    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
+        yield put(op=ast.UAdd())
+    if (
+        isinstance(node, ast.Call)
+        and len(node.args) == 2
+        and ast.unparse(node.func).rpartition(".")[2] not in SYMMETRIC
+    ):
+        yield put(args=node.args[::-1])
+    if isinstance(node, ast.Return) and isinstance(node.value, ast.Tuple):
+        yield put(value=ast.Tuple(node.value.elts[::-1], ast.Load()))
+    if isinstance(node, ast.If):
+        yield put(test=ast.Constant(False))
+    if isinstance(node, ast.AugAssign):
+        yield put(op=ast.Mult())
+    if hasattr(node, "body") and isinstance(node.body, list):
+        for number, statement in enumerate(node.body):
+            docstring = isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)
+            if isinstance(statement, ast.AugAssign | ast.Expr) and not docstring:
+                yield lambda target, number=number: target.body.pop(number)
+    if isinstance(node, ast.Slice) and node.upper is not None:
+        yield put(upper=None)
+
+
+def test_wrong_answers_lose_points():
+    survivors, count = [], 0
+    for name in sorted(EXERCISES.keys() - TRAINS):
+        for mutant in mutants(EXERCISES[name].solution):
+            count += 1
+            if not messages(EXERCISES[name], mutant, seconds=5):
+                survivors.append((name, mutant))
+    assert count > 300
+    assert len(survivors) <= 0.05 * count, "\n\n".join(f"{name}\n{mutant}" for name, mutant in survivors)
