@@ -36,6 +36,17 @@ def test_the_same_exercises_give_the_same_files(exercises, tmp_path):
     assert load(tmp_path / "a" / "assignment.json") == ("week-1", chosen)
 
 
+def test_building_again_replaces_the_notebooks_and_nothing_beside_them(exercises, tmp_path):
+    build_assignment("week-1", [exercises["model-softmax"]], tmp_path)
+    beside = [tmp_path / kind / "week-1" / "data.csv" for kind in ("release", "source")]
+    for file in beside:
+        file.write_text("kept")
+    release, _ = build_assignment("week-1", [exercises["model-merge"]], tmp_path)
+    assert [file.read_text() for file in beside] == ["kept", "kept"]
+    assert "merge(first, second)" in release.read_text()
+    assert "softmax" not in release.read_text()
+
+
 def test_every_cell_says_what_it_is(exercises):
     notebook = make_notebook("one", [exercises["model-softmax"]], with_answers=False)
     found = [

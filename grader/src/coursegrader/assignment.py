@@ -2,7 +2,6 @@
 
 import ast
 import re
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -69,9 +68,7 @@ def build_assignment(name: str, exercises: list[Exercise], folder: Path) -> tupl
 
 
 def _write(notebook: nbformat.NotebookNode, path: Path) -> None:
-    if path.parent.exists():
-        shutil.rmtree(path.parent)
-    path.parent.mkdir(parents=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
     nbformat.write(notebook, path)
 
 
