@@ -1,6 +1,8 @@
 import os
+import shutil
 import socket
 import subprocess
+import tempfile
 from collections import Counter
 from pathlib import Path
 
@@ -11,6 +13,8 @@ from coursegrader.exercises import read_exercises
 from coursegrader.forkserver import Forkserver
 
 COURSE = Path(__file__).parent / "course"
+# A module of a course: the value tells calls apart.
+LOADS = "import os, time\n\ndef load():\n    return [os.urandom(8).hex(), time.time()]\n"
 
 os.environ |= {"KERAS_BACKEND": "tensorflow", "TF_CPP_MIN_LOG_LEVEL": "3"}  # before anything imports Keras
 
@@ -68,3 +72,17 @@ def pair():
     left, right = socket.socketpair()
     with left, right:
         yield left, right
+
+
+@pytest.fixture
+def package_below_tmp():
+    """A copy of the package, and a package of a course, below /tmp, as in a clone there."""
+    with tempfile.TemporaryDirectory(dir="/tmp") as folder:
+        os.chmod(folder, 0o755)
+        package, ignore = os.path.dirname(sandbox.__file__), shutil.ignore_patterns("__pycache__")
+        shutil.copytree(package, f"{folder}/coursegrader", ignore=ignore)
+        os.mkdir(f"{folder}/a_course")
+        for name, code in {"__init__": "", "data": LOADS, "later": "VALUE = 3"}.items():
+            with open(f"{folder}/a_course/{name}.py", "w") as file:
+                file.write(code)
+        yield folder

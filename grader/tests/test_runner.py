@@ -2,6 +2,7 @@
 
 import contextlib
 import csv
+import dataclasses
 import json
 import os
 import signal
@@ -96,6 +97,39 @@ def test_a_changed_submission_is_graded_again(course):
     (course / "in" / "student00" / "week-1.ipynb").write_text("")
     assert cli.main(arguments(course, out)) == 0
     assert scores(out) == {"student00": 0, "student01": 3}
+
+
+@pytest.mark.parametrize(
+    ("changed", "again"),
+    [
+        ("", False),
+        ("coursegrader/report.py", True),
+        ("a_course/later.py", True),
+        ("assignment", True),
+        ("unsafe", True),
+    ],
+)
+def test_submission_is_regraded_after_a_change_in_what_its_mark_depends_on(
+    changed, again, tmp_path, exercises, package_below_tmp, monkeypatch
+):
+    setup = ("import numpy as np", "import a_course.data")
+    exercise = dataclasses.replace(exercises["predict-top"], setup=setup)
+    build_assignment("week-1", [exercise], tmp_path / "week-1")
+    notebook = make_notebook("week-1", [exercise], with_answers=True)
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "ada.ipynb").write_text(json.dumps(notebook))
+    monkeypatch.setenv("PYTHONPATH", package_below_tmp)
+    out, more = tmp_path / "out", ["--unsafe"] if changed == "unsafe" else []
+    assert start(tmp_path, out).wait() == 0
+    before = records(out)
+    if changed == "assignment":
+        build_assignment("week-1", [dataclasses.replace(exercise, seconds=9)], tmp_path / "week-1")
+    elif "/" in changed:
+        with open(f"{package_below_tmp}/{changed}", "a") as file:
+            file.write("# a new version\n")
+    assert start(tmp_path, out, *more).wait() == 0
+    assert (records(out) != before) == again
+    assert scores(out) == {"ada": 3}
 
 
 def graders(process):

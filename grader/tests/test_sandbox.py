@@ -1,10 +1,8 @@
 import os
 import re
-import shutil
 import socket
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 
@@ -17,9 +15,6 @@ from coursegrader.sandbox import Limits
 
 # Run what follows where the kernel forbids namespaces.
 NO_NAMESPACES = ["unshare", "-Ur", "sh", "-c", 'echo 0 > /proc/sys/user/max_user_namespaces && exec "$@"', "sh"]
-
-# A module of a course: the value tells calls apart.
-LOADS = "import os, time\n\ndef load():\n    return [os.urandom(8).hex(), time.time()]\n"
 
 pytestmark = pytest.mark.usefixtures("needs_isolation")
 
@@ -376,20 +371,6 @@ def test_what_cannot_be_isolated_is_skipped_by_a_person_and_fails_in_ci(ci, outc
     assert outcome in done.stdout
     assert "isolation cannot be tested here: user.max_user_namespaces is 0" in done.stdout
     assert done.stdout.count("skipped 2: isolation") == (not ci)
-
-
-@pytest.fixture
-def package_below_tmp():
-    """A copy of the package, and a package of a course, below /tmp, as in a clone there."""
-    with tempfile.TemporaryDirectory(dir="/tmp") as folder:
-        os.chmod(folder, 0o755)
-        package, ignore = os.path.dirname(sandbox.__file__), shutil.ignore_patterns("__pycache__")
-        shutil.copytree(package, f"{folder}/coursegrader", ignore=ignore)
-        os.mkdir(f"{folder}/a_course")
-        for name, code in {"__init__": "", "data": LOADS, "later": "VALUE = 3"}.items():
-            with open(f"{folder}/a_course/{name}.py", "w") as file:
-                file.write(code)
-        yield folder
 
 
 def test_folder_of_a_student_is_empty_in_a_course_below_tmp(package_below_tmp, monkeypatch):

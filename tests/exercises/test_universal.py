@@ -5,7 +5,7 @@ import warnings
 
 import numpy as np
 import pytest
-from test_exercises import EXERCISES, TRAINS
+from test_book_exercises import EXERCISES, TRAINS
 
 from coursegrader import grade
 from coursegrader.exercises import defined_names

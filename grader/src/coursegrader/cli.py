@@ -1,7 +1,6 @@
 """The command line: build assignments and grade them."""
 
 import argparse
-import hashlib
 import os
 import signal
 import sys
@@ -159,7 +158,7 @@ def _grade(options: argparse.Namespace) -> int:
         submissions,
         exercises,
         options.out / "records",
-        version=hashlib.sha256(master.read_bytes()).hexdigest(),
+        version=runner.fingerprint(master.read_bytes(), exercises, unsafe=options.unsafe),
         workers=options.workers,
         scheduler=options.scheduler,
         unsafe=options.unsafe,

@@ -3,12 +3,15 @@
 import concurrent.futures
 import contextlib
 import hashlib
+import importlib.metadata
 import json
 import re
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from pathlib import Path
 
+from coursegrader import sandbox
 from coursegrader.exercises import Exercise
 from coursegrader.grade import Record
 from coursegrader.submissions import Submission
@@ -50,7 +53,7 @@ def grade_all(
     folder
         Where to store one JSON file per student. A record of the same submission and `version` is reused.
     version
-        Identifies the assignment and the software that grades it.
+        Identifies the assignment and the software that grades it, see `fingerprint`.
     workers
         Number of worker processes on this machine.
     scheduler
@@ -81,6 +84,24 @@ def grade_all(
                 yield from _collect(pending, version)
         while pending:
             yield from _collect(pending, version)
+
+
+def fingerprint(assignment: bytes, exercises: list[Exercise], *, unsafe: bool) -> str:
+    """Return a hash of what marks depend on besides the submissions.
+
+    That is the assignment file, this package, Python, whether code is isolated, the versions of the packages that the
+    set-up cells import, and the code of those that are outside Python's folders, such as editable packages.
+    """
+    items = [item for exercise in exercises for item in exercise.preload]
+    names = {item.partition(":")[0].partition(".")[0] for item in items} | {"numpy"}
+    owners = importlib.metadata.packages_distributions()
+    versions = {owner: importlib.metadata.version(owner) for name in names for owner in owners.get(name, [])}
+    course = [path for path in sandbox.readable_paths(items) if path not in sandbox.readable_paths()]
+    digest = hashlib.sha256(json.dumps([sys.version, unsafe, sorted(versions.items())]).encode())
+    for place in [Path(__file__).parent, *course]:
+        for file in sorted(place.rglob("*.py")) if place.is_dir() else [place]:
+            digest.update(b"\0" + file.name.encode() + b"\0" + file.read_bytes())
+    return hashlib.sha256(digest.digest() + assignment).hexdigest()
 
 
 def _collect(pending: dict[Future, tuple[Submission, Path]], version: str) -> Iterator[tuple[str, Record | None, str]]:
