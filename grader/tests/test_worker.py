@@ -127,3 +127,12 @@ finally:
     done = subprocess.run([*NO_NAMESPACES, sys.executable, "-c", code], capture_output=True, text=True)
     assert "GraderError: students' code cannot be isolated on" in done.stderr
     assert "sudo sysctl -w user.max_user_namespaces" in done.stderr
+
+
+def test_module_that_cannot_be_imported_is_named(submission, exercise, unsafe):
+    worker = Worker(unsafe=unsafe, items=["no_such_module"])
+    try:
+        with pytest.raises(GraderError, match="what the set-up cells import cannot be loaded on .*no_such_module"):
+            worker.grade(submission, [exercise])
+    finally:
+        worker.close()

@@ -10,7 +10,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from coursegrader.exercises import Exercise, Test, defined_names, save
 
-MASTER = "assignment.json"
+ASSIGNMENT_FILE = "assignment.json"
 PLACEHOLDER = "# This cell is filled in when the notebook is graded: it holds further tests."
 
 _COVER = """# {name}
@@ -46,7 +46,7 @@ def build_assignment(name: str, exercises: list[Exercise], folder: Path) -> tupl
 
     Returns
     -------
-    release, master : Path
+    release, file : Path
         The students' notebook, and the file that `grade` reads.
 
     Raises
@@ -63,8 +63,8 @@ def build_assignment(name: str, exercises: list[Exercise], folder: Path) -> tupl
     for kind, path in paths.items():
         notebook = make_notebook(name, exercises, with_answers=kind == "source")
         _write(notebook, path)
-    save(exercises, folder / MASTER, name=name)
-    return paths["release"], folder / MASTER
+    save(exercises, folder / ASSIGNMENT_FILE, name=name)
+    return paths["release"], folder / ASSIGNMENT_FILE
 
 
 def _write(notebook: nbformat.NotebookNode, path: Path) -> None:

@@ -132,8 +132,8 @@ def _build(options: argparse.Namespace) -> int:
                 f"--exercises: {name} is neither an exercise nor a chapter; see: {options.program} assignment list"
             )
         chosen += found
-    release, master = build_assignment(options.name, chosen, options.out)
-    print(f"for students: {release}\nkeep:         {master}")
+    release, file = build_assignment(options.name, chosen, options.out)
+    print(f"for students: {release}\nkeep:         {file}")
     return 0
 
 
@@ -141,15 +141,15 @@ def _grade(options: argparse.Namespace) -> int:
     from tqdm import tqdm
 
     from coursegrader import report, runner, sandbox
-    from coursegrader.assignment import MASTER
+    from coursegrader.assignment import ASSIGNMENT_FILE
     from coursegrader.exercises import load
     from coursegrader.submissions import find_submissions
 
-    master = options.assignment / MASTER
+    file = options.assignment / ASSIGNMENT_FILE
     try:
-        name, exercises = load(master)
+        name, exercises = load(file)
     except (ValueError, TypeError, KeyError) as error:
-        raise ValueError(f"{master}: expected the file that `{options.program} assignment build` wrote") from error
+        raise ValueError(f"{file}: expected the file that `{options.program} assignment build` wrote") from error
     items = [item for exercise in exercises for item in exercise.preload]
     _check_isolation(options, sandbox, items)
     submissions = find_submissions(options.submissions, assignment=name)
@@ -158,7 +158,7 @@ def _grade(options: argparse.Namespace) -> int:
         submissions,
         exercises,
         options.out / "records",
-        version=runner.fingerprint(master.read_bytes(), exercises, unsafe=options.unsafe),
+        version=runner.fingerprint(file.read_bytes(), exercises, unsafe=options.unsafe),
         workers=options.workers,
         scheduler=options.scheduler,
         unsafe=options.unsafe,
