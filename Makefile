@@ -50,13 +50,13 @@ whole := $(shell for stamp in .venv/*/.done; do \
 $(filter-out $(whole),$(wildcard .venv/*/.done)): again
 
 book: .venv/book/.done web/node_modules/.done  ## execute the chapters that changed and build the site
-	@.venv/book/bin/python book/_ext/build.py
+	@.venv/book/bin/python web/sphinx/build.py
 
 serve:  ## show the built site on this machine
-	@.venv/book/bin/python book/_ext/serve.py
+	@.venv/book/bin/python web/sphinx/serve.py
 
 notebooks: book  ## derive a notebook from each chapter, in notebooks/
-	@.venv/book/bin/python book/_ext/notebooks.py
+	@.venv/book/bin/python web/sphinx/notebooks.py
 
 test: notebooks .venv/dev/.done  ## lint, check types, run all tests
 	@$(MAKE) --no-print-directory lint
@@ -75,7 +75,7 @@ colab: notebooks .venv/colab/.done  ## run the notebooks on Colab's versions; wi
 audit: book  ## hold every page to Lighthouse's mobile audit
 	@test -d _build/audit/node_modules/lighthouse || .venv/book/bin/npm install --silent --no-audit --no-fund \
 	  --prefix _build/audit lighthouse@13.5.0
-	@CHROMIUM="$$(.venv/book/bin/python book/_ext/browser.py)" .venv/book/bin/node tests/site/audit.mjs _build/html
+	@CHROMIUM="$$(.venv/book/bin/python web/sphinx/browser.py)" .venv/book/bin/node tests/site/audit.mjs _build/html
 
 lint: .venv/dev/.done  ## check style and types
 	@.venv/dev/bin/ruff check --quiet .
@@ -87,7 +87,7 @@ lint: .venv/dev/.done  ## check style and types
 	@.venv/dev/bin/check-jsonschema --quiet --builtin-schema vendor.github-actions .github/actions/*/action.yml
 
 bench: .venv/dev/.done  ## measure what the book costs; ONLY=chapters measures one table
-	@MNIST_LESSONS_STORE="$$PWD/_build/models" PYTHONPATH=book/_ext .venv/dev/bin/python -m bench $(if $(ONLY),--only $(ONLY))
+	@MNIST_LESSONS_STORE="$$PWD/_build/models" PYTHONPATH=web/sphinx .venv/dev/bin/python -m bench $(if $(ONLY),--only $(ONLY))
 
 experiments: .venv/dev/.done  ## make the stored tables of heavy experiments anew; ONLY=old_protocol makes one
 	@.venv/dev/bin/python -m experiments $(ONLY)
@@ -96,7 +96,7 @@ clean:  ## remove what was built; the environments stay
 	@rm -rf _build notebooks dist .*_cache .coverage
 
 pdf: book .venv/dev/.done  ## print the book as one PDF and pack the site as one zip, beside its pages
-	@.venv/dev/bin/python book/_ext/downloads.py
+	@.venv/dev/bin/python web/sphinx/downloads.py
 
 dist: .venv/dev/.done  ## build the wheels and the source archives
 	@rm -rf dist

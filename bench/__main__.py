@@ -48,7 +48,7 @@ def main() -> None:
 
 def key() -> str:
     """Hash the code that the rows measure and the versions that it runs on."""
-    folders = ("bench", "mnist_lessons", "book", "web/src")
+    folders = ("bench", "mnist_lessons", "book", "web/sphinx", "web/widgets")
     suffixes = {".py", ".md", ".js", ".mjs", ".css"}
     files = sorted(f for folder in folders for f in (ROOT / folder).rglob("*") if f.suffix in suffixes)
     digest = hashlib.sha256(sys.version.encode())

@@ -57,7 +57,7 @@ def executed() -> dict[str, dict]:
         for name in CHAPTERS:
             command = [
                 str(ROOT / ".venv/book/bin/python"),
-                str(ROOT / "book/_ext/build.py"),
+                str(ROOT / "web/sphinx/build.py"),
                 "--jobs",
                 "1",
                 "--only",

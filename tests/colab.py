@@ -22,7 +22,7 @@ import nbformat
 from nbclient import NotebookClient
 
 ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT / "book" / "_ext"))
+sys.path.insert(0, str(ROOT / "web" / "sphinx"))
 
 from build import SECONDS_A_CELL, WAIT_FOR_STDERR  # noqa: E402
 

@@ -29,10 +29,11 @@ Prose.
 @pytest.fixture
 def book(tmp_path):
     """A book with its own copy of the build, and a package of one file."""
-    (tmp_path / "book" / "_ext").mkdir(parents=True)
-    (tmp_path / "mnist_lessons").mkdir()
+    (tmp_path / "web" / "sphinx").mkdir(parents=True)
+    for folder in ("book", "mnist_lessons"):
+        (tmp_path / folder).mkdir()
     for name in ("addresses.py", "build.py"):
-        shutil.copy(ROOT / "book" / "_ext" / name, tmp_path / "book" / "_ext")
+        shutil.copy(ROOT / "web" / "sphinx" / name, tmp_path / "web" / "sphinx")
     (tmp_path / "mnist_lessons" / "data.py").write_text("ONE = 1\n")
     (tmp_path / "constraints.txt").write_text("numpy==1\n")
     (tmp_path / "_toc.yml").write_text(
@@ -51,13 +52,13 @@ def write(book, name, code, prose="Prose."):
 def execute_stale(book):
     """Execute what is stale and return the names of what was executed."""
     code = "import build; build.run_stale(['book/a.md', 'book/b.md'], 2)"
-    done = subprocess.run([sys.executable, "-c", code], cwd=book / "book" / "_ext", capture_output=True, text=True)
+    done = subprocess.run([sys.executable, "-c", code], cwd=book / "web" / "sphinx", capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
     return {line.split()[0] for line in done.stdout.splitlines() if line.startswith("  ")} - {"chapter"}
 
 
 def only(book, *names):
-    command = [sys.executable, str(book / "book" / "_ext" / "build.py"), "--only", *names]
+    command = [sys.executable, str(book / "web" / "sphinx" / "build.py"), "--only", *names]
     return subprocess.run(command, capture_output=True, text=True)
 
 
@@ -125,7 +126,7 @@ def test_chapters_run_in_an_empty_folder_of_their_own(book):
 
 def test_what_an_interrupted_build_leaves_is_not_taken_for_a_result(book):
     write(book, "a", "import time; time.sleep(60)")
-    command = [sys.executable, str(book / "book" / "_ext" / "build.py"), "--only", "a"]
+    command = [sys.executable, str(book / "web" / "sphinx" / "build.py"), "--only", "a"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
         process.stdout.readline()
         time.sleep(3)
@@ -144,7 +145,7 @@ def test_a_damaged_result_is_made_anew(book):
 
 def test_a_page_that_the_contents_name_and_nobody_wrote_is_named(book):
     (book / "book" / "b.md").unlink()
-    done = subprocess.run([sys.executable, str(book / "book/_ext/build.py")], capture_output=True, text=True)
+    done = subprocess.run([sys.executable, str(book / "web/sphinx/build.py")], capture_output=True, text=True)
     assert done.returncode
     assert "book/b.md" in done.stderr
 
@@ -157,14 +158,14 @@ def test_a_number_recorded_twice_is_an_error():
         build.results({"book/a.md": nbformat.v4.new_notebook(cells=[cell, cell])})
     """
     code = "\n".join(line.strip() for line in code.splitlines())
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT / "book" / "_ext", capture_output=True, text=True)
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT / "web" / "sphinx", capture_output=True, text=True)
     assert "book/a.md: records accuracy twice" in done.stderr
 
 
 def test_the_finished_book_is_not_built_again():
     """`make test` has just built it."""
     done = subprocess.run(
-        [sys.executable, str(ROOT / "book/_ext/build.py")], capture_output=True, text=True, check=True
+        [sys.executable, str(ROOT / "web/sphinx/build.py")], capture_output=True, text=True, check=True
     )
     chapters, site = done.stdout.splitlines()
     assert chapters.startswith("Chapters: all ")

@@ -33,7 +33,7 @@ class Line(NamedTuple):
 @pytest.fixture(scope="module")
 def made():
     """`make test` has built the site; this makes what belongs beside it."""
-    subprocess.run([sys.executable, str(ROOT / "book/_ext/downloads.py")], check=True, capture_output=True)
+    subprocess.run([sys.executable, str(ROOT / "web/sphinx/downloads.py")], check=True, capture_output=True)
 
 
 @pytest.fixture(scope="module")

@@ -220,9 +220,9 @@ def test_image_of_binder_is_built_from_the_folder():
 
 
 def test_command_says_what_is_missing(tmp_path):
-    shutil.copytree(ROOT / "book" / "_ext", tmp_path / "book" / "_ext", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(ROOT / "web" / "sphinx", tmp_path / "web" / "sphinx", ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("_config.yml", "pyproject.toml"):
         shutil.copy(ROOT / name, tmp_path)
-    done = subprocess.run([sys.executable, str(tmp_path / "book/_ext/notebooks.py")], capture_output=True, text=True)
+    done = subprocess.run([sys.executable, str(tmp_path / "web/sphinx/notebooks.py")], capture_output=True, text=True)
     assert done.returncode
     assert "run make book first" in done.stderr

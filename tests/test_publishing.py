@@ -311,7 +311,7 @@ def fork(tmp_path_factory):
 
 def build(fork):
     """Build the site of a fork with the environment that is there."""
-    command = [ROOT / ".venv" / "book" / "bin" / "python", fork / "book/_ext/build.py"]
+    command = [ROOT / ".venv" / "book" / "bin" / "python", fork / "web/sphinx/build.py"]
     return subprocess.run(command, env=os.environ | {"PYTHONPATH": str(fork)}, capture_output=True, text=True)
 
 

@@ -13,6 +13,7 @@ import browser
 from quiz import QuizError, read_quiz
 
 BOOK = Path(__file__).parents[1] / "book"
+WEB = Path(__file__).parents[1] / "web"
 QUIZZES = sorted((BOOK / "quizzes").glob("*.yml"))
 
 
@@ -111,11 +112,11 @@ def test_yaml_that_is_broken_or_says_a_thing_twice_is_refused(tmp_path, text):
 
 CONF = f"""
 import sys
-sys.path.insert(0, {str(BOOK / "_ext")!r})
+sys.path.insert(0, {str(WEB / "sphinx")!r})
 extensions = ["myst_parser", "quiz"]
 myst_enable_extensions = ["dollarmath"]
 html_theme = "basic"
-html_static_path = [{str(BOOK / "_static")!r}]
+html_static_path = [{str(WEB / "theme" / "static")!r}]
 """
 
 

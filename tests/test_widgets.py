@@ -18,7 +18,7 @@ from mnist_lessons.drawing import prepare_drawing
 ROOT = Path(__file__).parents[1]
 NODE = Path(sys.executable).with_name("node")
 TSC = ROOT / "web/node_modules/typescript/bin/tsc"
-sys.path.insert(0, str(ROOT / "book/_ext"))
+sys.path.insert(0, str(ROOT / "web/sphinx"))
 
 import export_widgets  # noqa: E402
 
@@ -394,7 +394,7 @@ widgets_path = {widgets!r}
 def build_site(folder, pages, *, widgets):
     source, target = folder / "source", folder / "html"
     source.mkdir()
-    (source / "conf.py").write_text(CONFIGURATION.format(extensions=str(ROOT / "book/_ext"), widgets=str(widgets)))
+    (source / "conf.py").write_text(CONFIGURATION.format(extensions=str(ROOT / "web/sphinx"), widgets=str(widgets)))
     for name, text in pages.items():
         (source / f"{name}.md").write_text(text)
     command = [sys.executable, "-m", "sphinx", "-q", "-W", "-b", "html", str(source), str(target)]

@@ -26,7 +26,7 @@ def site(tmp_path_factory, built):  # noqa: F811
     folder = tmp_path_factory.mktemp("site")
     target, done = build_site(folder, {"index": f"# Widgets\n\n```{{toctree}}\n{listed}\n```\n"} | pages, widgets=built)
     assert done.returncode == 0, done.stderr
-    style = (ROOT / "book/_static/site.css").read_text()
+    style = (ROOT / "web/theme/static/site.css").read_text()
     # The fonts are not part of this small site.
     (target / "_static/site.css").write_text(re.sub(r"@font-face\s*{[^}]*}", "", style))
     for name in WIDGETS:

@@ -1,9 +1,9 @@
 // Bundle the widgets into classic scripts, which work from file:// too, where modules do not:
 //
 //     node web/build.mjs OUTDIR                     one script for each widget, and widgets.css
-//     python book/_ext/export_widgets.py OUTDIR     the models and digits that they show, *.data.js
+//     python web/sphinx/export_widgets.py OUTDIR     the models and digits that they show, *.data.js
 //
-// book/_ext/widgets.py then takes OUTDIR from the configuration value `widgets_path` and gives a page its files.
+// web/sphinx/widgets.py then takes OUTDIR from the configuration value `widgets_path` and gives a page its files.
 
 import { build } from "esbuild";
 import { fileURLToPath } from "node:url";
@@ -13,7 +13,7 @@ const folder = process.argv[2];
 if (!folder) throw new Error("usage: node web/build.mjs OUTDIR");
 
 /** @param {string} name */
-const source = (name) => fileURLToPath(new URL(`src/${name}`, import.meta.url));
+const source = (name) => fileURLToPath(new URL(`widgets/${name}`, import.meta.url));
 const settings = { bundle: true, minify: true, charset: "utf8", target: "es2022", legalComments: "none" };
 
 // A worker's script cannot be loaded from file://, so it travels inside the race's script as a string.

@@ -12,7 +12,7 @@ from sphinx.errors import ExtensionError
 
 from mnist_lessons.plots import DARK
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "book" / "_ext"))
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "web" / "sphinx"))
 import api
 import card
 import formulas

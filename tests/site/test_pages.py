@@ -242,6 +242,6 @@ def test_the_first_mention_of_a_helper_leads_to_the_reference():
 
 def test_nothing_is_published_that_no_page_asks_for():
     """An update of the theme that adds scripts, fonts or styles of its own shows here."""
-    known = set(Path(ROOT, "book", "_static").iterdir())
+    known = set(Path(ROOT, "web", "theme", "static").iterdir())
     names = {file.name for file in (SITE / "_static").iterdir()}
     assert names <= {file.name for file in known} | {"fonts", "card.png", "minisearch.js", "widgets"}

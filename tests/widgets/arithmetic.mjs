@@ -5,10 +5,10 @@
 // Large arrays are files of their own, named in the request.
 
 import { readFileSync, writeFileSync } from "node:fs";
-import { decodeHalves, readModel } from "../../web/src/model.js";
-import { buildDense, computeGradients, forward, zeroGradients } from "../../web/src/network.js";
-import { prepareDrawing } from "../../web/src/prepare.js";
-import { createRunner } from "../../web/src/race.js";
+import { decodeHalves, readModel } from "../../web/widgets/model.js";
+import { buildDense, computeGradients, forward, zeroGradients } from "../../web/widgets/network.js";
+import { prepareDrawing } from "../../web/widgets/prepare.js";
+import { createRunner } from "../../web/widgets/race.js";
 
 /** A data file as the page gets it: a script that leaves its content in a global variable. */
 const read = (file) => {

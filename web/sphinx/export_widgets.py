@@ -1,6 +1,6 @@
 """Write the models and digits that the widgets show, as classic scripts that work from disk too.
 
-    python book/_ext/export_widgets.py OUTDIR
+    python web/sphinx/export_widgets.py OUTDIR
 
 The models are those that the chapters trained. A second call from the same sources does nothing.
 """
@@ -87,7 +87,7 @@ def _write(folder: Path, name: str, content: dict[str, Any]) -> dict[str, str]:
 
 
 def store_model(model: Any, *, name: str, title: str) -> tuple[dict[str, Any], np.ndarray]:
-    """Describe a Keras model as `web/src/model.js` reads it; return its test probabilities, too."""
+    """Describe a Keras model as `web/widgets/model.js` reads it; return its test probabilities, too."""
     layers, weights = describe_layers(model)
     encoded = encode_halves(round_weights(np.concatenate([array.ravel() for array in weights])))
     splits = data.split_mnist()

@@ -1,6 +1,6 @@
 """Find the browser that prints the book, takes pictures of it and tests it.
 
-python book/_ext/browser.py    print where it is
+python web/sphinx/browser.py    print where it is
 """
 
 import shutil

@@ -1,7 +1,8 @@
 """What every page is made of besides its prose: head, contents, pictures for light and dark, terms explained in place.
 
-The markup is `_templates/layout.html`, the look `_static/site.css`. Formulas are `formulas.py`'s. Nothing here decides
-what a chapter says; what a page needs from its front matter are `minutes`, `summary` and a description.
+The markup is `web/theme/templates/layout.html`, the look `web/theme/static/site.css`. Formulas are `formulas.py`'s.
+Nothing here decides what a chapter says; what a page needs from its front matter are `minutes`, `summary` and a
+description.
 """
 
 import base64
@@ -484,7 +485,7 @@ def _own_files(app: Sphinx, files: list) -> list[str]:
 
 
 def is_own(app: Sphinx, name: str) -> bool:
-    """Tell whether a static file or folder is this book's: one of book/_static, or the built widgets."""
+    """Tell whether a static file or folder is this book's: one of web/theme/static, or the built widgets."""
     folders = [folder for folder in app.config.html_static_path if "site-packages" not in str(folder)]
     return name.split("/")[0] == "widgets" or any(Path(app.confdir, folder, name).exists() for folder in folders)
 

@@ -1,7 +1,7 @@
 """Build the book: execute what is stale, collect the results, write the site.
 
-    python book/_ext/build.py               everything that is out of date
-    python book/_ext/build.py --only train  execute one chapter and report, no site
+    python web/sphinx/build.py               everything that is out of date
+    python web/sphinx/build.py --only train  execute one chapter and report, no site
 
 Jupyter Book's own cache looks at a chapter's code alone, so a change in `mnist_lessons` or in a pinned version
 would leave old output on the pages; and its exit code is 0 after a failed cell. Hence this file: it executes
@@ -403,7 +403,7 @@ def assets() -> None:
     environment = os.environ | {"MNIST_LESSONS_STORE": os.environ.get("MNIST_LESSONS_STORE") or str(BUILD / "models")}
     for command in (
         [node, ROOT / "web" / "build.mjs", folder],
-        [sys.executable, ROOT / "book" / "_ext" / "export_widgets.py", folder],
+        [sys.executable, ROOT / "web" / "sphinx" / "export_widgets.py", folder],
     ):
         done = subprocess.run(command, capture_output=True, text=True, env=environment)
         if done.returncode:

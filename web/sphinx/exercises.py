@@ -13,7 +13,7 @@ from sphinx.util.docutils import SphinxDirective
 
 from coursegrader.exercises import Exercise, ExerciseError, read_exercises
 
-FOLDER = Path(__file__).resolve().parents[1] / "exercises"
+FOLDER = Path(__file__).resolve().parents[2] / "book" / "exercises"
 # A notebook of the chapter says what is beside it in its own words: plain.py.
 INTRODUCTION = (
     "Each has a hint, tests, and a solution that stays closed until you open it. "

@@ -1,6 +1,6 @@
 """Every address of the book on the internet, derived from the line `repository.url` of _config.yml.
 
-    python book/_ext/addresses.py OWNER/NAME BRANCH [TAG]    check that _config.yml and pyproject.toml agree with these
+    python web/sphinx/addresses.py OWNER/NAME BRANCH [TAG]    check that _config.yml and pyproject.toml agree with these
 
 The site is on GitHub Pages, and the notebooks have a branch of their own, whose root is the folder that
 `make notebooks` writes. Nothing else in the book may put such an address together.

@@ -1,8 +1,6 @@
 // Turns formulas into MathML: one JSON text a line in, {tex, display}, one JSON text a line out, {math} or {error}.
 import { createInterface } from "node:readline";
-import { createRequire } from "node:module";
-
-const temml = createRequire(new URL("../../web/", import.meta.url))("temml");
+import temml from "temml";
 
 for await (const line of createInterface({ input: process.stdin })) {
   const { tex, display } = JSON.parse(line);

@@ -1,6 +1,6 @@
 """Derive from each chapter and each page of exercises the notebook that learners open, and the folder that serves them.
 
-    python book/_ext/notebooks.py    notebooks/, which publishing makes a branch of its own
+    python web/sphinx/notebooks.py    notebooks/, which publishing makes a branch of its own
 
 It is one notebook wherever it is opened: Binder, Colab, Kaggle, the page's download, `make notebooks`. It holds the
 lesson and nothing of the build: no assertions about the book, no recorded numbers, no cell that draws for the page

@@ -1,6 +1,6 @@
 """Make what readers take away from the built site: the book as one PDF, the site as one zip.
 
-    python book/_ext/downloads.py    _build/html/mnist-lessons.pdf and mnist-lessons.zip
+    python web/sphinx/downloads.py    _build/html/mnist-lessons.pdf and mnist-lessons.zip
 
 The PDF is the built pages in reading order, as one page of HTML, printed by Chromium. Folds are open, controls are
 gone, and the answers to quizzes and exercises are in an appendix. Only a printing tells which page everything is on, so
@@ -267,7 +267,7 @@ def whole(book: list[Tag], numbers: dict[str, int]) -> str:
     page = f"""<!DOCTYPE html>
 <html lang="en"><head><meta charset="utf-8"><title>{title(book[0])}</title>
 <link rel="stylesheet" href="{(SITE / "_static" / "site.css").as_uri()}">
-<link rel="stylesheet" href="{(Path(__file__).parent.parent / "_static" / "book.css").as_uri()}"></head>
+<link rel="stylesheet" href="{(ROOT / "web" / "theme" / "static" / "book.css").as_uri()}"></head>
 <body class="printed"><main>{book[0]}
 <nav class="printed-contents"><h2>Contents</h2><ol>{entries}</ol></nav>
 {"".join(map(str, book[1:]))}</main></body></html>"""
