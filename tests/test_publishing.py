@@ -17,7 +17,7 @@ import pytest
 import yaml
 
 import addresses
-import pages
+import layout
 
 ROOT = Path(__file__).resolve().parents[1]
 FILES = [ROOT / "pyproject.toml", ROOT / "grader" / "pyproject.toml"]
@@ -251,7 +251,7 @@ def test_all_addresses_of_a_fork_follow_from_its_configuration(tmp_path, url, do
 
 def launched(here, page):
     """Return the links by which a page's notebook is opened, by their text."""
-    return {link["text"]: link["address"] for link in pages.launch_links(here, page, lambda target, _: target)}
+    return {link["text"]: link["address"] for link in layout.launch_links(here, page, lambda target, _: target)}
 
 
 URL_SENTENCE = "repository.url is {!r}; expected https://github.com/OWNER/NAME, "

@@ -1,7 +1,5 @@
 """What the site's own extensions make of pictures, formulas and code, without a browser."""
 
-import sys
-from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -10,13 +8,14 @@ from docutils.utils import new_document
 from PIL import Image
 from sphinx.errors import ExtensionError
 
-from mnist_lessons.plots import DARK
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "web" / "sphinx"))
 import api
 import card
+import files
 import formulas
-import pages
+import markup
+import pictures
+import text
+from mnist_lessons.plots import DARK
 
 
 @pytest.fixture
@@ -27,7 +26,7 @@ def typeset():
 
 def test_a_figure_for_dark_pages_has_every_color_of_the_palette_replaced():
     drawn = "".join(f'<path fill="{color}"/>' for color in DARK)
-    dark = pages.darkened(drawn.upper() + '<path fill="#ffffff"/>')
+    dark = pictures.darkened(drawn.upper() + '<path fill="#ffffff"/>')
     assert [color for color in DARK if color in dark.lower()] == []
     assert all(color in dark for color in DARK.values())
     assert "#ffffff" in dark
@@ -36,19 +35,19 @@ def test_a_figure_for_dark_pages_has_every_color_of_the_palette_replaced():
 def test_the_size_of_a_picture_is_in_css_pixels(tmp_path):
     (tmp_path / "a.svg").write_text('<svg xmlns="http://www.w3.org/2000/svg" width="300pt" viewBox="0 0 300 150"/>')
     Image.new("L", (40, 30)).save(tmp_path / "b.png")
-    assert pages.picture_size(tmp_path / "a.svg") == (400, 200)
-    assert pages.picture_size(tmp_path / "b.png") == (40, 30)
+    assert pictures.picture_size(tmp_path / "a.svg") == (400, 200)
+    assert pictures.picture_size(tmp_path / "b.png") == (40, 30)
 
 
 def test_a_picture_gets_its_size_once_and_others_are_left_alone(tmp_path):
     Image.new("L", (40, 30)).save(tmp_path / "b.png")
-    done = pages.set_sizes('<img src="../b.png" alt="x"><img src="other.png">', {"b.png": tmp_path / "b.png"})
+    done = pictures.set_sizes('<img src="../b.png" alt="x"><img src="other.png">', {"b.png": tmp_path / "b.png"})
     assert '<img width="40" height="30" loading="lazy" decoding="async" src="../b.png" alt="x">' in done
     assert '<img src="other.png">' in done
-    assert pages.set_sizes(done, {"b.png": tmp_path / "b.png"}) == done
+    assert pictures.set_sizes(done, {"b.png": tmp_path / "b.png"}) == done
     Image.new("L", (500, 30)).save(tmp_path / "b.png")
-    pages.picture_size.cache_clear()
-    wide = pages.set_sizes('<img src="b.png">', {"b.png": tmp_path / "b.png"})
+    pictures.picture_size.cache_clear()
+    wide = pictures.set_sizes('<img src="b.png">', {"b.png": tmp_path / "b.png"})
     assert wide.startswith('<img width="500" height="30" data-wide ')
 
 
@@ -102,7 +101,7 @@ NAMES = {
 
 
 def test_helpers_are_known_by_short_names_that_only_one_has():
-    known = pages.helpers(Environment(NAMES))
+    known = api.helpers(Environment(NAMES))
     assert known["load"] == known["data.load"] == ("api", "book.data.load")
     assert known["plots.draw"] == ("api", "book.plots.draw")
     assert "draw" not in known
@@ -111,7 +110,7 @@ def test_helpers_are_known_by_short_names_that_only_one_has():
 
 
 def resolved(step, *children):
-    """Return a paragraph after one of the steps of pages.py, as HTML-like text."""
+    """Return a paragraph after one of the extensions' steps, as HTML-like text."""
     builder = SimpleNamespace(get_relative_uri=lambda page, home: f"{home}.html")
     document = new_document("")
     document += nodes.paragraph("", "", *children)
@@ -121,7 +120,7 @@ def resolved(step, *children):
 
 def test_the_first_mention_of_a_helper_leads_to_the_reference():
     document = resolved(
-        pages.link_helpers,
+        api.link_helpers,
         nodes.literal("", "load(path)"),
         nodes.literal("", "load"),
         nodes.literal("", "x.load"),
@@ -132,26 +131,26 @@ def test_the_first_mention_of_a_helper_leads_to_the_reference():
 
 
 def test_no_line_ends_between_a_number_and_its_unit():
-    document = resolved(pages.keep_units, nodes.inline("", "98"), nodes.Text(" % and 2 %"), nodes.literal("", "5 % 3"))
+    document = resolved(text.keep_units, nodes.inline("", "98"), nodes.Text(" % and 2 %"), nodes.literal("", "5 % 3"))
     assert document.astext() == "98\u00a0% and 2\u00a0%5 % 3"
 
 
 def test_a_head_of_a_table_that_heads_nothing_is_a_cell():
     html = '<thead><tr><th class="head"><p></p></th><th scope="col"></th><th><p>a</p></th></tr></thead>'
-    assert pages.tidy(html) == "<thead><tr><td></td><td></td><th><p>a</p></th></tr></thead>"
+    assert markup.tidy(html) == "<thead><tr><td></td><td></td><th><p>a</p></th></tr></thead>"
 
 
 def test_parameters_are_no_list_of_definitions_inside_a_term():
     html = '<dl><dt class="sig">f(<dl>\n<dd>a,</dd>\n</dl>\n)</dt><dd><p>Text.</p></dd></dl>'
     done = '<dl><dt class="sig">f(<span>\n<span>a,</span>\n</span>\n)</dt><dd><p>Text.</p></dd></dl>'
-    assert pages.tidy(html) == done
+    assert markup.tidy(html) == done
 
 
 def test_a_font_is_put_into_the_style_sheet_or_the_build_stops(tmp_path):
     (tmp_path / "font.woff2").write_bytes(b"font")
     style = tmp_path / "style.css"
     style.write_text('src: url("font.woff2") format("woff2"), url("other.woff2")')
-    pages.embed_font(style, "font.woff2")
+    files.embed_font(style, "font.woff2")
     assert style.read_text() == 'src: url("data:font/woff2;base64,Zm9udA==") format("woff2"), url("other.woff2")'
     with pytest.raises(ExtensionError, match="font.woff2"):
-        pages.embed_font(style, "font.woff2")
+        files.embed_font(style, "font.woff2")

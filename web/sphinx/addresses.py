@@ -10,10 +10,11 @@ import re
 import sys
 import tomllib
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from urllib.parse import quote
 
 import yaml
+from sphinx.application import Sphinx
 
 ROOT = Path(__file__).resolve().parents[2]
 CONFIG = ROOT / "_config.yml"
@@ -132,6 +133,19 @@ def check_place(addresses: Addresses, repository: str, branch: str, tag: str, ve
             f"the tag is {tag}, but the version in pyproject.toml is {version}, and expected is the tag v{version}: "
             "delete the tag, or change the version and tag again"
         )
+
+
+def set_addresses(app: Sphinx, config: Any) -> None:
+    """Let Sphinx and every page know where the site and its repository are."""
+    here = read(Path(app.confdir, "_config.yml"))
+    config.html_baseurl = here.site
+    config.html_context["addresses"] = here
+
+
+def setup(app: Sphinx) -> dict[str, Any]:
+    """Wait for the configuration."""
+    app.connect("config-inited", set_addresses)
+    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
 
 
 def main() -> None:

@@ -25,6 +25,8 @@ from sphinx.application import Sphinx
 from sphinx.errors import SphinxError
 from sphinx.util.docutils import SphinxDirective
 
+from markup import raw_html
+
 QUESTIONS = range(3, 6)
 OPTIONS = range(2, 6)
 
@@ -144,35 +146,35 @@ class Quiz(SphinxDirective):
     def _question(self, question: Question, number: int, identity: str) -> list[nodes.Node]:
         lettered = _lettered(question.options)
         return [
-            _html(f'<fieldset class="ml-quiz-question" id="{escape(identity)}"><legend>{number}. '),
+            raw_html(f'<fieldset class="ml-quiz-question" id="{escape(identity)}"><legend>{number}. '),
             *self._inline(question.text),
-            _html("</legend>"),
+            raw_html("</legend>"),
             *(node for option, letter in lettered for node in self._choice(option, letter, identity)),
-            _html(
+            raw_html(
                 # The button does something only where the script runs, which is what reveals it.
                 '<button type="button" hidden>Check</button><p role="status" aria-live="polite"></p>'
                 f"<details><summary>Answers to question {number}</summary><ul>"
             ),
             *(node for option, letter in lettered for node in self._answer(option, letter)),
-            _html("</ul></details></fieldset>"),
+            raw_html("</ul></details></fieldset>"),
         ]
 
     def _choice(self, option: Option, letter: str, identity: str) -> list[nodes.Node]:
         return [
-            _html(
+            raw_html(
                 '<label class="ml-quiz-option">'
                 f'<input type="radio" name="{escape(identity)}" value="{letter}"><span><b>{letter}</b> '
             ),
             *self._inline(option.text),
-            _html("</span></label>"),
+            raw_html("</span></label>"),
         ]
 
     def _answer(self, option: Option, letter: str) -> list[nodes.Node]:
         verdict = "right" if option.right else "wrong"
         return [
-            _html(f'<li class="ml-quiz-{verdict}"><strong>{letter} is {verdict}.</strong> '),
+            raw_html(f'<li class="ml-quiz-{verdict}"><strong>{letter} is {verdict}.</strong> '),
             *self._inline(option.because),
-            _html("</li>"),
+            raw_html("</li>"),
         ]
 
     def _inline(self, text: str) -> list[nodes.Node]:
@@ -180,10 +182,6 @@ class Quiz(SphinxDirective):
         if messages:
             raise QuizError(f"{self.env.docname}: {messages[0].astext()} in {text!r}")
         return parsed
-
-
-def _html(text: str) -> nodes.raw:
-    return nodes.raw("", text, format="html")
 
 
 def _visit(translator: Any, node: quiz) -> None:

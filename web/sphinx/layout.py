@@ -1,0 +1,88 @@
+"""What the layout shows around a page's text: head, addresses, ways to run its code, its own styles and scripts.
+
+The markup is `web/theme/templates/layout.html`, the look `web/theme/static/site.css`. What a page needs from its front
+matter are `minutes`, `summary` and a description.
+"""
+
+import base64
+import hashlib
+import re
+from collections.abc import Callable
+from html import escape, unescape
+from typing import Any
+from urllib.parse import urlsplit
+
+from docutils import nodes
+from sphinx.application import Sphinx
+from sphinx.environment import BuildEnvironment
+
+import addresses
+from contents import title
+from files import is_own
+
+# Before the first paint: a page chosen to be dark does not flash, and no line moves for a font that comes after it.
+HEAD_SCRIPT = (
+    'try{const t=localStorage.getItem("theme");if(t)document.documentElement.dataset.theme=t}catch{/* no storage */}'
+    "document.fonts.load('1em \"Source Sans\"')"
+)
+CONTENT_POLICY = "; ".join(
+    [
+        "default-src 'none'",
+        "script-src 'self' 'sha256-" + base64.b64encode(hashlib.sha256(HEAD_SCRIPT.encode()).digest()).decode() + "'",
+        "style-src 'self' 'unsafe-inline'",
+        "img-src 'self' data: blob:",
+        "font-src 'self' data:",
+        "connect-src 'self'",
+        "worker-src blob:",
+        "base-uri 'self'",
+        "form-action 'self'",
+    ]
+)
+TEMPLATE_TITLES = {"search": "Search", "genindex": "Index", "404": "Page not found"}
+
+
+def finish_page(app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: nodes.document | None) -> None:
+    """Give the layout what it shows."""
+    env, here = app.env, app.config.html_context["addresses"]
+    own = title(env, page) if page in env.titles else TEMPLATE_TITLES.get(page, page)
+    name = app.config.html_title
+    context |= {
+        "content_policy": CONTENT_POLICY,
+        "head_script": HEAD_SCRIPT,
+        "page_titles": env.titles,
+        "page_title": escape(name if page == app.config.root_doc else f"{own} · {name}"),
+        "page_description": _description(env, page, context.get("metatags") or "") or f"{own}: a page of {name}.",
+        "page_address": here.site + app.builder.get_target_uri(page),
+        "site_address": here.site,
+        "site_path": urlsplit(here.site).path,
+        "repository": here.repository,
+        "branch": here.branch,
+        "launch": launch_links(here, page, context["pathto"]) if "kernelspec" in env.metadata[page] else [],
+        "page_styles": _own_files(app, context["css_files"]),
+        "page_scripts": _own_files(app, context["script_files"]),
+    }
+
+
+def _description(env: BuildEnvironment, page: str, metatags: str) -> str:
+    given = re.search(r'<meta content="([^"]*)"[^>]* name="description"', metatags)
+    return unescape(given[1]) if given else str(env.metadata[page].get("summary", ""))
+
+
+def launch_links(here: addresses.Addresses, page: str, pathto: Callable[[str, int], str]) -> list[dict[str, Any]]:
+    """Return where a page's code runs, and the same notebook to keep."""
+    notebook = addresses.notebook(page)
+    ways = {"Binder": here.binder(notebook), "Colab": here.colab(notebook), "Kaggle": here.kaggle(notebook)}
+    links = [{"text": f"Run on {name}", "address": escape(address)} for name, address in ways.items()]
+    return [*links, {"text": "Download notebook", "address": pathto(f"_sources/{page}.ipynb", 1), "download": True}]
+
+
+def _own_files(app: Sphinx, files: list) -> list[str]:
+    """Return the styles or scripts that a page of this book asked for; those of theme and extensions are left out."""
+    names = [str(getattr(file, "filename", file) or "") for file in files]
+    return [name for name in dict.fromkeys(names) if name and is_own(app, name.removeprefix("_static/"))]
+
+
+def setup(app: Sphinx) -> dict[str, Any]:
+    """Wait for each page."""
+    app.connect("html-page-context", finish_page, priority=900)  # after the theme and every page's own widgets
+    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,0 +1,125 @@
+"""Lists that the site writes itself at the place of a directive, when all pages are known."""
+
+import re
+from collections.abc import Iterator
+from html import escape
+from typing import Any
+
+from docutils import nodes
+from sphinx.application import Sphinx
+from sphinx.environment import BuildEnvironment
+from sphinx.util.docutils import SphinxDirective
+
+from contents import number, parts, title
+from markup import raw_html
+
+
+class listing(nodes.General, nodes.Element):  # noqa: N801, docutils names nodes so
+    """The place of a list that is known only when all pages are read."""
+
+
+class Listing(SphinxDirective):
+    """``{way-through}``: the chapters; ``{reading-time}``, ``{figure-list}`` and ``{take-away}``: what they say."""
+
+    def run(self) -> list[nodes.Node]:
+        """Mark the place."""
+        return [listing(kind=self.name)]
+
+
+def way_through(app: Sphinx, page: str) -> str:
+    """Return parts and chapters with what their front matter says of them; pages without minutes are left out."""
+    blocks = []
+    for index, (caption, pages) in enumerate(parts(app.env), 1):
+        chapters = [other for other in pages if "minutes" in app.env.metadata[other]]
+        if not chapters:
+            continue
+        total = sum(int(app.env.metadata[other]["minutes"]) for other in chapters)
+        items = "".join(_chapter(app, page, other) for other in chapters)
+        blocks.append(
+            f'<div class="part"><p id="part-{index}"><strong>{escape(caption)}</strong>'
+            f' <span>{_hours(total)}</span></p><ul aria-labelledby="part-{index}">{items}</ul></div>'
+        )
+    return f'<div class="way">{"".join(blocks)}</div>'
+
+
+def reading_time(app: Sphinx, page: str) -> str:
+    """Return how many chapters there are and how long they take."""
+    pages = [other for _, pages in parts(app.env) for other in pages]
+    minutes = [int(app.env.metadata[other]["minutes"]) for other in pages if "minutes" in app.env.metadata[other]]
+    return f"<p>{len(minutes)} chapters, {_hours(sum(minutes))}</p>"
+
+
+def _chapter(app: Sphinx, page: str, other: str) -> str:
+    about = app.env.metadata[other]
+    return (
+        f'<li><a href="{escape(app.builder.get_relative_uri(page, other))}">'
+        f"{number(app.env, other)}{escape(title(app.env, other))}</a> <span>{about['minutes']} min</span>"
+        f"<p>{escape(str(about.get('summary', '')))}</p></li>"
+    )
+
+
+def _hours(minutes: int) -> str:
+    hours, rest = divmod(minutes, 60)
+    return " ".join([f"{hours} h"] * bool(hours) + [f"{rest} min"] * bool(rest))
+
+
+def figure_list(app: Sphinx, page: str) -> str:
+    """Return every numbered figure with its caption, in reading order."""
+    labels = app.env.get_domain("std").labels
+    found = [
+        (other, name, f"Figure {'.'.join(map(str, digits))}")
+        for other in _reading_order(app.env, app.config.root_doc)
+        for name, digits in app.env.toc_fignumbers.get(other, {}).get("figure", {}).items()
+    ]
+    # Captions know each other by label.
+    numbers = {label: text for label, (*place, _) in labels.items() for *at, text in found if place == at}
+    captions = {tuple(place): _named(caption, numbers) for *place, caption in labels.values()}
+    items = "".join(
+        f'<li><a href="{escape(app.builder.get_relative_uri(page, other))}#{name}">{text}</a>'
+        f" {escape(captions.get((other, name), ''))}</li>"
+        for other, name, text in found
+    )
+    return f"<ul>{items}</ul>"
+
+
+def _named(caption: str, numbers: dict[str, str]) -> str:
+    return re.sub(r"\bfig-[\w-]+", lambda label: numbers.get(label[0], label[0]), str(caption))
+
+
+def _reading_order(env: BuildEnvironment, page: str) -> Iterator[str]:
+    yield page
+    for child in env.toctree_includes.get(page, []):
+        yield from _reading_order(env, child)
+
+
+def take_away(app: Sphinx, page: str) -> str:
+    """Return links to the book as one PDF and the site as one zip, where `downloads.py` puts them when published."""
+    site = app.config.html_baseurl
+    return (
+        f'<ul><li><a href="{escape(site)}mnist-lessons.pdf">The book as one PDF</a>, to print or to read on paper.</li>'
+        f'<li><a href="{escape(site)}mnist-lessons.zip">The site as one zip</a>: unpack it and open'
+        " <code>index.html</code>. Drawing, formulas and search work without a network.</li></ul>"
+    )
+
+
+LISTINGS = {
+    "way-through": way_through,
+    "reading-time": reading_time,
+    "figure-list": figure_list,
+    "take-away": take_away,
+}
+
+
+def fill_listings(app: Sphinx, doctree: nodes.document, page: str) -> None:
+    """Write each list now that every page is known."""
+    for node in list(doctree.findall(listing)):
+        node.replace_self(raw_html(LISTINGS[node["kind"]](app, page)))
+
+
+def setup(app: Sphinx) -> dict[str, Any]:
+    """Register the directives and wait for the resolved pages."""
+    app.add_node(listing)
+    for name in LISTINGS:
+        app.add_directive(name, Listing)
+    app.connect("doctree-resolved", fill_listings)
+    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
