@@ -8,31 +8,16 @@ import sys
 import tempfile
 from pathlib import Path
 
+import toc
 from bench import Row
 
 ROOT = Path(__file__).resolve().parents[1]
-CHAPTERS = (
-    "why-mnist",
-    "data",
-    "model",
-    "compile",
-    "train",
-    "evaluate",
-    "predict",
-    "relu-vs-sigmoid",
-    "cnn",
-    "augmentation",
-    "scoreboard",
-    "data-size",
-    "autoencoder",
-    "train-fast",
-)
 
 
 def rows() -> list[Row]:
     """Return three rows a chapter, and their total."""
     found = []
-    for name in CHAPTERS:
+    for name in toc.chapters():
         found.append(Row(f"{name}: CPU", "CPU s", "ours <= 60", functools.partial(figure, name, "cpu_seconds")))
         found.append(Row(f"{name}: time on one core", "s", "", functools.partial(figure, name, "seconds")))
         found.append(Row(f"{name}: peak memory", "MB", "ours <= 900", functools.partial(figure, name, "peak_mb")))
@@ -54,7 +39,7 @@ def executed() -> dict[str, dict]:
     """Execute all chapters from an empty store, in reading order."""
     spent = {}
     with tempfile.TemporaryDirectory() as store:
-        for name in CHAPTERS:
+        for name in toc.chapters():
             command = [
                 str(ROOT / ".venv/book/bin/python"),
                 str(ROOT / "web/sphinx/build.py"),

@@ -24,7 +24,7 @@ from nbclient import NotebookClient
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "web" / "sphinx"))
 
-from build import SECONDS_A_CELL, WAIT_FOR_STDERR  # noqa: E402
+from execute import SECONDS_A_CELL, WAIT_FOR_STDERR  # noqa: E402
 
 NOTEBOOKS = ROOT / "notebooks"
 PYTHON = ROOT / ".venv" / "colab" / "bin" / "python"

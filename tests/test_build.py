@@ -1,6 +1,7 @@
 """The build, on a book of two small chapters: what it executes, what it refuses, what it leaves behind."""
 
 import json
+import os
 import re
 import shutil
 import signal
@@ -28,21 +29,20 @@ Prose.
 
 @pytest.fixture
 def book(tmp_path):
-    """A book with its own copy of the build, and a package of one file."""
-    (tmp_path / "web" / "sphinx").mkdir(parents=True)
-    for folder in ("book", "mnist_lessons"):
-        (tmp_path / folder).mkdir()
-    for name in ("addresses.py", "build.py"):
-        shutil.copy(ROOT / "web" / "sphinx" / name, tmp_path / "web" / "sphinx")
-    (tmp_path / "mnist_lessons" / "data.py").write_text("ONE = 1\n")
-    (tmp_path / "constraints.txt").write_text("numpy==1\n")
-    (tmp_path / "_toc.yml").write_text(
+    return make_book(tmp_path)
+
+
+def make_book(folder):
+    """Return a book of two chapters with its own copy of the build."""
+    shutil.copytree(ROOT / "web" / "sphinx", folder / "web" / "sphinx", ignore=shutil.ignore_patterns("__pycache__"))
+    (folder / "book").mkdir()
+    (folder / "_toc.yml").write_text(
         "format: jb-book\nroot: book/index\nparts:\n  - chapters: [{file: book/a}, {file: book/b}]\n"
     )
-    (tmp_path / "book" / "index.md").write_text("# Start\n")
-    write(tmp_path, "a", "print(1 + 1)")
-    write(tmp_path, "b", "print('b')")
-    return tmp_path
+    (folder / "book" / "index.md").write_text("# Start\n")
+    write(folder, "a", "print(1 + 1)")
+    write(folder, "b", "print('b')")
+    return folder
 
 
 def write(book, name, code, prose="Prose."):
@@ -51,7 +51,7 @@ def write(book, name, code, prose="Prose."):
 
 def execute_stale(book):
     """Execute what is stale and return the names of what was executed."""
-    code = "import build; build.run_stale(['book/a.md', 'book/b.md'], 2)"
+    code = "import execute; execute.run_stale(['book/a.md', 'book/b.md'], 2)"
     done = subprocess.run([sys.executable, "-c", code], cwd=book / "web" / "sphinx", capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
     return {line.split()[0] for line in done.stdout.splitlines() if line.startswith("  ")} - {"chapter"}
@@ -67,7 +67,7 @@ def outputs(book, name):
     return [output for cell in notebook.cells for output in cell.get("outputs", [])]
 
 
-def test_what_is_executed_follows_from_what_changed(book):
+def test_only_a_chapter_whose_code_changed_is_executed_again(book):
     assert execute_stale(book) == {"a", "b"}
     assert outputs(book, "a")[0].text == "2\n"
     assert execute_stale(book) == set()
@@ -75,10 +75,85 @@ def test_what_is_executed_follows_from_what_changed(book):
     assert execute_stale(book) == set()
     write(book, "a", "print(2 + 2)")
     assert execute_stale(book) == {"a"}
-    (book / "mnist_lessons" / "data.py").write_text("ONE = 2\n")
-    assert execute_stale(book) == {"a", "b"}
-    (book / "constraints.txt").write_text("numpy==2\n")
-    assert execute_stale(book) == {"a", "b"}
+
+
+PACKAGE = {
+    "mnist_lessons/__init__.py": "",
+    "mnist_lessons/plots.py": "def draw():\n    from mnist_lessons.data import ONE\n",
+    "mnist_lessons/data.py": "import direct\n\nONE = 1\n",
+    "mnist_lessons/stored/table.csv": "1,2\n",
+    "mnist_lessons/unused.py": '"""Nobody imports this."""\n',
+    "constraints.txt": "pytest==1\n",
+    **{f"libraries/{name}.py": "" for name in ("direct", "indirect", "tool")},
+    **{
+        f"libraries/{name}-1.dist-info/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: 1\n{requires}"
+        for name, requires in {
+            "direct": "Requires-Dist: Indirect >=1\nRequires-Dist: tool; extra == 'test'\n",
+            "indirect": "",
+            "tool": "",
+        }.items()
+    },
+    **{f"libraries/{name}-1.dist-info/top_level.txt": name for name in ("direct", "indirect", "tool")},
+}
+
+
+def keys(book):
+    code = "import execute; print(*(execute.chapter_key(f'book/{name}.md') for name in 'ab'))"
+    environment = os.environ | {"PYTHONPATH": str(book / "libraries")}
+    command = [sys.executable, "-B", "-c", code]
+    done = subprocess.run(command, cwd=book / "web" / "sphinx", env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return dict(zip("ab", done.stdout.split(), strict=True))
+
+
+@pytest.fixture(scope="module")
+def keyed(tmp_path_factory):
+    """A book whose chapter a imports from its package, which imports a library; and the keys of both chapters."""
+    folder = make_book(tmp_path_factory.mktemp("keyed"))
+    for name, text in PACKAGE.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text)
+    write(folder, "a", "%matplotlib inline\nfrom mnist_lessons.plots import draw\n\ndraw()")
+    return folder, keys(folder)
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "stale"),
+    [
+        ("book/a.md", "draw()", "draw(1)", "a"),
+        ("book/a.md", "%matplotlib inline", "%matplotlib agg", "a"),
+        ("book/a.md", "Prose.", "Better prose.", ""),
+        ("mnist_lessons/plots.py", "draw()", "draw(color=None)", "a"),
+        ("mnist_lessons/data.py", "1", "2", "a"),
+        ("mnist_lessons/__init__.py", "", "import os\n", "a"),
+        ("mnist_lessons/stored/table.csv", "2", "3", "a"),
+        ("mnist_lessons/unused.py", "Nobody", "No chapter", ""),
+        ("libraries/direct-1.dist-info/METADATA", "Version: 1", "Version: 2", "a"),
+        ("libraries/indirect-1.dist-info/METADATA", "Version: 1", "Version: 2", "a"),
+        ("libraries/tool-1.dist-info/METADATA", "Version: 1", "Version: 2", ""),
+        ("constraints.txt", "pytest==1", "pytest==2", ""),
+        ("web/sphinx/execute.py", "# They run the cells", "# These run the cells", ""),
+        ("web/sphinx/execute.py", "arrived.wait(30)", "arrived.wait(20)", "ab"),
+        ("web/sphinx/execute.py", '"nbclient", ', "", "ab"),
+    ],
+)
+def test_change_makes_only_chapters_that_rest_on_it_stale(keyed, file, old, new, stale):
+    book, before = keyed
+    text = (book / file).read_text()
+    assert old in text
+    (book / file).write_text(text.replace(old, new, 1) if old else new)
+    try:
+        after = keys(book)
+    finally:
+        (book / file).write_text(text)
+    assert [name for name in "ab" if after[name] != before[name]] == list(stale)
+
+
+def test_cell_that_is_not_python_is_named_before_anything_is_executed(book):
+    write(book, "b", "1 +")
+    done = only(book, "a", "b")
+    assert done.stdout == ""
+    assert done.stderr == "build: book/b.md:8: cell 2 is not Python: invalid syntax in its line 1\n"
 
 
 def test_what_an_execution_cost_is_kept_with_it(book):

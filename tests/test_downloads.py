@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-import yaml
 from bs4 import BeautifulSoup
 from pypdf import PdfReader
 
 import addresses
 import downloads
+import toc
 
 ROOT = Path(__file__).resolve().parents[1]
 SITE = ROOT / "_build" / "html"
@@ -79,7 +79,7 @@ def tags(book):
 
 
 def test_the_contents_name_every_page_and_where_it_starts(contents, texts):
-    listed = [squeezed(of_site(name).h1.get_text().removesuffix("#")) for name in names()[1:]] + ["Answers"]
+    listed = [squeezed(of_site(name).h1.get_text().removesuffix("#")) for name in toc.pages()[1:]] + ["Answers"]
     assert [title for title, _ in contents] == listed
     for title, number in contents:
         assert title in texts[number - 1]
@@ -101,7 +101,7 @@ def test_links_inside_the_book_have_a_target(book):
 
 
 def test_no_control_is_printed(pages, tags):
-    soups = [of_site(name) for name in names()]
+    soups = [of_site(name) for name in toc.pages()]
     buttons = [button for soup in soups for button in soup.select("article button:not(.term)")]
     folds = [label for soup in soups for label in soup.select("summary:not(:has(span)), summary span")]
     labels = {squeezed(label.get_text()) for label in buttons + folds} - {"Hint"}
@@ -115,7 +115,7 @@ def test_no_control_is_printed(pages, tags):
 def test_the_answers_are_in_the_appendix_where_the_questions_say(contents, pages, texts):
     first = contents[-1][1] - 1
     body, appendix = "".join(texts[:first]), "".join(texts[first:])
-    soups = [of_site(name) for name in names()]
+    soups = [of_site(name) for name in toc.pages()]
     told = [answer for soup in soups for answer in soup.select("li.ml-quiz-right")]
     solved = [fold.pre for soup in soups for fold in soup.select("details:has(.collapsed)") if is_solution(fold)]
     assert len(told) > 50
@@ -147,7 +147,9 @@ def test_code_of_100_characters_fits_and_a_longer_line_goes_on_further_right(pag
     for line, following in zip(printed, [*printed[1:], Line(0, "")], strict=True):
         places.setdefault(line.text[:40], []).append((line, following))
     wrapped = 0
-    for code in (line for name in names() for block in of_site(name).select("pre") for line in lines_of_code(block)):
+    for code in (
+        line for name in toc.pages() for block in of_site(name).select("pre") for line in lines_of_code(block)
+    ):
         whole = squeezed(code)
         found = places.get(whole[:40], [])
         if not any(line.text == whole for line, _ in found):
@@ -176,11 +178,6 @@ def test_the_first_page_offers_both_beside_it_and_in_the_zip_at_the_published_ad
     site = addresses.read().site
     links = {link["href"] for link in packed.select("#take-it-with-you a")}
     assert {f"{site}{file.name}" for file in (downloads.PDF, downloads.ZIP)} <= links
-
-
-def names():
-    toc = yaml.safe_load((ROOT / "_toc.yml").read_text())
-    return [toc["root"], *(entry["file"] for part in toc["parts"] for entry in part["chapters"])]
 
 
 def of_site(name):

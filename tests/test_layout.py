@@ -13,6 +13,7 @@ PACKAGE = Path(mnist_lessons.__file__).parent
 # A module may import those left of it.
 ORDER = [
     "__init__",
+    "fingerprint",
     "data",
     "augmentation",
     "denoising",

@@ -16,7 +16,8 @@ from urllib.parse import quote
 import yaml
 from sphinx.application import Sphinx
 
-ROOT = Path(__file__).resolve().parents[2]
+from folders import ROOT
+
 CONFIG = ROOT / "_config.yml"
 NOTEBOOK_BRANCH = "notebooks"
 REPOSITORY = re.compile(r"https://github\.com/([A-Za-z0-9][\w-]*)/([\w.-]+?)(?:\.git)?/*", re.ASCII | re.IGNORECASE)

@@ -18,13 +18,13 @@ from collections.abc import Iterator
 from html import escape
 from pathlib import Path
 
-import yaml
 from bs4 import BeautifulSoup, Tag
 from pypdf import PdfReader
 
 import addresses
 import browser
-from build import BUILD, ROOT, SITE
+import toc
+from folders import BUILD, ROOT, SITE
 
 PDF = SITE / "mnist-lessons.pdf"
 ZIP = SITE / "mnist-lessons.zip"
@@ -53,11 +53,10 @@ def main() -> None:
     made = [file.stat().st_mtime if file.is_file() else 0 for file in (PDF, ZIP)]
     if min(made) > stamp.stat().st_mtime:
         return print("Downloads: up to date")
-    toc = yaml.safe_load((ROOT / "_toc.yml").read_text())
-    home = SITE / f"{toc['root']}.html"
+    home = SITE / f"{toc.home()}.html"
     pack(home)
     print(f"Downloads: {ZIP.name}, {ZIP.stat().st_size / 1e6:.1f} MB")
-    pages = typeset(toc)
+    pages = typeset()
     print(f"Downloads: {PDF.name}, {pages} pages, {PDF.stat().st_size / 1e6:.1f} MB")
     home.write_text(with_links(home, f"{os.path.relpath(SITE, home.parent)}/"))
 
@@ -87,18 +86,17 @@ def with_links(home: Path, folder: str) -> str:
 # The book as one PDF ---------------------------------------------------------------------------------------------
 
 
-def typeset(toc: dict) -> int:
+def typeset() -> int:
     """Write the PDF and return how many pages it has."""
-    parts = [(part.get("caption", ""), [entry["file"] for entry in part["chapters"]]) for part in toc["parts"]]
-    pages = [toc["root"], *(page for _, inside in parts for page in inside)]
+    parts, pages = toc.parts(), toc.pages()
     site = addresses.read().site
     texts = {page: chapter(page, set(pages), site) for page in pages}
     appendix = answers(texts)
-    for caption, inside in parts:
-        texts[inside[0]]["data-part"] = caption
+    for part in parts:
+        texts[part.pages[0]]["data-part"] = part.caption
     book = [*texts.values(), appendix]
     # Pages such as those of exercises, which have no number, follow each other where there is room.
-    first = [texts[inside[0]] for _, inside in parts if len(inside) > 1]
+    first = [texts[part.pages[0]] for part in parts if len(part.pages) > 1]
     for text in [*filter(is_numbered, book), *first, appendix]:
         text["class"] = "starts-page"
     with tempfile.TemporaryDirectory(dir=BUILD) as folder:

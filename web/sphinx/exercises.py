@@ -4,16 +4,15 @@ The exercises themselves are pages, ``exercises/CHAPTER.md``, executed like any 
 that is not in order stops the build with its file and line.
 """
 
-from pathlib import Path
-
 from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.errors import SphinxError
 from sphinx.util.docutils import SphinxDirective
 
+from folders import ROOT
 from coursegrader.exercises import Exercise, ExerciseError, read_exercises
 
-FOLDER = Path(__file__).resolve().parents[2] / "book" / "exercises"
+FOLDER = ROOT / "book" / "exercises"
 # A notebook of the chapter says what is beside it in its own words: plain.py.
 INTRODUCTION = (
     "Each has a hint, tests, and a solution that stays closed until you open it. "

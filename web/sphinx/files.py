@@ -9,7 +9,9 @@ from typing import Any
 from sphinx.application import Sphinx
 from sphinx.errors import ExtensionError
 
-MODULES = Path(__file__).resolve().parents[1] / "node_modules"
+from folders import ROOT
+
+MODULES = ROOT / "web" / "node_modules"
 FONTS = {
     "source-sans-3.woff2": "@fontsource-variable/source-sans-3/files/source-sans-3-latin-wght-normal.woff2",
     "source-sans-3-italic.woff2": "@fontsource-variable/source-sans-3/files/source-sans-3-latin-wght-italic.woff2",

@@ -26,20 +26,18 @@ from PIL import Image
 
 import addresses
 import browser
-from build import (
-    BUILD,
-    ROOT,
-    SITE,
+from execute import (
     disk_trouble,
-    documents_in_toc,
     executed_file,
     is_notebook,
     read_notebook,
     recorded,
     write_atomically,
 )
+from folders import BUILD, ROOT, SITE
 from coursegrader.exercises import read_exercises
 from plain import DIFFICULTY, Book, writer
+from toc import documents_in_toc
 
 FOLDER = ROOT / "notebooks"
 PICTURES = BUILD / "pictures"

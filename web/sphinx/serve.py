@@ -3,9 +3,9 @@
 import functools
 import http.server
 import sys
-from pathlib import Path
 
-SITE = Path(__file__).resolve().parents[2] / "_build" / "html"
+from folders import SITE
+
 FIRST_PORT = 8000
 
 
