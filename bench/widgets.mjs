@@ -2,9 +2,9 @@
 
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
-import { decodeDigits, readModel } from "../web/widgets/model.js";
-import { buildDense, computeGradients, descend, forward, randomNumbers, zeroGradients } from "../web/widgets/network.js";
-import { prepareDrawing } from "../web/widgets/prepare.js";
+import { decodeDigits, readModel } from "../web/widgets/arithmetic/model.js";
+import { buildDense, computeGradients, descend, forward, randomNumbers, zeroGradients } from "../web/widgets/arithmetic/network.js";
+import { prepareDrawing } from "../web/widgets/arithmetic/prepare.js";
 
 const [what, folder] = process.argv.slice(2);
 const read = (name) => {

@@ -9,11 +9,12 @@ import threading
 import pytest
 from test_widgets import NODE, ROOT, build_site, built  # noqa: F401  a fixture
 
+from widgets import WIDGETS
+
 POLICY = (
     "default-src 'self'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; "
     "img-src 'self' data:; worker-src blob:; connect-src 'none'"
 )
-WIDGETS = ["draw-digit", "try-digit", "relu-race", "one-neuron", "gradient-step", "convolution", "error-gallery"]
 
 pytestmark = pytest.mark.browser
 

@@ -5,10 +5,10 @@
 // Large arrays are files of their own, named in the request.
 
 import { readFileSync, writeFileSync } from "node:fs";
-import { decodeHalves, readModel } from "../../web/widgets/model.js";
-import { buildDense, computeGradients, forward, zeroGradients } from "../../web/widgets/network.js";
-import { prepareDrawing } from "../../web/widgets/prepare.js";
-import { createRunner } from "../../web/widgets/race.js";
+import { decodeHalves, readModel } from "../../web/widgets/arithmetic/model.js";
+import { buildDense, computeGradients, forward, zeroGradients } from "../../web/widgets/arithmetic/network.js";
+import { prepareDrawing } from "../../web/widgets/arithmetic/prepare.js";
+import { createRunner } from "../../web/widgets/arithmetic/race.js";
 
 /** A data file as the page gets it: a script that leaves its content in a global variable. */
 const read = (file) => {

@@ -2,12 +2,12 @@
 
 import assert from "node:assert/strict";
 import test from "node:test";
-import { convolve, productsAt, total } from "../../web/widgets/convolve.js";
-import { distort, UNCHANGED } from "../../web/widgets/distort.js";
-import { checksum, decodeBytes, decodeDigits, readModel } from "../../web/widgets/model.js";
-import { buildDense, descend, forward, randomNumbers, zeroGradients, computeGradients } from "../../web/widgets/network.js";
-import { evaluate } from "../../web/widgets/neuron.js";
-import { prepareDrawing } from "../../web/widgets/prepare.js";
+import { convolve, productsAt, total } from "../../web/widgets/arithmetic/convolve.js";
+import { distort, UNCHANGED } from "../../web/widgets/arithmetic/distort.js";
+import { checksum, decodeBytes, decodeDigits, readModel } from "../../web/widgets/arithmetic/model.js";
+import { buildDense, descend, forward, randomNumbers, zeroGradients, computeGradients } from "../../web/widgets/arithmetic/network.js";
+import { evaluate } from "../../web/widgets/arithmetic/neuron.js";
+import { prepareDrawing } from "../../web/widgets/arithmetic/prepare.js";
 
 const dot = () => Uint8Array.from({ length: 784 }, (_, i) => (i === 14 * 28 + 14 ? 200 : 0));
 

@@ -6,9 +6,7 @@ The models are those that the chapters trained. A second call from the same sour
 """
 
 import base64
-import contextlib
 import hashlib
-import importlib.metadata
 import json
 import sys
 import zlib
@@ -18,8 +16,11 @@ from typing import Any
 
 import numpy as np
 
-from mnist_lessons import data, evaluation, models, training
+from folders import ROOT
+from mnist_lessons import data, training
 from mnist_lessons.evaluation import DOUBTED_LABELS
+from mnist_lessons.fingerprint import fingerprint
+from widgets import MANIFEST
 
 MODELS = {
     "dense": (training.train_dense, "Dense network, ReLU"),
@@ -32,8 +33,10 @@ DIGITS = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 
 def main(folder: Path) -> None:
     """Write every data file and the manifest into the folder, unless they are there from the same sources."""
-    manifest = folder / "manifest.json"
-    sources = source_hash()
+    manifest = folder / MANIFEST
+    # Keras computes with TensorFlow, which it does not require.
+    code = Path(__file__).read_text()
+    sources = fingerprint(code, packages=[ROOT / "mnist_lessons"], libraries=["tensorflow"])
     if _is_current(manifest, sources):
         return
     folder.mkdir(parents=True, exist_ok=True)
@@ -50,17 +53,6 @@ def main(folder: Path) -> None:
     written["race"] = _write(folder, "race", race_data())
     written["neuron"] = _write(folder, "neuron", neuron_data())
     manifest.write_text(json.dumps({"sources": sources, "files": written}, indent=1))
-
-
-def source_hash() -> str:
-    """Hash what decides the files' content: this file, the modules that it draws on, the libraries' versions."""
-    digest = hashlib.sha256()
-    for file in [__file__, *(str(module.__file__) for module in (data, evaluation, models, training))]:
-        digest.update(Path(file).read_bytes())
-    for library in ("keras", "numpy", "tensorflow", "tensorflow-cpu"):
-        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
-            digest.update(importlib.metadata.version(library).encode())
-    return digest.hexdigest()
 
 
 def _is_current(manifest: Path, sources: str) -> bool:
@@ -87,7 +79,7 @@ def _write(folder: Path, name: str, content: dict[str, Any]) -> dict[str, str]:
 
 
 def store_model(model: Any, *, name: str, title: str) -> tuple[dict[str, Any], np.ndarray]:
-    """Describe a Keras model as `web/widgets/model.js` reads it; return its test probabilities, too."""
+    """Describe a Keras model as `web/widgets/arithmetic/model.js` reads it; return its test probabilities, too."""
     layers, weights = describe_layers(model)
     encoded = encode_halves(round_weights(np.concatenate([array.ravel() for array in weights])))
     splits = data.split_mnist()

@@ -7,6 +7,7 @@
 The widgets' scripts, style and data are built before into the folder `widgets_path` (see web/build.mjs).
 """
 
+import json
 import shutil
 from pathlib import Path
 from typing import Any
@@ -15,17 +16,11 @@ from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
-# What each widget loads besides its script; its script asks for it when it is needed.
-WIDGETS = {
-    "draw-digit": ["model-dense", "model-sigmoid", "model-cnn", "digits"],
-    "try-digit": ["model-cnn"],
-    "relu-race": ["race"],
-    "one-neuron": ["neuron"],
-    "gradient-step": ["neuron"],
-    "convolution": ["convolution"],
-    "error-gallery": ["errors"],
-}
+from folders import ROOT
+
+WIDGETS = sorted(file.stem for file in (ROOT / "web" / "widgets").glob("*.js"))
 STYLE = "widgets.css"
+MANIFEST = "manifest.json"
 
 
 class widget(nodes.General, nodes.Element):  # noqa: N801  docutils' visitors go by this name
@@ -63,9 +58,10 @@ def depart_html(translator: Any, node: widget) -> None:
 def copy_files(app: Sphinx) -> None:
     """Copy the built widgets beside the site's other static files, where pages link to them."""
     source, target = Path(app.confdir) / app.config.widgets_path, Path(app.outdir) / "_static" / "widgets"
-    files = [STYLE] + [f"{name}.js" for name in WIDGETS]
-    files += [f"{name}.data.js" for name in sorted({name for data in WIDGETS.values() for name in data})]
-    missing = [file for file in files if not (source / file).is_file()]
+    files = [STYLE, *(f"{name}.js" for name in WIDGETS)]
+    if (source / MANIFEST).is_file():
+        files += [entry["file"] for entry in json.loads((source / MANIFEST).read_text())["files"].values()]
+    missing = [file for file in [MANIFEST, *files] if not (source / file).is_file()]
     if missing:
         raise FileNotFoundError(f"widgets_path {source}: expected {', '.join(missing)}; see web/build.mjs")
     target.mkdir(parents=True, exist_ok=True)

@@ -1,9 +1,9 @@
 // Convolution by hand: a kernel over a digit, one place after another.
 
-import { convolve, productsAt, total } from "./convolve.js";
-import { decodeBytes } from "./model.js";
-import { button, chooser, h, mount, numbersOf, paintInk, setAttributes, slider, svg, table } from "./page.js";
-import { signed } from "./plane.js";
+import { convolve, productsAt, total } from "./arithmetic/convolve.js";
+import { decodeBytes } from "./arithmetic/model.js";
+import { button, chooser, h, mount, numbersOf, paintInk, setAttributes, slider, svg, table } from "./page/page.js";
+import { signed } from "./page/plane.js";
 
 /** @type {Record<string, number[][]>} */
 const PRESETS = {

@@ -1,14 +1,14 @@
 // Draw a digit: what the book's networks see, and what they make of it.
 
-import { distort, UNCHANGED } from "./distort.js";
-import { createInsides } from "./insides.js";
-import { decodeBytes, readModel } from "./model.js";
-import { forward } from "./network.js";
-import { button, chooser, h, mount, newId, paintInk, percent, slider, warning } from "./page.js";
-import { prepareDrawing } from "./prepare.js";
-import { createSurface, SIZE } from "./surface.js";
+import { distort, UNCHANGED } from "./arithmetic/distort.js";
+import { createInsides } from "./page/insides.js";
+import { decodeBytes, readModel } from "./arithmetic/model.js";
+import { forward } from "./arithmetic/network.js";
+import { button, chooser, h, mount, newId, paintInk, percent, slider, warning } from "./page/page.js";
+import { prepareDrawing } from "./arithmetic/prepare.js";
+import { createSurface, SIZE } from "./page/surface.js";
 
-/** @typedef {import("./model.js").Model} Model */
+/** @typedef {import("./arithmetic/model.js").Model} Model */
 /**
  * @typedef {{element: HTMLElement, show: (probabilities: Float32Array | null) => void, text: () => string,
  *   brief: () => string}} Column
@@ -252,7 +252,7 @@ async function fillWithDigits(body, load, put) {
   }
 }
 
-/** @param {HTMLElement} body @param {(distortion: import("./distort.js").Distortion) => void} onchange */
+/** @param {HTMLElement} body @param {(distortion: import("./arithmetic/distort.js").Distortion) => void} onchange */
 function fillWithSliders(body, onchange) {
   let distortion = UNCHANGED;
   const pixels = (/** @type {number} */ value) => `${value} px`;

@@ -1,7 +1,7 @@
 // Every test digit that the chapter's network gets wrong, chosen from the cells of its confusion matrix.
 
-import { decodeBytes } from "./model.js";
-import { button, chooser, digitPicture, h, mount, percent } from "./page.js";
+import { decodeBytes } from "./arithmetic/model.js";
+import { button, chooser, digitPicture, h, mount, percent } from "./page/page.js";
 
 /**
  * @typedef {{confusion: number[][], indices: number[], labels: number[], predicted: number[],

@@ -1,8 +1,8 @@
 // One gradient step on a loss surface: the same neuron, its two weights as the plane, its loss as the height.
 
-import { evaluate } from "./neuron.js";
-import { button, h, mount, numbersOf, setAttributes, slider, svg, table } from "./page.js";
-import { createPlane, createShades, factor, signed } from "./plane.js";
+import { evaluate } from "./arithmetic/neuron.js";
+import { button, h, mount, numbersOf, setAttributes, slider, svg, table } from "./page/page.js";
+import { createPlane, createShades, factor, signed } from "./page/plane.js";
 
 const X_RANGE = /** @type {[number, number]} */ ([-12, 4]);
 const Y_RANGE = /** @type {[number, number]} */ ([-6, 10]);
@@ -10,7 +10,7 @@ const GRID = [-8, -4, 0, 4, 8]; // from the middle of the plane
 const START = /** @type {[number, number]} */ ([2, -4]);
 
 mount("gradient-step", async ({ root, say, load }) => {
-  /** @type {import("./neuron.js").Digits} */
+  /** @type {import("./arithmetic/neuron.js").Digits} */
   const digits = await load("neuron");
   let rate = 1;
   /** @type {{weights: [number, number], loss: number, gradient: [number, number]}[]} */

@@ -1,15 +1,15 @@
 // One neuron with two inputs: move its weights and its bias, and the line between its two answers moves.
 
-import { evaluate, sigmoid } from "./neuron.js";
-import { button, chooser, h, mount, numbersOf, percent, setAttributes, slider, svg, table } from "./page.js";
-import { createPlane, createShades, factor, signed } from "./plane.js";
+import { evaluate, sigmoid } from "./arithmetic/neuron.js";
+import { button, chooser, h, mount, numbersOf, percent, setAttributes, slider, svg, table } from "./page/page.js";
+import { createPlane, createShades, factor, signed } from "./page/plane.js";
 
 const RANGE = /** @type {[number, number]} */ ([-3, 3]);
 /** @type {Record<string, (z: number) => number>} */
 const ACTIVATIONS = { sigmoid, ReLU: (z) => Math.max(0, z), none: (z) => z };
 
 mount("one-neuron", async ({ root, say, load }) => {
-  /** @type {import("./neuron.js").Digits} */
+  /** @type {import("./arithmetic/neuron.js").Digits} */
   const digits = await load("neuron");
   const { points, labels } = digits;
   const state = { w1: 1, w2: 1, b: 0, activation: "sigmoid", chosen: 0 };

@@ -1,12 +1,12 @@
 // ReLU against sigmoid: two networks that differ in nothing else train side by side in the reader's browser.
 
-import { createChart } from "./chart.js";
-import { decodeDigits } from "./model.js";
-import { button, chooser, h, mount, numbersOf, percent, slider, table } from "./page.js";
-import { HELD_OUT, STEPS } from "./race.js";
+import { createChart } from "./page/chart.js";
+import { decodeDigits } from "./arithmetic/model.js";
+import { button, chooser, h, mount, numbersOf, percent, slider, table } from "./page/page.js";
+import { HELD_OUT, STEPS } from "./arithmetic/race.js";
 
-/** @typedef {import("./race.js").Settings} Settings */
-/** @typedef {import("./race.js").Measurement} Measurement */
+/** @typedef {import("./arithmetic/race.js").Settings} Settings */
+/** @typedef {import("./arithmetic/race.js").Measurement} Measurement */
 
 /** @type {string} */
 // @ts-expect-error the bundler puts the worker's script here

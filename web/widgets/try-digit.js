@@ -1,15 +1,15 @@
 // Try a digit: the small sister of draw-digit, for a first page. The network comes when the reader comes to the sheet.
 
-import { readModel } from "./model.js";
-import { forward } from "./network.js";
-import { button, h, mount, paintInk, percent, warning } from "./page.js";
-import { prepareDrawing } from "./prepare.js";
-import { createSurface, SIZE } from "./surface.js";
+import { readModel } from "./arithmetic/model.js";
+import { forward } from "./arithmetic/network.js";
+import { button, h, mount, paintInk, percent, warning } from "./page/page.js";
+import { prepareDrawing } from "./arithmetic/prepare.js";
+import { createSurface, SIZE } from "./page/surface.js";
 
 const EMPTY = new Uint8Array(784);
 
 mount("try-digit", async ({ root, say, load }) => {
-  /** @type {import("./model.js").Model | null} */
+  /** @type {import("./arithmetic/model.js").Model | null} */
   let model = null;
   let asked = false;
 
@@ -32,7 +32,7 @@ mount("try-digit", async ({ root, say, load }) => {
     else read(model, image);
     say(image ? `${answer.textContent} ${note.textContent}` : "The sheet is empty.");
   };
-  /** @param {import("./model.js").Model} network @param {Uint8Array} image */
+  /** @param {import("./arithmetic/model.js").Model} network @param {Uint8Array} image */
   const read = ({ layers, threshold }, image) => {
     const probabilities = forward(layers, image);
     const best = Math.max(...probabilities);

@@ -2,8 +2,8 @@
 
 import { h, paintInk } from "./page.js";
 
-/** @typedef {import("./model.js").Model} Model */
-/** @typedef {import("./network.js").Activation & {shape: number[]}} Shaped */
+/** @typedef {import("../arithmetic/model.js").Model} Model */
+/** @typedef {import("../arithmetic/network.js").Activation & {shape: number[]}} Shaped */
 
 export function createInsides() {
   const body = h("div", { class: "ml-details-body" });
