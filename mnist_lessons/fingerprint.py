@@ -52,17 +52,18 @@ def rests_on(code: str, packages: Collection[Path]) -> tuple[dict[str, Path], se
     folders = {package.name: package for package in packages}
     files: dict[str, Path] = {}
     others: set[str] = set()
-    sources = [code]
+    sources = [("code", code)]
     while sources:
-        for name in _imported(sources.pop()):
+        for name in _imported(*sources.pop()):
             top, *parts = name.split(".")
             if top not in folders:
                 others.add(top)
                 continue
             for file in _run_by_import(folders[top], parts):
-                if file not in files.values():
-                    files[file.relative_to(folders[top].parent).as_posix()] = file
-                    sources.append(file.read_text(encoding="utf-8"))
+                known = file.relative_to(folders[top].parent).as_posix()
+                if known not in files:
+                    files[known] = file
+                    sources.append((known, file.read_text(encoding="utf-8")))
     for package in {name.split("/")[0] for name in files}:
         files |= {
             file.relative_to(folders[package].parent).as_posix(): file
@@ -73,15 +74,15 @@ def rests_on(code: str, packages: Collection[Path]) -> tuple[dict[str, Path], se
 
 
 @functools.cache
-def _imported(code: str) -> list[str]:
-    """Return the full name of everything that code imports: a module, or something in one."""
+def _imported(file: str, code: str) -> list[str]:
+    """Return the full name of everything that a file's code imports: a module, or something in one."""
     found: list[str] = []
-    for node in ast.walk(ast.parse(code)):
+    for node in ast.walk(ast.parse(code, file)):
         if isinstance(node, ast.Import):
             found += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
             if node.level:
-                raise ValueError(f"code: expected imports by full name, got: {ast.unparse(node)}")
+                raise ValueError(f"{file}: expected imports by full name, got: {ast.unparse(node)}")
             found += [f"{node.module}.{alias.name}" for alias in node.names]
     return found
 

@@ -156,6 +156,20 @@ def test_cell_that_is_not_python_is_named_before_anything_is_executed(book):
     assert done.stderr == "build: book/b.md:8: cell 2 is not Python: invalid syntax in its line 1\n"
 
 
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        ("1 +", r"invalid syntax \(plots\.py, line 1\)"),
+        ("from . import data", r"mnist_lessons/plots\.py: expected imports by full name, got: from \. import data"),
+    ],
+)
+def test_module_whose_imports_cannot_be_read_is_named(book, code, said):
+    (book / "mnist_lessons").mkdir()
+    (book / "mnist_lessons" / "plots.py").write_text(code)
+    write(book, "a", "from mnist_lessons.plots import draw")
+    assert re.fullmatch(f"build: book/a\\.md cannot be executed: {said}\n", only(book, "a").stderr)
+
+
 def test_what_an_execution_cost_is_kept_with_it(book):
     execute_stale(book)
     spent = json.loads((book / "_build" / "executed" / "a.ipynb").read_text())["metadata"]["execution"]

@@ -57,12 +57,12 @@ def main() -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("build: ended by a signal"))
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell may have started us with it ignored
     try:
+        documents = [f"book/{name}.md" for name in arguments.only or ()] or documents_in_toc()
+        check_exercises(documents)
         if not arguments.only:
             addresses.read()  # a site that nobody could publish is not worth executing chapters for
         EXECUTED.mkdir(parents=True, exist_ok=True)
         tempfile.TemporaryFile(dir=EXECUTED).close()  # fails now, not after minutes, where nothing can be written
-        documents = [f"book/{name}.md" for name in arguments.only or ()] or documents_in_toc()
-        check_exercises(documents)
         if arguments.only:
             return run_stale(documents, arguments.jobs, again=True)
         run_stale([name for name in documents if is_notebook(name)], arguments.jobs)

@@ -262,12 +262,11 @@ def chapter_key(name: str) -> str:
                 raise BuildError(
                     f"{name}:{lines[index]}: cell {index + 1} is not Python: {error.msg} in its line {error.lineno}"
                 ) from error
-    return fingerprint(
-        "\n".join(code),
-        packages=[ROOT / "mnist_lessons"],
-        libraries=LIBRARIES,
-        extra=json.dumps([WAIT_FOR_STDERR, tags]),
-    )
+    package, extra = ROOT / "mnist_lessons", json.dumps([WAIT_FOR_STDERR, tags])
+    try:
+        return fingerprint("\n".join(code), packages=[package], libraries=LIBRARIES, extra=extra)
+    except (SyntaxError, ValueError) as error:  # in a module of the package
+        raise BuildError(f"{name} cannot be executed: {error}") from error
 
 
 def write_atomically(file: Path, text: str) -> None:
