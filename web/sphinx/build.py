@@ -26,6 +26,7 @@ import addresses
 import browser
 import notebooks
 from addresses import AddressError
+from coursegrader.exercises import ExerciseError, read_file
 from execute import (
     EXECUTED,
     BuildError,
@@ -42,7 +43,6 @@ from execute import (
 )
 from folders import BUILD, ROOT, SITE
 from mnist_lessons.fingerprint import hash_files
-from coursegrader.exercises import ExerciseError, read_file
 from toc import TocError, documents_in_toc
 
 
@@ -98,7 +98,9 @@ def build_site(documents: list[str]) -> None:
     ]
     sources += [ROOT / name for name in ("_config.yml", "_toc.yml", "pyproject.toml", "constraints.txt")]
     sources += map(executed_file, executed)
-    key = hash_files({file.relative_to(ROOT).as_posix(): file for file in sources}, extra=f"{sys.version}{browser.find() is None}")
+    key = hash_files(
+        {file.relative_to(ROOT).as_posix(): file for file in sources}, extra=f"{sys.version}{browser.find() is None}"
+    )
     stamp = BUILD / "site.key"
     if stamp.is_file() and stamp.read_text() == key and (SITE / "index.html").is_file():
         return print(f"Site: up to date in {SITE.relative_to(ROOT)}")

@@ -9,8 +9,8 @@ from sphinx.application import Sphinx
 from sphinx.errors import SphinxError
 from sphinx.util.docutils import SphinxDirective
 
-from folders import ROOT
 from coursegrader.exercises import Exercise, ExerciseError, read_exercises
+from folders import ROOT
 
 FOLDER = ROOT / "book" / "exercises"
 # A notebook of the chapter says what is beside it in its own words: plain.py.

@@ -26,6 +26,7 @@ from PIL import Image
 
 import addresses
 import browser
+from coursegrader.exercises import read_exercises
 from execute import (
     disk_trouble,
     executed_file,
@@ -35,7 +36,6 @@ from execute import (
     write_atomically,
 )
 from folders import BUILD, ROOT, SITE
-from coursegrader.exercises import read_exercises
 from plain import DIFFICULTY, Book, writer
 from toc import documents_in_toc
 
