@@ -92,7 +92,7 @@ def build_site(documents: list[str]) -> None:
     executed = {name: kept_outputs(name, chapter_key(name)) for name in documents if is_notebook(name)}
     sources = [
         file
-        for folder in ("book", "experiments", "mnist_lessons", "web")
+        for folder in ("book", "experiments", "grader/src", "mnist_lessons", "web")
         for file in (ROOT / folder).rglob("*")
         if file.is_file() and not {"__pycache__", "node_modules"} & set(file.relative_to(ROOT).parts)
     ]
