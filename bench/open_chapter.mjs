@@ -36,8 +36,24 @@ function see() {
   };
 }
 
-/** What is seen when nothing is added any more: cells, figures and formulas come one by one. */
+/** Whether the page has each cell and each picture that the notebook holds. */
+function complete() {
+  const { content } = globalThis.jupyterapp.shell.currentWidget;
+  const stored = content.widgets.flatMap(({ model }) =>
+    model.type === "code"
+      ? Array.from({ length: model.outputs.length }, (_, i) => Object.keys(model.outputs.get(i).data ?? {}))
+      : [],
+  );
+  const pictures = stored.filter((kinds) => kinds.some((kind) => kind.startsWith("image/"))).length;
+  const shown = content.node.querySelectorAll(".jp-OutputArea img").length;
+  const read = [...content.node.querySelectorAll(".jp-MarkdownCell .jp-MarkdownOutput")].filter((e) => e.textContent);
+  const texts = content.widgets.filter(({ model }) => model.type === "markdown").length;
+  return shown >= pictures && read.length >= texts;
+}
+
+/** What is seen when all is there and nothing changes any more: cells, figures and formulas come one by one. */
 async function settled(page) {
+  await page.waitForFunction(complete, null, { timeout: 300_000 });
   for (let last = "", looks = 0; looks < 60; looks += 1) {
     await page.waitForTimeout(2000);
     const seen = await page.evaluate(see);

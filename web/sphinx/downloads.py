@@ -40,6 +40,8 @@ NOT_ON_PAPER = (
 ON_PAPER = {
     "below it, a solution that stays closed until you open it": "at the end of the book, a solution",
     "The code after the solution tests it": "The code below the hint tests your solution",
+    "Each has a hint, tests, and a solution that stays closed until you open it. The page of the exercises opens as a "
+    "notebook, too, with places for your answers.": "Each has a hint and tests, and a solution at the end of the book.",
     "to which every page links": addresses.read().repository,
     "; the link Report a problem at the foot of each page leads there": f" ({addresses.read().repository}/issues)",
 }
