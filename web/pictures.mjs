@@ -24,7 +24,8 @@ const SHOW = {
     await digits.locator("summary").click();
   },
   "relu-race": async (body) => {
-    while (!(await body.innerText()).includes("Step 200 of")) {
+    const step = async () => Number(/Step (\d+) of/.exec(await body.innerText())?.[1] ?? 0);
+    while ((await step()) < 200) {
       await body.locator("button:enabled", { hasText: "20 steps" }).click();
     }
   },
