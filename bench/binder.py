@@ -112,6 +112,10 @@ def server(home: Path) -> Iterator[tuple[str, subprocess.Popen]]:
     subprocess.run(
         [home / "work/.binder/postBuild"], env=environment, cwd=home / "work", check=True, capture_output=True
     )
+    # All cells are in the page, not only those that the window shows.
+    settings = home / ".jupyter" / "lab" / "user-settings" / "@jupyterlab" / "notebook-extension"
+    settings.mkdir(parents=True)
+    (settings / "tracker.jupyterlab-settings").write_text('{"windowingMode": "none"}')
     options = ["--no-browser", "--allow-root", "--ip=127.0.0.1", "--port=0", "--LabApp.expose_app_in_browser=True"]
     log = home / "log"
     with log.open("w") as out:
