@@ -65,7 +65,7 @@ test: notebooks .venv/dev/.done  ## lint, check types, run all tests
 
 .venv/colab/.done: tests/colab.txt .venv/dev/.done
 	@echo "Setting up .venv/colab (once; a minute)"
-	@"$$(command -v python3.13 || echo "$(PYTHON)")" -m venv --clear .venv/colab && \
+	@"$$(python3.13 -c '$(executable)' 2> /dev/null || echo "$(PYTHON)")" -m venv --clear .venv/colab && \
 	  .venv/dev/bin/uv pip install --quiet --no-deps --only-binary :all: --python .venv/colab/bin/python \
 	    --requirement tests/colab.txt && touch $@ || $(not_set_up)
 
