@@ -60,6 +60,7 @@ const context = await chromium.launchPersistentContext(profile, {
 });
 try {
   const book = join(resolve(site), "book");
+  const taken = new Set();
   const pages = readdirSync(book).filter((name) => name.endsWith(".html"));
   for (const name of pages.filter((name) => readFileSync(join(book, name), "utf8").includes("data-widget="))) {
     const page = await context.newPage();
@@ -67,6 +68,8 @@ try {
     await page.addStyleTag({ content: "header.top { display: none !important }" }); // it floats above the text
     for (const widget of await page.locator("[data-widget]").all()) {
       const name = String(await widget.getAttribute("data-widget"));
+      if (taken.has(name)) continue; // it is on two pages
+      taken.add(name);
       await widget.scrollIntoViewIfNeeded(); // it starts when it is near
       const body = widget.locator(".ml-widget-body");
       await body.waitFor();

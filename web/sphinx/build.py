@@ -78,7 +78,7 @@ def main() -> None:
 
 
 def check_exercises(names: list[str]) -> None:
-    """Raise a ExerciseError if a page of exercises is not in order, before anything of it is executed and kept."""
+    """Raise an ExerciseError if a page of exercises is not in order, before anything of it is executed and kept."""
     for name in names:
         if name.startswith("book/exercises/"):
             read_file(ROOT / name, public=True)
@@ -182,8 +182,7 @@ def offer_notebooks() -> None:
     notebooks.take_pictures()
     book = notebooks.open_book()
     for name in notebooks.lessons():
-        file = (SITE / "_sources" / name).with_suffix(".ipynb")
-        write_atomically(file, nbformat.writes(notebooks.learners_notebook(name, book)) + "\n")
+        write_atomically(notebooks.offered_file(name), nbformat.writes(notebooks.learners_notebook(name, book)) + "\n")
 
 
 def results(executed: dict[str, nbformat.NotebookNode]) -> list[dict]:

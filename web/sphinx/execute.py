@@ -272,7 +272,7 @@ def chapter_key(name: str) -> str:
 def write_atomically(file: Path, text: str) -> None:
     """Write a file that is there whole or not at all."""
     part = file.with_name(file.name + ".writing")
-    part.write_text(text)
+    part.write_text(text, encoding="utf-8")
     part.replace(file)
 
 

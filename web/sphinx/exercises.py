@@ -9,7 +9,7 @@ from sphinx.application import Sphinx
 from sphinx.errors import SphinxError
 from sphinx.util.docutils import SphinxDirective
 
-from coursegrader.exercises import Exercise, ExerciseError, read_exercises
+from coursegrader.exercises import DIFFICULTY, Exercise, ExerciseError, read_exercises
 from folders import ROOT
 
 FOLDER = ROOT / "book" / "exercises"
@@ -18,7 +18,6 @@ INTRODUCTION = (
     "Each has a hint, tests, and a solution that stays closed until you open it. "
     "The page of the exercises opens as a notebook, too, with places for your answers.\n\n"
 )
-DIFFICULTY = {1: "easy", 2: "medium", 3: "hard"}
 
 
 class ExercisesError(SphinxError):

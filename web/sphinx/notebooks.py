@@ -26,7 +26,7 @@ from PIL import Image
 
 import addresses
 import browser
-from coursegrader.exercises import read_exercises
+from coursegrader.exercises import DIFFICULTY, read_exercises
 from execute import (
     disk_trouble,
     executed_file,
@@ -36,7 +36,7 @@ from execute import (
     write_atomically,
 )
 from folders import BUILD, ROOT, SITE
-from plain import DIFFICULTY, Book, writer
+from plain import Book, writer
 from toc import documents_in_toc
 
 FOLDER = ROOT / "notebooks"
@@ -78,7 +78,7 @@ def main() -> None:
     (FOLDER / "exercises").mkdir(parents=True, exist_ok=True)
     files = dict(_support(book))
     for name in lessons():
-        files[addresses.notebook(name)] = nbformat.writes(learners_notebook(name, book)) + "\n"
+        files[addresses.notebook(name)] = offered_file(name).read_text(encoding="utf-8")
     wheel = build_wheel()
     for file in (file for file in FOLDER.rglob("*") if file.is_file()):
         if str(file.relative_to(FOLDER)) not in {*files, wheel}:
@@ -93,6 +93,11 @@ def main() -> None:
 def lessons() -> list[str]:
     """Return the pages that learners open as notebooks, in reading order."""
     return [name for name in documents_in_toc() if is_notebook(name) and name != HOME]
+
+
+def offered_file(name: str) -> Path:
+    """Return where the site has a page's notebook, which the build has derived."""
+    return (SITE / "_sources" / name).with_suffix(".ipynb")
 
 
 def open_book() -> Book:
@@ -194,12 +199,13 @@ def chapter_cells(name: str, book: Book) -> Iterator[NotebookNode]:
     values = {entry["name"]: entry["value"] for entry in recorded(executed)}
     write = writer(name, values, book)
     number, title, _ = book.references["pages"][name.removesuffix(".md")]
+    heading = f"# {number} {title}" if number else f"# {title}"
     ran = (cell for cell in executed.cells if cell.cell_type == "code")
     for cell in read_notebook(name)[0].cells:
         if cell.cell_type == "markdown":
             text = write(cell.source)
             if text:
-                yield new_markdown_cell(re.sub(r"\A# .*", lambda _: f"# {number} {title}".replace("#  ", "# "), text))
+                yield new_markdown_cell(re.sub(r"\A# .*", lambda _: heading, text))
             continue
         outputs = next(ran).outputs
         tags = set(cell.metadata.get("tags", ()))
@@ -239,11 +245,10 @@ def opening(name: str, book: Book) -> list[NotebookNode]:
     home = f"From [MNIST Lessons]({where.page(HOME)})."
     if name.startswith("book/exercises/"):
         _, title, _ = book.references["pages"][name.removesuffix(".md")]
-        chapter = Path(name).name
+        chapter = Path(name).stem
         text = (
             f"*{home}*\n\n# {title}\n\n"
-            f"They go with [the chapter](../{Path(chapter).stem}.ipynb) "
-            f"([on the site]({where.page(f'book/{chapter}')})).\n\n"
+            f"They go with [the chapter](../{chapter}.ipynb) ([on the site]({where.page(f'book/{chapter}')})).\n\n"
             "Run the first two cells with Shift+Enter. Then do any exercise, in any order: put your answer where the "
             "cell says `raise NotImplementedError`, run it, and run the tests below it. They say nothing if they pass. "
             "They check only a part of what is asked, so compare with "

@@ -6,20 +6,20 @@ equations, boxes, quizzes, widgets. Here each becomes plain Markdown with the sa
 """
 
 import base64
+import posixpath
 import re
 from collections.abc import Callable, Iterator, Mapping
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from sphinx.config import Config
 from sphinx.directives.code import LiteralIncludeReader
 
 from addresses import Addresses
-from coursegrader.exercises import Exercise
+from coursegrader.exercises import DIFFICULTY, Exercise
 from quiz import Question, read_quiz
 
 BOXES = {"admonition": "", "note": "Note", "tip": "Tip", "warning": "Warning", "margin": "", "seealso": "See also"}
-DIFFICULTY = {1: "easy", 2: "medium", 3: "hard"}
 
 
 class Book(NamedTuple):
@@ -130,12 +130,11 @@ class _Writer:
 
     def _table(self, caption: str, options: Mapping[str, str], inside: list[str]) -> list[str]:
         """Return a list of lists as a table."""
-        cells = [re.sub(r"^(\* - |  - |    )", r"\1", line) for line in inside if line.strip()]
         rows: list[list[str]] = []
-        for cell in cells:
-            if cell.startswith("* - "):
+        for line in filter(str.strip, inside):
+            if line.startswith("* - "):
                 rows.append([])
-            rows[-1].append(self._inline(cell[4:]))
+            rows[-1].append(self._inline(line[4:]))
         lines = [f"| {' | '.join(row)} |" for row in rows]
         lines.insert(1, "|" + " :-- |" * len(rows[0]))
         label = self._label(options["name"])[0] + ". " if "name" in options else ""
@@ -262,7 +261,7 @@ class _Writer:
         text, target = found.groups()
         file, _, anchor = target.partition("#")
         if file.endswith(".md"):
-            page = _resolved(PurePosixPath(self.page).parent / file).removesuffix(".md")
+            page = posixpath.normpath(posixpath.join(posixpath.dirname(self.page), file)).removesuffix(".md")
             _, title, place = self.book.references["pages"][page]
             return f"[{text or title}]({self.book.link(place)}{f'#{anchor}' if anchor else ''})"
         if file.endswith(".ipynb"):
@@ -283,13 +282,3 @@ def _parts(target: str) -> tuple[str, str]:
     """Split the inside of a role, ``text <target>`` or ``target``, in text and target."""
     found = re.fullmatch(r"(.*?) *<(.+)>", target)
     return (found[1], found[2]) if found else ("", target)
-
-
-def _resolved(path: PurePosixPath) -> str:
-    kept: list[str] = []
-    for part in path.parts:
-        if part == "..":
-            kept.pop()
-        else:
-            kept.append(part)
-    return "/".join(kept)

@@ -5,7 +5,7 @@
     pages      {page: [number or "", title, address]}
     labels     {label: [what a reference to it reads, address]}, of sections, figures and tables
     equations  {label: number}
-    terms      {term in lower case: address in the glossary}
+    terms      {term: address in the glossary}
     citations  {key: ["LeCun et al., 1998", address]}
 """
 

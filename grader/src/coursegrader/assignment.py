@@ -8,7 +8,7 @@ from typing import Any
 import nbformat
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
-from coursegrader.exercises import Exercise, Test, defined_names, save
+from coursegrader.exercises import DIFFICULTY, Exercise, Test, defined_names, save
 
 ASSIGNMENT_FILE = "assignment.json"
 PLACEHOLDER = "# This cell is filled in when the notebook is graded: it holds further tests."
@@ -27,8 +27,6 @@ When your work is graded, further tests with other data are run as well.
 Changes to any cell that is not an answer have no effect.
 Each question is graded on its own, with what its answer needs from your other cells.
 Before you hand in your work, restart the kernel and run all cells."""
-
-_DIFFICULTY = {1: "easy", 2: "medium", 3: "hard"}
 
 
 def build_assignment(name: str, exercises: list[Exercise], folder: Path) -> tuple[Path, Path]:
@@ -97,7 +95,7 @@ def make_notebook(name: str, exercises: list[Exercise], *, with_answers: bool) -
 def make_cover(name: str, exercises: list[Exercise]) -> str:
     """Return the assignment's first page, in Markdown."""
     rows = [
-        f"| {e.title} | {_DIFFICULTY.get(e.difficulty, e.difficulty)} | {e.minutes} | {e.points} |" for e in exercises
+        f"| {e.title} | {DIFFICULTY.get(e.difficulty, e.difficulty)} | {e.minutes} | {e.points} |" for e in exercises
     ]
     return _COVER.format(
         name=name,

@@ -35,6 +35,7 @@ _KEYS = {
 _TAGS = {"solution": "hide-input", "hidden": "remove-cell"}
 COURSE = "course.toml"
 _FUNCTION = re.compile(r"[^\W\d][\w.]*:[^\W\d]\w*")
+DIFFICULTY = {1: "easy", 2: "medium", 3: "hard"}
 _ID = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)+")
 
 
