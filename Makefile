@@ -77,9 +77,18 @@ audit: book  ## hold every page to Lighthouse's mobile audit
 	  --prefix _build/audit lighthouse@13.5.0
 	@CHROMIUM="$$(.venv/book/bin/python web/sphinx/browser.py)" .venv/book/bin/node tests/site/audit.mjs _build/html
 
-lint: .venv/dev/.done  ## check style and types
+prettier := .venv/dev/bin/node web/node_modules/prettier/bin/prettier.cjs --log-level=warn
+scripts := "{web,tests,bench}/**/*.{js,mjs,css}"
+
+format: .venv/dev/.done web/node_modules/.done  ## bring Python, JavaScript and CSS into the form that lint asks for
+	@.venv/dev/bin/ruff check --quiet --fix .
+	@.venv/dev/bin/ruff format --quiet .
+	@$(prettier) --write $(scripts)
+
+lint: .venv/dev/.done web/node_modules/.done  ## check style and types
 	@.venv/dev/bin/ruff check --quiet .
 	@.venv/dev/bin/ruff format --check --quiet .
+	@$(prettier) --check $(scripts)
 	@.venv/dev/bin/mypy
 	@.venv/dev/bin/zizmor --offline --quiet .github
 	@.venv/dev/bin/check-jsonschema --quiet --builtin-schema vendor.citation-file-format CITATION.cff
@@ -110,7 +119,7 @@ lock: .venv/dev/.done  ## pin the newest versions that go together
 	@.venv/dev/bin/uv pip compile --quiet pyproject.toml --all-extras --universal --python-version 3.11 --no-header \
 	  --no-annotate --no-emit-index-url --no-emit-find-links --no-emit-package coursegrader --upgrade --output-file constraints.txt
 
-.PHONY: help book serve notebooks test colab audit lint bench experiments clean pdf dist links lock again
+.PHONY: help book serve notebooks test colab audit format lint bench experiments clean pdf dist links lock again
 .PRECIOUS: .venv/%/.done
 
 # On a full disk npm leaves files out and calls that success, so the stamp is the file that it writes last.

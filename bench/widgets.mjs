@@ -3,7 +3,14 @@
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { decodeDigits, readModel } from "../web/widgets/arithmetic/model.js";
-import { buildDense, computeGradients, descend, forward, randomNumbers, zeroGradients } from "../web/widgets/arithmetic/network.js";
+import {
+  buildDense,
+  computeGradients,
+  descend,
+  forward,
+  randomNumbers,
+  zeroGradients,
+} from "../web/widgets/arithmetic/network.js";
 import { prepareDrawing } from "../web/widgets/arithmetic/prepare.js";
 
 const [what, folder] = process.argv.slice(2);
@@ -50,7 +57,12 @@ function ourRun(images, labels) {
   return () => {
     for (let batch = 0; batch < OURS; batch++) {
       const chosen = Array.from({ length: BATCH }, () => Math.floor(random() * images.length));
-      computeGradients(layers, chosen.map((i) => images[i]), chosen.map((i) => labels[i]), gradients);
+      computeGradients(
+        layers,
+        chosen.map((i) => images[i]),
+        chosen.map((i) => labels[i]),
+        gradients,
+      );
       descend(layers, gradients, RATE);
     }
   };
@@ -66,11 +78,13 @@ async function theirRun(pixels, labels) {
   const { layers, sequential } = require("@tensorflow/tfjs-layers");
   await tf.setBackend("cpu");
   console.log = log;
-  const model = sequential({ layers: [
-    layers.dense({ units: 50, activation: "relu", inputShape: [784] }),
-    layers.dense({ units: 50, activation: "relu" }),
-    layers.dense({ units: 10, activation: "softmax" }),
-  ] });
+  const model = sequential({
+    layers: [
+      layers.dense({ units: 50, activation: "relu", inputShape: [784] }),
+      layers.dense({ units: 50, activation: "relu" }),
+      layers.dense({ units: 10, activation: "softmax" }),
+    ],
+  });
   model.compile({ optimizer: tf.train.sgd(RATE), loss: "sparseCategoricalCrossentropy" });
   return async () => {
     for (let batch = 0; batch < THEIRS; batch++) {
@@ -95,11 +109,18 @@ async function prediction() {
   for (let i = 0; i < 200; i++) predict(); // until it is compiled
   const times = [];
   for (let run = 0; run < 5; run++) {
-    times.push((1000 * (await cpuSeconds(() => {
-      for (let i = 0; i < 100; i++) predict();
-    }))) / 100);
+    times.push(
+      (1000 *
+        (await cpuSeconds(() => {
+          for (let i = 0; i < 100; i++) predict();
+        }))) /
+        100,
+    );
   }
-  return { ours: median(times), note: `over 5 runs of 100: ${Math.min(...times).toFixed(2)} to ${Math.max(...times).toFixed(2)}` };
+  return {
+    ours: median(times),
+    note: `over 5 runs of 100: ${Math.min(...times).toFixed(2)} to ${Math.max(...times).toFixed(2)}`,
+  };
 }
 
 process.stdout.write(JSON.stringify(await { training, prediction }[what]()));

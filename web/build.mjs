@@ -20,7 +20,9 @@ const settings = { bundle: true, minify: true, charset: "utf8", target: "es2022"
 const worker = await build({ ...settings, entryPoints: [join(source, "arithmetic", "race-worker.js")], write: false });
 await build({
   ...settings,
-  entryPoints: readdirSync(source).filter((name) => /\.(js|css)$/.test(name)).map((name) => join(source, name)),
+  entryPoints: readdirSync(source)
+    .filter((name) => /\.(js|css)$/.test(name))
+    .map((name) => join(source, name)),
   define: { RACE_WORKER: JSON.stringify(worker.outputFiles[0].text) },
   outdir: folder,
 });

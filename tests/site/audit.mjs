@@ -17,15 +17,28 @@ const { chromium } = at("web")("playwright-core");
 const { default: lighthouse } = await import(pathToFileURL(at("_build/audit").resolve("lighthouse")).href);
 
 const GOALS = { performance: 90, accessibility: 100, "best-practices": 100, seo: 100 };
-const TYPES = { ".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml", ".png": "image/png", ".woff2": "font/woff2" };
-const pages = named.length ? named : readdirSync(site, { recursive: true })
-  .filter((name) => name.endsWith(".html") && !["index.html", "404.html", "search.html"].includes(name)).sort();
+const TYPES = {
+  ".html": "text/html",
+  ".css": "text/css",
+  ".js": "text/javascript",
+  ".svg": "image/svg+xml",
+  ".png": "image/png",
+  ".woff2": "font/woff2",
+};
+const pages = named.length
+  ? named
+  : readdirSync(site, { recursive: true })
+      .filter((name) => name.endsWith(".html") && !["index.html", "404.html", "search.html"].includes(name))
+      .sort();
 
 // Compressed and cached, as the pages' host does it.
 const server = createServer((request, response) => {
   const file = join(site, decodeURIComponent(new URL(request.url, "http://here").pathname));
   if (!existsSync(file) || !statSync(file).isFile()) return response.writeHead(404).end();
-  const headers = { "content-type": `${TYPES[extname(file)] ?? "text/plain"}; charset=utf-8`, "cache-control": "max-age=600" };
+  const headers = {
+    "content-type": `${TYPES[extname(file)] ?? "text/plain"}; charset=utf-8`,
+    "cache-control": "max-age=600",
+  };
   if ([".woff2", ".png"].includes(extname(file))) return response.writeHead(200, headers).end(readFileSync(file));
   response.writeHead(200, { ...headers, "content-encoding": "gzip" }).end(gzipSync(readFileSync(file)));
 });
@@ -34,22 +47,43 @@ const origin = `http://127.0.0.1:${server.address().port}`;
 const port = server.address().port + 1;
 const browser = await chromium.launch({
   executablePath: process.env.CHROMIUM,
-  args: [`--remote-debugging-port=${port}`, "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"],
+  args: [
+    `--remote-debugging-port=${port}`,
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+  ],
 });
 
 let failed = false;
-console.log(`${"page".padEnd(36)}${Object.keys(GOALS).map((name) => name.padStart(16)).join("")}`);
+console.log(
+  `${"page".padEnd(36)}${Object.keys(GOALS)
+    .map((name) => name.padStart(16))
+    .join("")}`,
+);
 for (const name of pages) {
-  const { lhr } = await lighthouse(`${origin}/${name}`, { port, onlyCategories: Object.keys(GOALS), logLevel: "error" });
+  const { lhr } = await lighthouse(`${origin}/${name}`, {
+    port,
+    onlyCategories: Object.keys(GOALS),
+    logLevel: "error",
+  });
   const scores = Object.keys(GOALS).map((category) => Math.round(100 * lhr.categories[category].score));
   const short = Object.values(GOALS).some((goal, index) => scores[index] < goal);
   failed ||= short;
-  console.log(`${name.padEnd(36)}${scores.map((score) => String(score).padStart(16)).join("")}${short ? "  short" : ""}`);
+  console.log(
+    `${name.padEnd(36)}${scores.map((score) => String(score).padStart(16)).join("")}${short ? "  short" : ""}`,
+  );
   if (short) {
     for (const [category, goal] of Object.entries(GOALS)) {
       const { score, auditRefs } = lhr.categories[category];
       if (100 * score >= goal) continue;
-      const bad = auditRefs.filter(({ id, weight }) => weight && (lhr.audits[id].score ?? 1) < 0.9).map(({ id }) => `${id} ${lhr.audits[id].displayValue ?? ""}`);
+      const bad = auditRefs
+        .filter(({ id, weight }) => weight && (lhr.audits[id].score ?? 1) < 0.9)
+        .map(({ id }) => `${id} ${lhr.audits[id].displayValue ?? ""}`);
       console.log(`    ${category}: ${bad.join(", ")}`);
     }
   }

@@ -18,17 +18,30 @@ const axe = readFileSync(require.resolve("axe-core/axe.min.js"), "utf8");
 const [site, base] = process.argv.slice(2);
 const pages = readFileSync(0, "utf8").trim().split("\n");
 const TYPES = {
-  ".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml", ".png": "image/png",
-  ".woff2": "font/woff2", ".json": "application/json", ".xml": "application/xml",
+  ".html": "text/html",
+  ".css": "text/css",
+  ".js": "text/javascript",
+  ".svg": "image/svg+xml",
+  ".png": "image/png",
+  ".woff2": "font/woff2",
+  ".json": "application/json",
+  ".xml": "application/xml",
 };
 const PICTURES = /\.(svg|png|jpe?g|webp)$/;
-const STATES = [["light", 1280, 900], ["dark", 1280, 900], ["light", 360, 740], ["dark", 360, 740]];
+const STATES = [
+  ["light", 1280, 900],
+  ["dark", 1280, 900],
+  ["light", 360, 740],
+  ["dark", 360, 740],
+];
 
 const server = createServer((request, response) => {
   const path = decodeURIComponent(new URL(request.url, "http://here").pathname);
   const file = join(site, path.startsWith(base) ? path.slice(base.length) : "no such page");
   const found = existsSync(file) && statSync(file).isFile();
-  response.writeHead(found ? 200 : 404, { "content-type": TYPES[found ? extname(file) : ".html"] ?? "application/octet-stream" });
+  response.writeHead(found ? 200 : 404, {
+    "content-type": TYPES[found ? extname(file) : ".html"] ?? "application/octet-stream",
+  });
   createReadStream(found ? file : join(site, "404.html")).pipe(response);
 });
 await new Promise((ready) => server.listen(0, "127.0.0.1", ready));
@@ -37,8 +50,13 @@ const origin = `http://127.0.0.1:${server.address().port}`;
 const browser = await chromium.launch({
   executablePath: process.env.CHROMIUM,
   args: [
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-    "--disable-background-networking", "--disable-component-update", "--disable-sync",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
   ],
 });
 
@@ -94,7 +112,13 @@ async function violations(page, part = "html") {
       }),
     part,
   );
-  return found.violations.map(({ id, nodes }) => `${id}: ${nodes.slice(0, 3).map((n) => n.html.slice(0, 160)).join(" | ")}`);
+  return found.violations.map(
+    ({ id, nodes }) =>
+      `${id}: ${nodes
+        .slice(0, 3)
+        .map((n) => n.html.slice(0, 160))
+        .join(" | ")}`,
+  );
 }
 
 /** axe on the page with everything unfolded, and on what its buttons open. */
@@ -116,7 +140,8 @@ async function axed(page) {
 /** What the page is made of, and what reading it from the top costs, gzipped. */
 async function content(page, requests) {
   const files = requests.filter((url) => url.startsWith(origin) && !PICTURES.test(new URL(url).pathname));
-  const size = (name) => (name.endsWith(".woff2") ? statSync(join(site, name)).size : gzipSync(readFileSync(join(site, name))).length);
+  const size = (name) =>
+    name.endsWith(".woff2") ? statSync(join(site, name)).size : gzipSync(readFileSync(join(site, name))).length;
   const names = [...new Set(files.map((url) => new URL(url).pathname.slice(base.length)))];
   const seen = await page.evaluate(() => {
     const ids = [...document.querySelectorAll("[id]")].map((element) => element.id);
@@ -127,12 +152,19 @@ async function content(page, requests) {
       card: document.querySelector("meta[property='og:image']")?.content ?? "",
       policy: document.querySelector("meta[http-equiv='Content-Security-Policy']")?.content ?? "",
       twice: ids.filter((id, index) => ids.indexOf(id) < index),
-      pictures: [...document.images].map((i) => ({ source: i.getAttribute("src"), text: i.getAttribute("alt"), sized: i.hasAttribute("width") })),
-      formulas: [...document.querySelectorAll("math")].map((m) => m.getBoundingClientRect().width > 0 || !m.checkVisibility()),
+      pictures: [...document.images].map((i) => ({
+        source: i.getAttribute("src"),
+        text: i.getAttribute("alt"),
+        sized: i.hasAttribute("width"),
+      })),
+      formulas: [...document.querySelectorAll("math")].map(
+        (m) => m.getBoundingClientRect().width > 0 || !m.checkVisibility(),
+      ),
       untypeset: document.querySelectorAll(".math, mjx-container, .MathJax, math merror").length,
       // Without what widgets build; what stands in for them is not of the same length.
-      text: document.querySelector("main").innerText.length
-        - [...document.querySelectorAll(".ml-widget")].reduce((sum, widget) => sum + widget.innerText.length, 0),
+      text:
+        document.querySelector("main").innerText.length -
+        [...document.querySelectorAll(".ml-widget")].reduce((sum, widget) => sum + widget.innerText.length, 0),
     };
   });
   return { ...seen, bytes: Object.fromEntries(names.map((name) => [name, size(name)])) };
@@ -142,7 +174,9 @@ async function content(page, requests) {
 async function keyboard(page) {
   await page.evaluate(() => {
     const can = "a[href], button, input, select, textarea, summary, [tabindex='0']";
-    const shown = [...document.querySelectorAll(can)].filter((e) => e.checkVisibility() && !e.disabled && e.tabIndex >= 0);
+    const shown = [...document.querySelectorAll(can)].filter(
+      (e) => e.checkVisibility() && !e.disabled && e.tabIndex >= 0,
+    );
     // Of radio buttons with one name the Tab key visits one.
     globalThis.wanted = shown.filter((e) => e.type !== "radio" || e === shown.find((other) => other.name === e.name));
     globalThis.reached = new Set();
@@ -159,15 +193,21 @@ async function keyboard(page) {
       globalThis.reached.add(element);
       const style = getComputedStyle(element);
       const box = element.getBoundingClientRect();
-      const marked = (style.outlineStyle !== "none" && parseFloat(style.outlineWidth) > 0) || style.boxShadow !== "none";
+      const marked =
+        (style.outlineStyle !== "none" && parseFloat(style.outlineWidth) > 0) || style.boxShadow !== "none";
       const inView = box.bottom > 0 && box.top < innerHeight;
-      return { name: (element.innerText || element.getAttribute("aria-label") || element.id).slice(0, 60), fine: marked && inView };
+      return {
+        name: (element.innerText || element.getAttribute("aria-label") || element.id).slice(0, 60),
+        fine: marked && inView,
+      };
     });
     if (at === null) break;
     if (press === 0) result.first = at.name;
     if (!at.fine) result.unseen.push(at.name);
   }
-  result.missed = await page.evaluate(() => globalThis.wanted.filter((e) => !globalThis.reached.has(e)).map((e) => e.outerHTML.slice(0, 120)));
+  result.missed = await page.evaluate(() =>
+    globalThis.wanted.filter((e) => !globalThis.reached.has(e)).map((e) => e.outerHTML.slice(0, 120)),
+  );
   return result;
 }
 
@@ -175,7 +215,10 @@ async function keyboard(page) {
 async function asAsked(page) {
   const result = { zoomed: {} };
   // 200 and 400 per cent of 1280 by 1024.
-  for (const [percent, width, height] of [[200, 640, 512], [400, 320, 256]]) {
+  for (const [percent, width, height] of [
+    [200, 640, 512],
+    [400, 320, 256],
+  ]) {
     await page.setViewportSize({ width, height });
     result.zoomed[percent] = await overflow(page);
   }
@@ -183,11 +226,18 @@ async function asAsked(page) {
   await page.emulateMedia({ reducedMotion: "reduce" });
   result.moving = await page.evaluate(() =>
     [...document.querySelectorAll("*")]
-      .filter((e) => [getComputedStyle(e), getComputedStyle(e, "::before")].some((s) => parseFloat(s.transitionDuration) > 0 || s.animationName !== "none"))
+      .filter((e) =>
+        [getComputedStyle(e), getComputedStyle(e, "::before")].some(
+          (s) => parseFloat(s.transitionDuration) > 0 || s.animationName !== "none",
+        ),
+      )
       .map((e) => e.outerHTML.slice(0, 120)),
   );
   await page.emulateMedia({ contrast: "more" });
-  result.contrast = await page.evaluate(() => [getComputedStyle(document.body).color, getComputedStyle(document.documentElement).backgroundColor]);
+  result.contrast = await page.evaluate(() => [
+    getComputedStyle(document.body).color,
+    getComputedStyle(document.documentElement).backgroundColor,
+  ]);
   await page.emulateMedia({ contrast: null, forcedColors: "active" });
   result.forced = await page.evaluate(() =>
     [...document.querySelectorAll(".top button, .contents button, .contents input, .contents [aria-current]")]
@@ -212,7 +262,12 @@ async function withoutScripts(address) {
   const result = await page.evaluate(() => ({
     text: document.querySelector("main").innerText.length,
     links: [...document.querySelectorAll("#contents a")].filter((a) => a.checkVisibility()).length,
-    dead: [...document.querySelectorAll("button")].filter((b) => b.checkVisibility({ visibilityProperty: true }) && b.type === "button" && !b.hasAttribute("popovertarget")).map((b) => b.outerHTML.slice(0, 120)),
+    dead: [...document.querySelectorAll("button")]
+      .filter(
+        (b) =>
+          b.checkVisibility({ visibilityProperty: true }) && b.type === "button" && !b.hasAttribute("popovertarget"),
+      )
+      .map((b) => b.outerHTML.slice(0, 120)),
   }));
   await close();
   return result;
@@ -241,9 +296,15 @@ async function visit(name) {
 /** What the search finds, over http and from disk. */
 async function search(query) {
   const hits = {};
-  for (const [way, address] of [["http", `${origin}${base}search.html`], ["file", pathToFileURL(join(site, "search.html")).href]]) {
+  for (const [way, address] of [
+    ["http", `${origin}${base}search.html`],
+    ["file", pathToFileURL(join(site, "search.html")).href],
+  ]) {
     const { page, seen, close } = await open(`${address}?q=${encodeURIComponent(query)}`, {});
-    hits[way] = { links: await page.locator("#results a").evaluateAll((links) => links.map((a) => a.getAttribute("href"))), errors: seen.errors };
+    hits[way] = {
+      links: await page.locator("#results a").evaluateAll((links) => links.map((a) => a.getAttribute("href"))),
+      errors: seen.errors,
+    };
     await close();
   }
   return hits;
@@ -257,7 +318,8 @@ async function firstScreen() {
     ["h1", "h1 + p", "main img", ".ml-sheet", ".doors li:first-child", ".doors li:last-child"].filter((name) => {
       const box = document.querySelector(name).getBoundingClientRect();
       return box.height > 0 && box.top >= 0 && box.bottom <= innerHeight && box.right <= innerWidth;
-    }));
+    }),
+  );
   await close();
   return seen;
 }
@@ -268,7 +330,12 @@ async function missing() {
   const result = {
     head: await page.locator("h1").innerText(),
     styled: await page.evaluate(() => getComputedStyle(document.querySelector(".top")).display),
-    links: await page.locator("#contents a").evaluateAll((links) => links.map((a) => new URL(a.href)).filter((a) => a.origin === location.origin).map((a) => a.pathname)),
+    links: await page.locator("#contents a").evaluateAll((links) =>
+      links
+        .map((a) => new URL(a.href))
+        .filter((a) => a.origin === location.origin)
+        .map((a) => a.pathname),
+    ),
     errors: seen.errors.filter((text) => !text.includes("404")),
     axe: await axed(page),
   };

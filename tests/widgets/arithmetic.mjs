@@ -36,14 +36,19 @@ const commands = {
   },
   gradients({ sizes, activation, kernels, biases, images, labels }) {
     const layers = buildDense({ sizes, activation, initialisation: "glorot", random: Math.random });
-    layers.filter(({ type }) => type === "dense").forEach((layer, i) => {
-      layer.kernel.set(kernels[i].flat());
-      layer.bias.set(biases[i]);
-    });
+    layers
+      .filter(({ type }) => type === "dense")
+      .forEach((layer, i) => {
+        layer.kernel.set(kernels[i].flat());
+        layer.bias.set(biases[i]);
+      });
     const gradients = zeroGradients(layers);
     computeGradients(layers, scaled(rows(images, 784)), labels, gradients);
-    return { loss: gradients.loss, kernels: gradients.kernels.map((each) => Array.from(each)),
-      biases: gradients.biases.map((each) => Array.from(each)) };
+    return {
+      loss: gradients.loss,
+      kernels: gradients.kernels.map((each) => Array.from(each)),
+      biases: gradients.biases.map((each) => Array.from(each)),
+    };
   },
   prepare({ drawings, width, height, out }) {
     writeFileSync(out, Buffer.concat(rows(drawings, width * height).map((ink) => prepareDrawing(ink, width))));

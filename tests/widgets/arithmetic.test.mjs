@@ -5,7 +5,14 @@ import test from "node:test";
 import { convolve, productsAt, total } from "../../web/widgets/arithmetic/convolve.js";
 import { distort, UNCHANGED } from "../../web/widgets/arithmetic/distort.js";
 import { checksum, decodeBytes, decodeDigits, readModel } from "../../web/widgets/arithmetic/model.js";
-import { buildDense, descend, forward, randomNumbers, zeroGradients, computeGradients } from "../../web/widgets/arithmetic/network.js";
+import {
+  buildDense,
+  descend,
+  forward,
+  randomNumbers,
+  zeroGradients,
+  computeGradients,
+} from "../../web/widgets/arithmetic/network.js";
 import { evaluate } from "../../web/widgets/arithmetic/neuron.js";
 import { prepareDrawing } from "../../web/widgets/arithmetic/prepare.js";
 
@@ -25,8 +32,15 @@ test("a prepared image is prepared already", () => {
 
 test("damaged weights are refused, whole ones are read", () => {
   const weights = ["PP", "AA", "AA"]; // 1 and 1
-  const stored = { name: "tiny", title: "", accuracy: 1, threshold: 0, crc32: checksum("PPAAAA"), weights,
-    layers: [{ type: "dense", inputs: 1, shape: [1] }] };
+  const stored = {
+    name: "tiny",
+    title: "",
+    accuracy: 1,
+    threshold: 0,
+    crc32: checksum("PPAAAA"),
+    weights,
+    layers: [{ type: "dense", inputs: 1, shape: [1] }],
+  };
   assert.deepEqual([...forward(readModel(stored).layers, [3])], [4]);
   assert.throws(() => readModel({ ...stored, weights: ["PQ", "AA", "AA"] }), /tiny is damaged/);
   assert.throws(() => readModel({ ...stored, weights: ["P", "AA", "AA"] }), /tiny is damaged/);
@@ -82,7 +96,10 @@ test("a turn is clockwise about the centre", () => {
 
 test("thickening by one pixel reaches the neighbours", () => {
   const thick = distort(dot(), { ...UNCHANGED, thicken: 1 });
-  assert.deepEqual([13, 15].map((row) => thick[row * 28 + 14]), [200, 200]);
+  assert.deepEqual(
+    [13, 15].map((row) => thick[row * 28 + 14]),
+    [200, 200],
+  );
   assert.equal(thick[14 * 28 + 17], 0);
 });
 
@@ -96,7 +113,11 @@ test("noise is the same each time and of the size asked for", () => {
 
 test("a kernel's sums are the products' sums", () => {
   const image = Float64Array.from({ length: 784 }, (_, i) => i % 7);
-  const kernel = [[1, 2, 3], [0, -1, 0], [5, 0, -2]];
+  const kernel = [
+    [1, 2, 3],
+    [0, -1, 0],
+    [5, 0, -2],
+  ];
   const { values, side } = convolve(image, kernel);
   assert.equal(side, 26);
   assert.equal(values[3 * 26 + 5], total(productsAt(image, kernel, 3, 5)));
@@ -104,10 +125,18 @@ test("a kernel's sums are the products' sums", () => {
 });
 
 test("the neuron's gradient is the slope of its loss, and its loss at 0 is ln 2", () => {
-  const digits = { points: [[1, 2], [-1, 0.5], [0.3, -2]], labels: [1, 0, 1] };
+  const digits = {
+    points: [
+      [1, 2],
+      [-1, 0.5],
+      [0.3, -2],
+    ],
+    labels: [1, 0, 1],
+  };
   assert.ok(Math.abs(evaluate(digits, [0, 0]).loss - Math.LN2) < 1e-12);
   const { gradient } = evaluate(digits, [0.7, -0.2], 0.1);
-  const slope = (evaluate(digits, [0.7 + 1e-6, -0.2], 0.1).loss - evaluate(digits, [0.7 - 1e-6, -0.2], 0.1).loss) / 2e-6;
+  const slope =
+    (evaluate(digits, [0.7 + 1e-6, -0.2], 0.1).loss - evaluate(digits, [0.7 - 1e-6, -0.2], 0.1).loss) / 2e-6;
   assert.ok(Math.abs(gradient[0] - slope) < 1e-8);
   assert.ok(Number.isFinite(evaluate(digits, [900, -900]).loss));
 });

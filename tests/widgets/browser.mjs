@@ -17,13 +17,32 @@ const RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-pra
 
 const browser = await chromium.launch({
   executablePath: process.env.CHROMIUM,
-  args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync"],
+  args: [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+  ],
 });
 /** Open the widget's page; whatever it reports or asks of another host fails the test at the end. */
-async function open({ width = 1280, theme = "light", touch = false, query = "", scripts = true, alter, faults = [] } = {}) {
-  const context = await browser.newContext({ viewport: { width, height: 900 }, hasTouch: touch, javaScriptEnabled: scripts,
-    reducedMotion: "reduce" });
+async function open({
+  width = 1280,
+  theme = "light",
+  touch = false,
+  query = "",
+  scripts = true,
+  alter,
+  faults = [],
+} = {}) {
+  const context = await browser.newContext({
+    viewport: { width, height: 900 },
+    hasTouch: touch,
+    javaScriptEnabled: scripts,
+    reducedMotion: "reduce",
+  });
   const page = await context.newPage();
   const problems = [];
   page.on("console", (message) => message.type() === "error" && problems.push(message.text()));
@@ -36,7 +55,10 @@ async function open({ width = 1280, theme = "light", touch = false, query = "", 
   await page.goto(`${base}${name}.html${query}`);
   if (scripts) await page.evaluate((value) => (document.documentElement.dataset.theme = value), theme);
   const close = async () => {
-    assert.deepEqual(problems.filter((problem) => !faults.some((fault) => problem.includes(fault))), []);
+    assert.deepEqual(
+      problems.filter((problem) => !faults.some((fault) => problem.includes(fault))),
+      [],
+    );
     await context.close();
   };
   return { page, widget: page.locator(".ml-widget"), requests: problems, close };
@@ -58,10 +80,15 @@ async function checkLooks() {
       await page.locator(".ml-widget summary").evaluateAll((all) => all.forEach((each) => each.click()));
       await page.waitForTimeout(300);
       await page.addScriptTag({ path: axe });
-      const { violations } = await page.evaluate((values) =>
-        window.axe.run({ include: [".ml-widget"] }, { preload: false, runOnly: { type: "tag", values } }), RULES);
-      assert.deepEqual(violations.map(({ id, nodes }) => [id, nodes.map(({ html }) => html.slice(0, 200))]), [],
-        `axe, ${theme}, ${width}`);
+      const { violations } = await page.evaluate(
+        (values) => window.axe.run({ include: [".ml-widget"] }, { preload: false, runOnly: { type: "tag", values } }),
+        RULES,
+      );
+      assert.deepEqual(
+        violations.map(({ id, nodes }) => [id, nodes.map(({ html }) => html.slice(0, 200))]),
+        [],
+        `axe, ${theme}, ${width}`,
+      );
       const wide = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
       assert.ok(wide <= 0, `${wide} pixels too wide at ${width}`);
       const small = await page.locator(".ml-widget").evaluate((widget) =>
@@ -69,7 +96,8 @@ async function checkLooks() {
           .filter((each) => each.checkVisibility())
           .map((each) => (each.type === "checkbox" ? each.closest("label") : each))
           .filter((each) => each.getBoundingClientRect().height < 44 || each.getBoundingClientRect().width < 44)
-          .map((each) => each.outerHTML));
+          .map((each) => each.outerHTML),
+      );
       assert.deepEqual(small, [], `smaller than 44 px at ${width}`);
       const ids = await page.evaluate(() => [...document.querySelectorAll("[id]")].map((each) => each.id));
       assert.equal(new Set(ids).size, ids.length, "an id twice");
@@ -103,7 +131,10 @@ async function checkFallback() {
   assert.equal((await plain.widget.innerText()).trim(), text);
   await plain.close();
   if (!online) return;
-  const failed = await open({ alter: (page) => page.route(`**/${name}.js*`, (route) => route.abort()), faults: ["ERR_FAILED"] });
+  const failed = await open({
+    alter: (page) => page.route(`**/${name}.js*`, (route) => route.abort()),
+    faults: ["ERR_FAILED"],
+  });
   assert.equal((await failed.widget.innerText()).trim(), text);
   await failed.close();
 }
@@ -111,9 +142,14 @@ async function checkFallback() {
 /** A data file that arrives damaged, or not at all: the page says so, and its own text stands. */
 async function checkDamage(file) {
   if (!online) return;
-  for (const [body, complaint] of [["globalThis.mnistLessons={}", "is damaged"], [null, "could not be loaded"]]) {
-    const alter = (page) => page.route(`**/${file}.data.js`, (route) =>
-      body === null ? route.abort() : route.fulfill({ body, contentType: "text/javascript" }));
+  for (const [body, complaint] of [
+    ["globalThis.mnistLessons={}", "is damaged"],
+    [null, "could not be loaded"],
+  ]) {
+    const alter = (page) =>
+      page.route(`**/${file}.data.js`, (route) =>
+        body === null ? route.abort() : route.fulfill({ body, contentType: "text/javascript" }),
+      );
     const { page, widget, close } = await open({ alter, faults: ["ERR_FAILED"] });
     await page.waitForSelector(".ml-warning");
     const text = await widget.innerText();
@@ -124,7 +160,12 @@ async function checkDamage(file) {
 
 // Draw a digit
 
-const SEVEN = [[0.3, 0.2], [0.7, 0.2], [0.55, 0.5], [0.45, 0.85]];
+const SEVEN = [
+  [0.3, 0.2],
+  [0.7, 0.2],
+  [0.55, 0.5],
+  [0.45, 0.85],
+];
 
 async function place(page, [x, y]) {
   const box = await page.locator(".ml-sheet canvas").boundingBox();
@@ -139,10 +180,11 @@ async function drawByMouse(page, points, steps = 10) {
   await page.mouse.up();
 }
 
-const ink = (page) => page.locator(".ml-sheet canvas").evaluate((canvas) => {
-  const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
-  return data.reduce((sum, value, i) => sum + (i % 4 === 3 ? value : 0), 0) / 255;
-});
+const ink = (page) =>
+  page.locator(".ml-sheet canvas").evaluate((canvas) => {
+    const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+    return data.reduce((sum, value, i) => sum + (i % 4 === 3 ? value : 0), 0) / 255;
+  });
 
 /** Wait until something that is read equals what is expected, or say what it was. */
 async function becomes(readValue, expected, what = "") {
@@ -191,12 +233,15 @@ async function drawDigit() {
 async function comparesNetworks(page, widget) {
   const sheet = () => page.locator(".ml-sheet").evaluate((element) => element.offsetLeft);
   const before = await sheet();
-  for (const title of ["Dense network, sigmoid", "Convolutional network"]) await widget.getByRole("checkbox", { name: title }).check();
+  for (const title of ["Dense network, sigmoid", "Convolutional network"])
+    await widget.getByRole("checkbox", { name: title }).check();
   await page.waitForFunction(() => document.querySelectorAll(".ml-column").length === 3);
   for (const i of [0, 1, 2]) await answers(page, "7", i);
   await widget.getByText("Look inside").click();
   await widget.locator(".ml-activations[aria-label]").nth(6).waitFor();
-  const labels = await widget.locator(".ml-activations").evaluateAll((all) => all.map((each) => each.getAttribute("aria-label")));
+  const labels = await widget
+    .locator(".ml-activations")
+    .evaluateAll((all) => all.map((each) => each.getAttribute("aria-label")));
   assert.equal(labels.length, 7);
   assert.match(labels[0], /^Hidden layer 1: 128 units; \d+ of 128 above 0$/);
   assert.match(labels[4], /^Hidden layer 1: 16 filters, 14 by 14 places each; \d+ of 3136 above 0$/);
@@ -209,7 +254,10 @@ async function takesTestDigits(page, widget) {
   await widget.getByText("Take a test digit instead").click();
   const digits = widget.locator(".ml-picker button");
   await digits.nth(14).waitFor();
-  assert.equal(await digits.first().getAttribute("aria-label"), "Test image 947, labelled 8; most reviewers did not agree.");
+  assert.equal(
+    await digits.first().getAttribute("aria-label"),
+    "Test image 947, labelled 8; most reviewers did not agree.",
+  );
   await digits.first().click();
   assert.equal(await digits.first().getAttribute("aria-pressed"), "true");
   await becomes(() => spoken(page), /^Test image 947, labelled 8; .* Dense network, ReLU: /, "live region:");
@@ -229,8 +277,13 @@ async function changesWhatIsSeen(page, widget) {
   await widget.getByLabel("Noise").fill("100");
   await becomes(async () => (await numbers()) !== before, true, "numbers change:");
   // The answer stands beside the sliders, too.
-  const [answer, note] = [await page.locator(".ml-answer").first().innerText(), await page.locator(".ml-answer + .ml-note").first().innerText()];
-  assert.ok((await widget.locator(".ml-sliders .ml-readout").innerText()).startsWith(`Dense network, ReLU: ${answer}, ${note}`));
+  const [answer, note] = [
+    await page.locator(".ml-answer").first().innerText(),
+    await page.locator(".ml-answer + .ml-note").first().innerText(),
+  ];
+  assert.ok(
+    (await widget.locator(".ml-sliders .ml-readout").innerText()).startsWith(`Dense network, ReLU: ${answer}, ${note}`),
+  );
   await press(page, "As drawn");
   await becomes(numbers, before);
 }
@@ -241,15 +294,27 @@ async function survivesOddInput() {
   assert.ok((await ink(page)) > 100, "a dot leaves no ink");
   await page.locator(".ml-answer").waitFor();
 
-  const spiral = Array.from({ length: 3000 }, (_, i) => [0.5 + (i / 7000) * Math.cos(i / 20), 0.5 + (i / 7000) * Math.sin(i / 20)]);
+  const spiral = Array.from({ length: 3000 }, (_, i) => [
+    0.5 + (i / 7000) * Math.cos(i / 20),
+    0.5 + (i / 7000) * Math.sin(i / 20),
+  ]);
   const [left, top] = await place(page, [0, 0]);
   const [right, bottom] = await place(page, [1, 1]);
   const cdp = await page.context().newCDPSession(page);
   await page.mouse.move(...(await place(page, spiral[0])));
   await page.mouse.down();
   // All at once, as a fast pen does; one after another they would wait for a frame each.
-  await Promise.all(spiral.map(([x, y]) => cdp.send("Input.dispatchMouseEvent", { type: "mouseMoved", button: "left", buttons: 1,
-    x: left + x * (right - left), y: top + y * (bottom - top) })));
+  await Promise.all(
+    spiral.map(([x, y]) =>
+      cdp.send("Input.dispatchMouseEvent", {
+        type: "mouseMoved",
+        button: "left",
+        buttons: 1,
+        x: left + x * (right - left),
+        y: top + y * (bottom - top),
+      }),
+    ),
+  );
   const filled = await ink(page);
   assert.ok(filled > 50_000, `a stroke of 3,000 points left ink on ${filled} pixels only`);
 
@@ -268,15 +333,18 @@ async function drawsByTouch() {
   const { page, close } = await ready({ width: 360, touch: true });
   await page.locator(".ml-sheet").scrollIntoViewIfNeeded();
   const cdp = await page.context().newCDPSession(page);
-  const send = (type, points) => cdp.send("Input.dispatchTouchEvent", { type,
-    touchPoints: points.map(([x, y], id) => ({ x, y, id })) });
+  const send = (type, points) =>
+    cdp.send("Input.dispatchTouchEvent", { type, touchPoints: points.map(([x, y], id) => ({ x, y, id })) });
   const touch = async (type, ...points) => send(type, await Promise.all(points.map((point) => place(page, point))));
   const scrolled = () => page.evaluate(() => scrollY);
   const before = await scrolled();
   await touch("touchStart", SEVEN[0]);
   for (let i = 1; i < SEVEN.length; i++) {
     for (let share = 0.1; share <= 1; share += 0.1) {
-      await touch("touchMove", [0, 1].map((axis) => SEVEN[i - 1][axis] + share * (SEVEN[i][axis] - SEVEN[i - 1][axis])));
+      await touch(
+        "touchMove",
+        [0, 1].map((axis) => SEVEN[i - 1][axis] + share * (SEVEN[i][axis] - SEVEN[i - 1][axis])),
+      );
     }
   }
   await touch("touchEnd");
@@ -292,8 +360,13 @@ async function drawsByTouch() {
   await touch("touchMove", [0.5, 0.9], [0.9, 0.1]);
   await touch("touchEnd");
   await answers(page, "1");
-  assert.equal(await page.locator(".ml-sheet canvas").evaluate((canvas) =>
-    canvas.getContext("2d").getImageData(30, 30, 60, 60).data.some(Boolean)), false, "the second finger drew");
+  assert.equal(
+    await page
+      .locator(".ml-sheet canvas")
+      .evaluate((canvas) => canvas.getContext("2d").getImageData(30, 30, 60, 60).data.some(Boolean)),
+    false,
+    "the second finger drew",
+  );
   await answers(page, "1");
 
   // Beside the sheet, a finger scrolls.
@@ -317,7 +390,10 @@ async function answersInSight() {
   assert.equal(await place(), before, "the sheet moves while one draws");
   const line = page.locator(".ml-headline");
   assert.match(await line.innerText(), /^7, .* sure$/);
-  const [top, bottom] = [(await line.boundingBox()).y, await page.locator(".ml-sheet").evaluate((sheet) => sheet.getBoundingClientRect().bottom)];
+  const [top, bottom] = [
+    (await line.boundingBox()).y,
+    await page.locator(".ml-sheet").evaluate((sheet) => sheet.getBoundingClientRect().bottom),
+  ];
   assert.ok(bottom - top < 640 - 61, `${bottom - top} px from the answer to the foot of the sheet`);
   await close();
 }
@@ -348,11 +424,12 @@ async function drawsByKeys() {
 /** One digit of a model's weights changed on the way: this network is refused, the others work on. */
 async function reportsDamagedWeights() {
   if (!online) return;
-  const alter = (page) => page.route("**/model-cnn.data.js", async (route) => {
-    const body = await (await route.fetch()).text();
-    const at = body.lastIndexOf('"]') - 1;
-    await route.fulfill({ body: body.slice(0, at) + (body[at] === "A" ? "B" : "A") + body.slice(at + 1) });
-  });
+  const alter = (page) =>
+    page.route("**/model-cnn.data.js", async (route) => {
+      const body = await (await route.fetch()).text();
+      const at = body.lastIndexOf('"]') - 1;
+      await route.fulfill({ body: body.slice(0, at) + (body[at] === "A" ? "B" : "A") + body.slice(at + 1) });
+    });
   const { page, widget, close } = await ready({ alter });
   await widget.getByRole("checkbox", { name: "Convolutional network" }).click();
   await page.waitForSelector(".ml-warning");
@@ -366,8 +443,15 @@ async function reportsDamagedWeights() {
 
 async function tryDigit() {
   const { page, widget, close } = await ready();
-  assert.equal(await page.evaluate(() => Boolean(globalThis.mnistLessons)), false, "the network comes before it is asked for");
-  assert.ok(await page.locator(".ml-sheet").evaluate((sheet) => getComputedStyle(sheet, "::after").content !== "none"), "no hint");
+  assert.equal(
+    await page.evaluate(() => Boolean(globalThis.mnistLessons)),
+    false,
+    "the network comes before it is asked for",
+  );
+  assert.ok(
+    await page.locator(".ml-sheet").evaluate((sheet) => getComputedStyle(sheet, "::after").content !== "none"),
+    "no hint",
+  );
   await drawByMouse(page, SEVEN);
   await answers(page, "7");
   await becomes(() => spoken(page), /^7 says the network, .* sure\.$/, "live region:");
@@ -383,7 +467,10 @@ async function tryDigit() {
   await close();
 
   if (!online) return;
-  const damaged = await ready({ alter: (each) => each.route("**/model-cnn.data.js", (route) => route.abort()), faults: ["ERR_FAILED"] });
+  const damaged = await ready({
+    alter: (each) => each.route("**/model-cnn.data.js", (route) => route.abort()),
+    faults: ["ERR_FAILED"],
+  });
   await drawByMouse(damaged.page, SEVEN);
   await damaged.page.waitForSelector(".ml-warning");
   assert.match(await damaged.widget.innerText(), /the file model-cnn.data.js could not be loaded/);
@@ -397,9 +484,14 @@ async function race() {
   const { page, widget, close } = await ready({ query });
   const status = page.locator(".ml-race > .ml-state");
   const step = async () => Number(/Step (\d+)/.exec(await status.innerText())?.[1] ?? 0);
-  const reach = (wanted) => page.waitForFunction((least) =>
-    Number(/(?:Step|Finished:) (\d+)/.exec(document.querySelector(".ml-race > .ml-state").textContent)?.[1]) >= least,
-  wanted, { timeout: 120_000 });
+  const reach = (wanted) =>
+    page.waitForFunction(
+      (least) =>
+        Number(/(?:Step|Finished:) (\d+)/.exec(document.querySelector(".ml-race > .ml-state").textContent)?.[1]) >=
+        least,
+      wanted,
+      { timeout: 120_000 },
+    );
   assert.match(await status.innerText(), /^Nothing runs until you start it/);
   // The address sets the race; a seed that is not offered stays at its default.
   assert.equal(await widget.getByLabel("Hidden layers").inputValue(), "2");
@@ -441,7 +533,10 @@ async function race() {
   await reach(800);
   assert.equal(await status.innerText(), "Finished: 800 steps.");
   assert.ok(await widget.getByRole("button", { name: "20 steps" }).isDisabled());
-  assert.match(await widget.locator("svg").first().getAttribute("aria-label"), /^Training loss, last measurement: ReLU [\d.]+, sigmoid [\d.]+$/);
+  assert.match(
+    await widget.locator("svg").first().getAttribute("aria-label"),
+    /^Training loss, last measurement: ReLU [\d.]+, sigmoid [\d.]+$/,
+  );
   assert.equal(await widget.locator(".ml-table").nth(1).locator("tbody tr").count(), 3);
   await widget.getByText("Every measurement").click();
   await becomes(() => widget.locator(".ml-numbers-of tbody tr").count(), 41);
@@ -449,9 +544,14 @@ async function race() {
   await close();
 
   if (!online) return;
-  const damaged = await ready({ alter: (each) => each.route("**/race.data.js", (route) => route.abort()), faults: ["ERR_FAILED"] });
+  const damaged = await ready({
+    alter: (each) => each.route("**/race.data.js", (route) => route.abort()),
+    faults: ["ERR_FAILED"],
+  });
   await press(damaged.page, "Start");
-  await damaged.page.waitForFunction(() => /The race cannot run: the file race.data.js could not be loaded/.test(document.body.textContent));
+  await damaged.page.waitForFunction(() =>
+    /The race cannot run: the file race.data.js could not be loaded/.test(document.body.textContent),
+  );
   await damaged.close();
 }
 
@@ -468,7 +568,8 @@ async function oneNeuron() {
   const right = Number(/^(\d+) of 200/.exec(await text())[1]);
   assert.ok(right > 185, await text());
   const [, w1, x1, w2, x2, b, z] = /z = (.+) × (.+) \+ (.+) × (.+) \+ (.+) = (.+);/
-    .exec(await widget.locator(".ml-formula").innerText()).map((part) => Number(part.replace(/[()]/g, "").replace("−", "-")));
+    .exec(await widget.locator(".ml-formula").innerText())
+    .map((part) => Number(part.replace(/[()]/g, "").replace("−", "-")));
   assert.ok(Math.abs(w1 * x1 + w2 * x2 + b - z) < 0.006, "the formula does not add up");
   await widget.getByLabel("Activation").selectOption("ReLU");
   assert.match(await widget.locator(".ml-formula").innerText(), /ReLU\(z\) = /);
@@ -486,7 +587,8 @@ async function oneNeuron() {
 
 async function gradientStep() {
   const { page, widget, close } = await ready();
-  const losses = async () => (await widget.locator(".ml-neuron > div .ml-table tbody tr td:last-child").allInnerTexts()).map(Number);
+  const losses = async () =>
+    (await widget.locator(".ml-neuron > div .ml-table tbody tr td:last-child").allInnerTexts()).map(Number);
   const promised = /= (\S+), w₂/.exec(await widget.locator(".ml-formula").innerText())[1];
   await press(page, "Step");
   assert.equal(await widget.locator(".ml-table tbody tr:last-child td").first().innerText(), promised);
@@ -508,9 +610,12 @@ async function gradientStep() {
 
 async function convolution() {
   const { page, widget, close } = await ready();
-  const sum = async () => Number(/add up to (−?[\d.]+\d)/.exec(await widget.locator(".ml-formula").innerText())[1].replace("−", "-"));
-  const cells = async (caption) => (await widget.locator("table", { hasText: caption }).locator("td").allInnerTexts())
-    .map((text) => Number(text.replace("−", "-")));
+  const sum = async () =>
+    Number(/add up to (−?[\d.]+\d)/.exec(await widget.locator(".ml-formula").innerText())[1].replace("−", "-"));
+  const cells = async (caption) =>
+    (await widget.locator("table", { hasText: caption }).locator("td").allInnerTexts()).map((text) =>
+      Number(text.replace("−", "-")),
+    );
   const total = async () => (await cells("Products")).reduce((a, b) => a + b, 0);
   assert.ok(Math.abs((await total()) - (await sum())) < 0.05);
   await press(page, "Next place");
@@ -544,14 +649,18 @@ async function errorGallery() {
   const { page, widget, close } = await ready();
   const all = Number(/^\d+ of (\d+) errors/.exec(await widget.locator(".ml-state").innerText())[1]);
   const counts = await widget.locator(".ml-matrix button").allInnerTexts();
-  assert.equal(counts.map(Number).reduce((a, b) => a + b, 0), all);
+  assert.equal(
+    counts.map(Number).reduce((a, b) => a + b, 0),
+    all,
+  );
   const cell = widget.locator(".ml-matrix button", { hasText: /^[2-9]$/ }).first();
   const [, count, truth, guess] = /(\d+) labelled (\d), predicted (\d)/.exec(await cell.getAttribute("aria-label"));
   await cell.focus();
   await page.keyboard.press("Enter");
   assert.equal(await cell.getAttribute("aria-pressed"), "true");
   assert.equal(await widget.locator(".ml-gallery li").count(), Number(count));
-  for (const text of await widget.locator(".ml-gallery strong").allInnerTexts()) assert.equal(text, `${truth}, taken for ${guess}`);
+  for (const text of await widget.locator(".ml-gallery strong").allInnerTexts())
+    assert.equal(text, `${truth}, taken for ${guess}`);
   await becomes(() => spoken(page), new RegExp(`^${count} of ${all} errors`));
   await press(page, "All errors");
   assert.equal(await widget.locator(".ml-gallery li").count(), 12);
@@ -570,7 +679,7 @@ const USE = {
   "relu-race": race,
   "one-neuron": oneNeuron,
   "gradient-step": gradientStep,
-  "convolution": convolution,
+  convolution: convolution,
   "error-gallery": errorGallery,
 };
 

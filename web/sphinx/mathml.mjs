@@ -6,7 +6,9 @@ for await (const line of createInterface({ input: process.stdin })) {
   const { tex, display } = JSON.parse(line);
   let answer;
   try {
-    answer = { math: temml.renderToString(tex, { displayMode: display, throwOnError: true, strict: true, annotate: true }) };
+    answer = {
+      math: temml.renderToString(tex, { displayMode: display, throwOnError: true, strict: true, annotate: true }),
+    };
   } catch (error) {
     answer = { error: error.message };
   }

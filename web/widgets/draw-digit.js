@@ -49,8 +49,12 @@ mount("draw-digit", async ({ root, say, load }) => {
       column.show(prepared ? probabilities : null);
       inside.show(prepared !== null);
     }
-    headline.textContent = prepared ? visible[0]?.column.brief() ?? "" : "";
-    for (const readout of readouts) readout.show(image, visible.map(({ column }) => column));
+    headline.textContent = prepared ? (visible[0]?.column.brief() ?? "") : "";
+    for (const readout of readouts)
+      readout.show(
+        image,
+        visible.map(({ column }) => column),
+      );
     say(news + (prepared ? visible.map(({ column }) => column.text()).join(" ") : "The sheet is empty."));
     news = "";
   };
@@ -74,22 +78,30 @@ mount("draw-digit", async ({ root, say, load }) => {
 
   root.classList.add("ml-draw");
   root.append(
-    h("div", { class: "ml-draw-top" },
-      h("div", { class: "ml-draw-sheet" },
+    h(
+      "div",
+      { class: "ml-draw-top" },
+      h(
+        "div",
+        { class: "ml-draw-sheet" },
         h("div", { class: "ml-head" }, h("p", { class: "ml-title" }, "Draw a digit here"), headline),
         surface.element,
-        h("div", { class: "ml-under" },
+        h(
+          "div",
+          { class: "ml-under" },
           h("div", { class: "ml-buttons" }, button("Clear", surface.clear), button("Undo", surface.undo)),
-          h("figure", {},
-            h("figcaption", {}, "What the network sees"),
-            h("div", { class: "ml-paper" }, seen)),
+          h("figure", {}, h("figcaption", {}, "What the network sees"), h("div", { class: "ml-paper" }, seen)),
         ),
       ),
       columns,
     ),
     modelChoice(shown, add, refresh),
-    h("p", { class: "ml-note" }, "A network answers “I don’t know” when it is less sure than it must be for 99.5 % "
-      + "of its answers to validation images to be right."),
+    h(
+      "p",
+      { class: "ml-note" },
+      "A network answers “I don’t know” when it is less sure than it must be for 99.5 % " +
+        "of its answers to validation images to be right.",
+    ),
     details("Take a test digit instead", async (body) => {
       await fillWithDigits(body, load, (image, about) => {
         news = `${about} `;
@@ -121,19 +133,32 @@ function createColumn({ title, accuracy, threshold }) {
   const rows = Array.from({ length: 10 }, (_, digit) => {
     const bar = h("span", { class: "ml-bar" });
     const number = h("span", { class: "ml-number" });
-    const row = h("tr", {}, h("th", { scope: "row" }, String(digit)), h("td", {}, h("span", { class: "ml-track" }, bar), number));
+    const row = h(
+      "tr",
+      {},
+      h("th", { scope: "row" }, String(digit)),
+      h("td", {}, h("span", { class: "ml-track" }, bar), number),
+    );
     return { bar, number, row };
   });
-  const element = h("section", { class: "ml-column", "aria-label": title },
+  const element = h(
+    "section",
+    { class: "ml-column", "aria-label": title },
     h("p", { class: "ml-title" }, title),
     h("p", { class: "ml-note" }, `right on ${percent(accuracy, 2)} of the 10,000 test images`),
     answer,
     note,
-    h("table", { class: "ml-probabilities" },
+    h(
+      "table",
+      { class: "ml-probabilities" },
       h("caption", { class: "ml-sr" }, `Probabilities by ${title}`),
-      h("thead", { class: "ml-sr" },
-        h("tr", {}, h("th", { scope: "col" }, "Digit"), h("th", { scope: "col" }, "Probability"))),
-      h("tbody", {}, ...rows.map(({ row }) => row))),
+      h(
+        "thead",
+        { class: "ml-sr" },
+        h("tr", {}, h("th", { scope: "col" }, "Digit"), h("th", { scope: "col" }, "Probability")),
+      ),
+      h("tbody", {}, ...rows.map(({ row }) => row)),
+    ),
   );
   const show = (/** @type {Float32Array | null} */ probabilities) => {
     const best = probabilities ? Math.max(...probabilities) : 0;
@@ -157,7 +182,8 @@ function createColumn({ title, accuracy, threshold }) {
       ? `${percent(best)} sure`
       : `At best ${digit}, ${percent(best)} sure; it answers from ${percent(threshold, 0)} on`;
   };
-  const brief = () => (answer.classList.contains("ml-unsure") ? `${answer.textContent}` : `${answer.textContent}, ${note.textContent}`);
+  const brief = () =>
+    answer.classList.contains("ml-unsure") ? `${answer.textContent}` : `${answer.textContent}, ${note.textContent}`;
   const text = () => `${title}: ${answer.textContent}, ${note.textContent}.`;
   return { element, show, text, brief };
 }
@@ -166,7 +192,12 @@ function createColumn({ title, accuracy, threshold }) {
 function createReadout() {
   const canvas = h("canvas", { class: "ml-ink" });
   const lines = h("div");
-  const element = h("div", { class: "ml-readout", "aria-hidden": "true" }, h("div", { class: "ml-paper" }, canvas), lines);
+  const element = h(
+    "div",
+    { class: "ml-readout", "aria-hidden": "true" },
+    h("div", { class: "ml-paper" }, canvas),
+    lines,
+  );
   const show = (/** @type {Uint8Array} */ image, /** @type {Column[]} */ columns) => {
     paintInk(canvas, image, 28);
     lines.replaceChildren(...columns.map((column) => h("p", { class: "ml-note" }, column.text())));
@@ -203,9 +234,14 @@ function modelChoice(shown, add, refresh) {
 /** A part that is filled when it is first opened. @param {string} title @param {(body: HTMLElement) => void} fill */
 function details(title, fill) {
   const body = h("div", { class: "ml-details-body" });
-  return h("details", {
-    ontoggle: () => body.childNodes.length === 0 && fill(body),
-  }, h("summary", {}, title), body);
+  return h(
+    "details",
+    {
+      ontoggle: () => body.childNodes.length === 0 && fill(body),
+    },
+    h("summary", {}, title),
+    body,
+  );
 }
 
 /**
@@ -223,25 +259,36 @@ async function fillWithDigits(body, load, put) {
       const image = pixels.subarray(784 * i, 784 * (i + 1));
       const doubt = doubted.includes(indices[i]);
       const about = `Test image ${indices[i]}, labelled ${labels[i]}${doubt ? "; most reviewers did not agree." : "."}`;
-      const each = button("", () => {
-        for (const other of list.children) other.setAttribute("aria-pressed", String(other === each));
-        put(image, about);
-      }, { "aria-label": about, title: about, "aria-pressed": "false" });
+      const each = button(
+        "",
+        () => {
+          for (const other of list.children) other.setAttribute("aria-pressed", String(other === each));
+          put(image, about);
+        },
+        { "aria-label": about, title: about, "aria-pressed": "false" },
+      );
       const canvas = h("canvas", { class: "ml-ink" });
       paintInk(canvas, image, 28);
       each.append(canvas);
       return each;
     };
     const show = (/** @type {string} */ kind) => {
-      const chosen = indices.map((/** @type {number} */ index, /** @type {number} */ i) => ({ index, i })).filter(
-        (/** @type {{index: number, i: number}} */ { index, i }) =>
-          kind === "doubted" ? doubted.includes(index) : labels[i] === Number(kind));
+      const chosen = indices
+        .map((/** @type {number} */ index, /** @type {number} */ i) => ({ index, i }))
+        .filter((/** @type {{index: number, i: number}} */ { index, i }) =>
+          kind === "doubted" ? doubted.includes(index) : labels[i] === Number(kind),
+        );
       list.replaceChildren(...chosen.map((/** @type {{i: number}} */ { i }) => pick(i)));
     };
     const choice = chooser({
       label: "Which",
-      options: [["doubted", "Labels in doubt"], ...Array.from({ length: 10 }, (_, digit) =>
-        /** @type {[string, string]} */ ([String(digit), `Digit ${digit}`]))],
+      options: [
+        ["doubted", "Labels in doubt"],
+        ...Array.from(
+          { length: 10 },
+          (_, digit) => /** @type {[string, string]} */ ([String(digit), `Digit ${digit}`]),
+        ),
+      ],
       value: "doubted",
       onchange: show,
     });
@@ -256,14 +303,24 @@ async function fillWithDigits(body, load, put) {
 function fillWithSliders(body, onchange) {
   let distortion = UNCHANGED;
   const pixels = (/** @type {number} */ value) => `${value} px`;
-  const add = (/** @type {keyof typeof UNCHANGED} */ key, /** @type {string} */ label,
-    /** @type {[number, number, number]} */ [min, max, step], show = pixels) => slider({
-    label, min, max, step, show, value: UNCHANGED[key],
-    oninput: (value) => {
-      distortion = { ...distortion, [key]: value };
-      onchange(distortion);
-    },
-  });
+  const add = (
+    /** @type {keyof typeof UNCHANGED} */ key,
+    /** @type {string} */ label,
+    /** @type {[number, number, number]} */ [min, max, step],
+    show = pixels,
+  ) =>
+    slider({
+      label,
+      min,
+      max,
+      step,
+      show,
+      value: UNCHANGED[key],
+      oninput: (value) => {
+        distortion = { ...distortion, [key]: value };
+        onchange(distortion);
+      },
+    });
   const sliders = [
     add("rotate", "Turn clockwise", [-180, 180, 5], (value) => `${value}°`),
     add("right", "Shift to the right", [-10, 10, 1]),
@@ -277,6 +334,5 @@ function fillWithSliders(body, onchange) {
     onchange(distortion);
   };
   body.classList.add("ml-sliders");
-  body.append(...sliders.map(({ element }) => element),
-    h("div", { class: "ml-buttons" }, button("As drawn", reset)));
+  body.append(...sliders.map(({ element }) => element), h("div", { class: "ml-buttons" }, button("As drawn", reset)));
 }

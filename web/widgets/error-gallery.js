@@ -23,12 +23,21 @@ mount("error-gallery", async ({ root, say, load }) => {
     refresh();
   });
   const refresh = () => {
-    const chosen = errors.indices.map((_, i) => i).filter((i) =>
-      (truth === ANY || errors.labels[i] === Number(truth)) && (answer === ANY || errors.predicted[i] === Number(answer)));
-    heading.textContent = `${chosen.length} of ${errors.indices.length} errors`
-      + (truth === ANY ? "" : `, labelled ${truth}`) + (answer === ANY ? "" : `, taken for ${answer}`)
-      + (chosen.length > 1 ? "; the surest first." : ".");
-    gallery.replaceChildren(...chosen.slice(0, limit).map((i) => card(errors, i, pixels.subarray(784 * i, 784 * (i + 1)))));
+    const chosen = errors.indices
+      .map((_, i) => i)
+      .filter(
+        (i) =>
+          (truth === ANY || errors.labels[i] === Number(truth)) &&
+          (answer === ANY || errors.predicted[i] === Number(answer)),
+      );
+    heading.textContent =
+      `${chosen.length} of ${errors.indices.length} errors` +
+      (truth === ANY ? "" : `, labelled ${truth}`) +
+      (answer === ANY ? "" : `, taken for ${answer}`) +
+      (chosen.length > 1 ? "; the surest first." : ".");
+    gallery.replaceChildren(
+      ...chosen.slice(0, limit).map((i) => card(errors, i, pixels.subarray(784 * i, 784 * (i + 1)))),
+    );
     more.hidden = chosen.length <= limit;
     matrix.mark(truth, answer);
     say(heading.textContent);
@@ -39,17 +48,36 @@ mount("error-gallery", async ({ root, say, load }) => {
     answers.set(answer);
     refresh();
   };
-  const digits = /** @type {[string, string][]} */ ([[ANY, "any"], ...Array.from({ length: 10 }, (_, digit) =>
-    [String(digit), String(digit)])]);
+  const digits = /** @type {[string, string][]} */ ([
+    [ANY, "any"],
+    ...Array.from({ length: 10 }, (_, digit) => [String(digit), String(digit)]),
+  ]);
   const truths = chooser({ label: "Label", options: digits, value: ANY, onchange: (value) => choose(value, answer) });
-  const answers = chooser({ label: "Predicted", options: digits, value: ANY, onchange: (value) => choose(truth, value) });
+  const answers = chooser({
+    label: "Predicted",
+    options: digits,
+    value: ANY,
+    onchange: (value) => choose(truth, value),
+  });
   const matrix = createMatrix(errors.confusion, choose);
   root.classList.add("ml-errors");
   root.append(
     h("div", { class: "ml-scroll", role: "region", "aria-label": "Confusion matrix", tabindex: 0 }, matrix.element),
-    h("div", { class: "ml-controls" }, truths.element, answers.element,
-      h("div", { class: "ml-buttons" }, button("All errors", () => choose(ANY, ANY)))),
-    heading, gallery, h("div", { class: "ml-buttons" }, more));
+    h(
+      "div",
+      { class: "ml-controls" },
+      truths.element,
+      answers.element,
+      h(
+        "div",
+        { class: "ml-buttons" },
+        button("All errors", () => choose(ANY, ANY)),
+      ),
+    ),
+    heading,
+    gallery,
+    h("div", { class: "ml-buttons" }, more),
+  );
   refresh();
 });
 
@@ -62,17 +90,44 @@ function createMatrix(confusion, choose) {
     if (truth === answer) return h("td", { class: "ml-diagonal" }, String(count));
     if (count === 0) return h("td", {}, "·");
     const cell = button(String(count), () => choose(String(truth), String(answer)), {
-      "aria-label": `${count} labelled ${truth}, predicted ${answer}`, "aria-pressed": "false" });
+      "aria-label": `${count} labelled ${truth}, predicted ${answer}`,
+      "aria-pressed": "false",
+    });
     cell.style.setProperty("--share", `${Math.round((100 * count) / most)}%`);
     cells.push({ truth: String(truth), answer: String(answer), cell });
     return h("td", {}, cell);
   };
-  const element = h("table", { class: "ml-matrix" },
-    h("caption", {}, h("span", {}, "Test digits by label (rows) and prediction (columns). Press a number to see these errors.")),
-    h("thead", {}, h("tr", {}, h("th", { scope: "col" }, h("span", { class: "ml-sr" }, "Label")),
-      ...confusion.map((_, digit) => h("th", { scope: "col" }, String(digit))))),
-    h("tbody", {}, ...confusion.map((row, truth) => h("tr", {}, h("th", { scope: "row" }, String(truth)),
-      ...row.map((count, answer) => cellOf(count, truth, answer))))));
+  const element = h(
+    "table",
+    { class: "ml-matrix" },
+    h(
+      "caption",
+      {},
+      h("span", {}, "Test digits by label (rows) and prediction (columns). Press a number to see these errors."),
+    ),
+    h(
+      "thead",
+      {},
+      h(
+        "tr",
+        {},
+        h("th", { scope: "col" }, h("span", { class: "ml-sr" }, "Label")),
+        ...confusion.map((_, digit) => h("th", { scope: "col" }, String(digit))),
+      ),
+    ),
+    h(
+      "tbody",
+      {},
+      ...confusion.map((row, truth) =>
+        h(
+          "tr",
+          {},
+          h("th", { scope: "row" }, String(truth)),
+          ...row.map((count, answer) => cellOf(count, truth, answer)),
+        ),
+      ),
+    ),
+  );
   const mark = (/** @type {string} */ truth, /** @type {string} */ answer) => {
     for (const each of cells) {
       each.cell.setAttribute("aria-pressed", String(each.truth === truth && each.answer === answer));
@@ -84,9 +139,20 @@ function createMatrix(confusion, choose) {
 /** @param {Errors} errors @param {number} i @param {Uint8Array} image */
 function card({ indices, labels, predicted, probabilities, doubted }, i, image) {
   const [label, answer] = [labels[i], predicted[i]];
-  return h("li", {},
+  return h(
+    "li",
+    {},
     digitPicture(image, `Test image ${indices[i]}`, "ml-thumb"),
     h("p", {}, h("strong", {}, `${label}, taken for ${answer}`)),
-    h("p", { class: "ml-note" }, `${answer}: ${percent(probabilities[i][answer])}, ${label}: ${percent(probabilities[i][label])}`),
-    h("p", { class: "ml-note" }, `test image ${indices[i]}${doubted.includes(indices[i]) ? "; its label is in doubt" : ""}`));
+    h(
+      "p",
+      { class: "ml-note" },
+      `${answer}: ${percent(probabilities[i][answer])}, ${label}: ${percent(probabilities[i][label])}`,
+    ),
+    h(
+      "p",
+      { class: "ml-note" },
+      `test image ${indices[i]}${doubted.includes(indices[i]) ? "; its label is in doubt" : ""}`,
+    ),
+  );
 }

@@ -14,16 +14,34 @@ mount("one-neuron", async ({ root, say, load }) => {
   const { points, labels } = digits;
   const state = { w1: 1, w2: 1, b: 0, activation: "sigmoid", chosen: 0 };
 
-  const plane = createPlane({ x: "x₁: ink in all", y: "x₂: ink in the middle", xRange: RANGE, yRange: RANGE,
-    ticks: [[-2, 0, 2], [-2, 0, 2]] });
+  const plane = createPlane({
+    x: "x₁: ink in all",
+    y: "x₂: ink in the middle",
+    xRange: RANGE,
+    yRange: RANGE,
+    ticks: [
+      [-2, 0, 2],
+      [-2, 0, 2],
+    ],
+  });
   const shade = createShades(plane, { xRange: RANGE, yRange: RANGE, count: 24, style: "ml-shade" });
   const line = svg("path", { class: "ml-border" });
   const ring = svg("circle", { class: "ml-ring", r: 8 });
   plane.content.append(...points.map(([x, y], i) => mark(labels[i], plane.toX(x), plane.toY(y))), line, ring);
 
-  const numbers = numbersOf("All digits in numbers", () => table("Inputs of each digit, and its sum",
-    ["digit", "shows a", "x₁", "x₂", "z"], points.map(([x, y], i) => [String(i + 1), String(labels[i]),
-      signed(x, 2), signed(y, 2), signed(state.w1 * x + state.w2 * y + state.b, 2)])));
+  const numbers = numbersOf("All digits in numbers", () =>
+    table(
+      "Inputs of each digit, and its sum",
+      ["digit", "shows a", "x₁", "x₂", "z"],
+      points.map(([x, y], i) => [
+        String(i + 1),
+        String(labels[i]),
+        signed(x, 2),
+        signed(y, 2),
+        signed(state.w1 * x + state.w2 * y + state.b, 2),
+      ]),
+    ),
+  );
   const sum = h("p", { class: "ml-formula" });
   const result = h("p", { class: "ml-state" });
   const refresh = () => {
@@ -34,43 +52,75 @@ mount("one-neuron", async ({ root, say, load }) => {
     const [x1, x2] = points[chosen];
     setAttributes(ring, { cx: plane.toX(x1), cy: plane.toY(x2) });
     const z = w1 * x1 + w2 * x2 + b;
-    sum.textContent = `Digit ${chosen + 1}, a ${labels[chosen] ? "one" : "zero"}: `
-      + `z = ${signed(w1, 1)} × ${factor(x1, 2)} + ${factor(w2, 1)} × ${factor(x2, 2)} + ${factor(b, 1)} = ${signed(z, 2)}`
-      + (activation === "none" ? "" : `; ${activation}(z) = ${signed(output(z), 2)}`);
+    sum.textContent =
+      `Digit ${chosen + 1}, a ${labels[chosen] ? "one" : "zero"}: ` +
+      `z = ${signed(w1, 1)} × ${factor(x1, 2)} + ${factor(w2, 1)} × ${factor(x2, 2)} + ${factor(b, 1)} = ${signed(z, 2)}` +
+      (activation === "none" ? "" : `; ${activation}(z) = ${signed(output(z), 2)}`);
     const { right, loss } = evaluate(digits, [w1, w2], b);
-    result.textContent = `${right} of ${points.length} digits lie on their side of the line (${percent(right / points.length)}). `
-      + `With a sigmoid, the cross-entropy is ${loss.toFixed(3)}; that of knowing nothing is ln 2 = 0.693.`;
-    plane.element.setAttribute("aria-label", `${points.length / 2} zeros and as many ones as points, and the line where `
-      + `z is 0: ${right} lie on their side`);
+    result.textContent =
+      `${right} of ${points.length} digits lie on their side of the line (${percent(right / points.length)}). ` +
+      `With a sigmoid, the cross-entropy is ${loss.toFixed(3)}; that of knowing nothing is ln 2 = 0.693.`;
+    plane.element.setAttribute(
+      "aria-label",
+      `${points.length / 2} zeros and as many ones as points, and the line where ` +
+        `z is 0: ${right} lie on their side`,
+    );
     numbers.refresh();
     say(result.textContent);
   };
-  const move = (/** @type {"w1" | "w2" | "b"} */ key, /** @type {string} */ label) => slider({
-    label, min: -6, max: 6, step: 0.1, value: state[key], show: (value) => signed(value, 1),
-    oninput: (value) => {
-      state[key] = value;
-      refresh();
-    },
-  }).element;
+  const move = (/** @type {"w1" | "w2" | "b"} */ key, /** @type {string} */ label) =>
+    slider({
+      label,
+      min: -6,
+      max: 6,
+      step: 0.1,
+      value: state[key],
+      show: (value) => signed(value, 1),
+      oninput: (value) => {
+        state[key] = value;
+        refresh();
+      },
+    }).element;
   const choose = (/** @type {number} */ by) => {
     state.chosen = (state.chosen + by + points.length) % points.length;
     refresh();
   };
   root.classList.add("ml-neuron");
   root.append(
-    h("div", { class: "ml-figure" }, plane.element, h("p", { class: "ml-note" },
-      "○ zeros, ▲ ones of the training set; both inputs standardized. Shaded: the neuron’s output, from 0 to 1 and more.")),
-    h("div", {},
-      move("w1", "Weight w₁"), move("w2", "Weight w₂"), move("b", "Bias b"),
-      chooser({ label: "Activation", options: Object.keys(ACTIVATIONS).map((name) => [name, name]),
+    h(
+      "div",
+      { class: "ml-figure" },
+      plane.element,
+      h(
+        "p",
+        { class: "ml-note" },
+        "○ zeros, ▲ ones of the training set; both inputs standardized. Shaded: the neuron’s output, from 0 to 1 and more.",
+      ),
+    ),
+    h(
+      "div",
+      {},
+      move("w1", "Weight w₁"),
+      move("w2", "Weight w₂"),
+      move("b", "Bias b"),
+      chooser({
+        label: "Activation",
+        options: Object.keys(ACTIVATIONS).map((name) => [name, name]),
         value: state.activation,
         onchange: (value) => {
           state.activation = value;
           refresh();
-        } }).element,
+        },
+      }).element,
       sum,
-      h("div", { class: "ml-buttons" }, button("Previous digit", () => choose(-1)), button("Next digit", () => choose(1))),
-      result),
+      h(
+        "div",
+        { class: "ml-buttons" },
+        button("Previous digit", () => choose(-1)),
+        button("Next digit", () => choose(1)),
+      ),
+      result,
+    ),
     numbers.element,
   );
   refresh();

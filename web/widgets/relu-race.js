@@ -31,7 +31,11 @@ const ALLOWED = {
 
 /** @returns {Race} */
 const newRace = () => ({
-  workers: [], records: { relu: [], sigmoid: [] }, running: false, looping: false, queue: Promise.resolve(true),
+  workers: [],
+  records: { relu: [], sigmoid: [] },
+  running: false,
+  looping: false,
+  queue: Promise.resolve(true),
 });
 
 mount("relu-race", async ({ root, say, load }) => {
@@ -50,9 +54,12 @@ mount("relu-race", async ({ root, say, load }) => {
     startButton.textContent = race.running ? "Pause" : done ? "Go on" : "Start";
     startButton.disabled = done >= STEPS;
     stepButton.disabled = race.running || done >= STEPS;
-    status.textContent = done >= STEPS ? `Finished: ${STEPS} steps.`
-      : done || race.running ? `Step ${done} of ${STEPS}.`
-      : "Nothing runs until you start it. Start loads 5,000 digits once (0.7 MB).";
+    status.textContent =
+      done >= STEPS
+        ? `Finished: ${STEPS} steps.`
+        : done || race.running
+          ? `Step ${done} of ${STEPS}.`
+          : "Nothing runs until you start it. Start loads 5,000 digits once (0.7 MB).";
   };
 
   /** @param {Race} mine */
@@ -60,7 +67,9 @@ mount("relu-race", async ({ root, say, load }) => {
     const { labels, shades } = await load("race");
     const pixels = decodeDigits(shades).map((shade) => Math.round((shade * 255) / 63));
     mine.workers = RUNNERS.map(startWorker);
-    return RUNNERS.map((activation) => ({ start: { pixels, labels: Array.from(labels, Number), activation, settings } }));
+    return RUNNERS.map((activation) => ({
+      start: { pixels, labels: Array.from(labels, Number), activation, settings },
+    }));
   };
   /** @param {Race} mine @param {object[]} messages  one for each runner */
   const tell = async (mine, messages) => {
@@ -71,17 +80,23 @@ mount("relu-race", async ({ root, say, load }) => {
   /** Take some steps; the first time, build the networks before. @param {Race} mine */
   const advance = async (mine) => {
     if (!mine.workers.length) await tell(mine, await prepare(mine));
-    await tell(mine, RUNNERS.map(() => ({ advance: EACH })));
+    await tell(
+      mine,
+      RUNNERS.map(() => ({ advance: EACH })),
+    );
     return mine === race;
   };
   /** @param {Race} mine */
-  const attempt = (mine) => (mine.queue = mine.queue.then(() => advance(mine)).catch((error) => {
-    mine.running = false;
-    draw();
-    status.textContent = `The race cannot run: ${error.message}.`;
-    say(status.textContent);
-    return false;
-  }));
+  const attempt = (mine) =>
+    (mine.queue = mine.queue
+      .then(() => advance(mine))
+      .catch((error) => {
+        mine.running = false;
+        draw();
+        status.textContent = `The race cannot run: ${error.message}.`;
+        say(status.textContent);
+        return false;
+      }));
   const run = async () => {
     const mine = race;
     mine.running = true;
@@ -150,42 +165,89 @@ function ask(worker, message) {
 
 /** @param {Settings} settings @param {(part: Partial<Settings>) => void} change */
 function controls(settings, change) {
-  const list = (/** @type {"width" | "rate" | "seed"} */ key, /** @type {string} */ label,
-    /** @type {number[]} */ values) => chooser({
-    label,
-    options: values.map((value) => [String(value), String(value)]),
-    value: String(settings[key]),
-    onchange: (value) => change({ [key]: Number(value) }),
-  }).element;
-  return h("div", { class: "ml-controls" },
-    slider({ label: "Hidden layers", min: 1, max: 6, step: 1, value: settings.depth,
-      oninput: (depth) => change({ depth }) }).element,
+  const list = (
+    /** @type {"width" | "rate" | "seed"} */ key,
+    /** @type {string} */ label,
+    /** @type {number[]} */ values,
+  ) =>
+    chooser({
+      label,
+      options: values.map((value) => [String(value), String(value)]),
+      value: String(settings[key]),
+      onchange: (value) => change({ [key]: Number(value) }),
+    }).element;
+  return h(
+    "div",
+    { class: "ml-controls" },
+    slider({
+      label: "Hidden layers",
+      min: 1,
+      max: 6,
+      step: 1,
+      value: settings.depth,
+      oninput: (depth) => change({ depth }),
+    }).element,
     list("width", "Units a layer", [10, 25, 50, 100]),
     list("rate", "Learning rate", [0.003, 0.01, 0.03, 0.1, 0.3, 1]),
-    chooser({ label: "Initial weights", options: [["glorot", "Glorot"], ["he", "He"]], value: settings.initialisation,
-      onchange: (initialisation) => change({ initialisation }) }).element,
-    list("seed", "Seed", [1, 2, 3, 4, 5, 6, 7, 8, 9]));
+    chooser({
+      label: "Initial weights",
+      options: [
+        ["glorot", "Glorot"],
+        ["he", "He"],
+      ],
+      value: settings.initialisation,
+      onchange: (initialisation) => change({ initialisation }),
+    }).element,
+    list("seed", "Seed", [1, 2, 3, 4, 5, 6, 7, 8, 9]),
+  );
 }
 
 /** @param {number} depth */
 function createCharts(depth) {
   const steps = { x: "step", xRange: /** @type {[number, number]} */ ([0, STEPS]), xTicks: [0, 200, 400, 600, 800] };
-  const loss = createChart({ ...steps, title: "Training loss", yRange: [0, 2.5], yTicks: [0, 1, 2],
-    show: (value) => value.toFixed(Number.isInteger(value) ? 0 : 2), unit: "measurement" });
-  const accuracy = createChart({ ...steps, title: `Accuracy on ${HELD_OUT} digits held out`, yRange: [0, 1],
-    yTicks: [0, 0.5, 1], show: (value) => percent(value, 0), unit: "measurement" });
+  const loss = createChart({
+    ...steps,
+    title: "Training loss",
+    yRange: [0, 2.5],
+    yTicks: [0, 1, 2],
+    show: (value) => value.toFixed(Number.isInteger(value) ? 0 : 2),
+    unit: "measurement",
+  });
+  const accuracy = createChart({
+    ...steps,
+    title: `Accuracy on ${HELD_OUT} digits held out`,
+    yRange: [0, 1],
+    yTicks: [0, 0.5, 1],
+    show: (value) => percent(value, 0),
+    unit: "measurement",
+  });
   const byLayer = h("div", { class: "ml-charts" });
   /** @type {ReturnType<typeof createChart>[]} */
   let [gradients, idle] = [];
   /** @param {number} layers */
   const reset = (layers) => {
     const numbers = Array.from({ length: layers + 1 }, (_, i) => i + 1);
-    gradients = createChart({ title: "Size of the gradients (root mean square)", x: "layer, first to last",
-      xRange: [1, layers + 1], xTicks: numbers, log: true, yRange: [1e-7, 1], yTicks: [1e-6, 1e-4, 1e-2, 1],
-      show: powerOfTen, unit: "layer" });
-    idle = createChart({ title: "Units dead (ReLU) or saturated (sigmoid)", x: "hidden layer, first to last",
-      xRange: [1, Math.max(2, layers)], xTicks: numbers.slice(0, layers), yRange: [0, 1], yTicks: [0, 0.5, 1],
-      show: (value) => percent(value, 0), unit: "layer" });
+    gradients = createChart({
+      title: "Size of the gradients (root mean square)",
+      x: "layer, first to last",
+      xRange: [1, layers + 1],
+      xTicks: numbers,
+      log: true,
+      yRange: [1e-7, 1],
+      yTicks: [1e-6, 1e-4, 1e-2, 1],
+      show: powerOfTen,
+      unit: "layer",
+    });
+    idle = createChart({
+      title: "Units dead (ReLU) or saturated (sigmoid)",
+      x: "hidden layer, first to last",
+      xRange: [1, Math.max(2, layers)],
+      xTicks: numbers.slice(0, layers),
+      yRange: [0, 1],
+      yTicks: [0, 0.5, 1],
+      show: (value) => percent(value, 0),
+      unit: "layer",
+    });
     byLayer.replaceChildren(gradients.element, idle.element);
     draw({ relu: [], sigmoid: [] });
   };
@@ -193,8 +255,8 @@ function createCharts(depth) {
   const draw = (records) => {
     const series = (/** @type {(all: Measurement[]) => [number, number][]} */ points) =>
       RUNNERS.map((name) => ({ label: NAMES[name], style: `ml-${name}`, points: points(records[name]) }));
-    const lastOf = (/** @type {"gradients" | "idle"} */ key) => series((all) =>
-      (all[all.length - 1]?.[key] ?? []).map((value, i) => [i + 1, value]));
+    const lastOf = (/** @type {"gradients" | "idle"} */ key) =>
+      series((all) => (all[all.length - 1]?.[key] ?? []).map((value, i) => [i + 1, value]));
     loss.draw(series((all) => all.map((each) => [each.step, each.loss])));
     accuracy.draw(series((all) => all.map((each) => [each.step, each.accuracy])));
     gradients.draw(lastOf("gradients"));
@@ -216,35 +278,55 @@ function powerOfTen(value) {
 function tables(records, depth) {
   const last = RUNNERS.map((name) => records[name][records[name].length - 1]);
   const of = (/** @type {(each: Measurement) => string | undefined} */ read) =>
-    last.map((each) => (each ? read(each) ?? "" : ""));
+    last.map((each) => (each ? (read(each) ?? "") : ""));
   const layers = Array.from({ length: depth + 1 }, (_, i) => [
     i < depth ? `Hidden layer ${i + 1}` : "Output layer",
     ...of(({ gradients }) => powerOfTen(gradients[i])),
     ...of(({ idle }) => (i < depth ? percent(idle[i], 0) : "")),
   ]);
   return [
-    table(last[0] ? `After ${last[0].step} steps` : "Before the start", ["Measured", "ReLU", "sigmoid"], [
-      ["Training loss", ...of(({ loss }) => loss.toFixed(3))],
-      ["Accuracy on digits held out", ...of(({ accuracy }) => percent(accuracy))],
-    ]),
-    table("By layer", ["Layer", "gradient, ReLU", "gradient, sigmoid", "dead units, ReLU", "saturated units, sigmoid"], layers),
+    table(
+      last[0] ? `After ${last[0].step} steps` : "Before the start",
+      ["Measured", "ReLU", "sigmoid"],
+      [
+        ["Training loss", ...of(({ loss }) => loss.toFixed(3))],
+        ["Accuracy on digits held out", ...of(({ accuracy }) => percent(accuracy))],
+      ],
+    ),
+    table(
+      "By layer",
+      ["Layer", "gradient, ReLU", "gradient, sigmoid", "dead units, ReLU", "saturated units, sigmoid"],
+      layers,
+    ),
   ];
 }
 
 /** The two curves over the steps, as a table. @param {Records} records */
 function allMeasurements({ relu, sigmoid }) {
-  return table("Loss and accuracy over the steps",
+  return table(
+    "Loss and accuracy over the steps",
     ["step", "loss, ReLU", "loss, sigmoid", "accuracy, ReLU", "accuracy, sigmoid"],
-    relu.map((each, i) => [String(each.step), each.loss.toFixed(3), sigmoid[i].loss.toFixed(3),
-      percent(each.accuracy), percent(sigmoid[i].accuracy)]));
+    relu.map((each, i) => [
+      String(each.step),
+      each.loss.toFixed(3),
+      sigmoid[i].loss.toFixed(3),
+      percent(each.accuracy),
+      percent(sigmoid[i].accuracy),
+    ]),
+  );
 }
 
 /** @param {Records} records */
 function summary(records) {
   const last = RUNNERS.map((name) => records[name][records[name].length - 1]);
   if (!last[0]) return "";
-  return `After ${last[0].step} steps: ` + RUNNERS.map((name, i) =>
-    `${NAMES[name]} loss ${last[i].loss.toFixed(2)}, accuracy ${percent(last[i].accuracy, 0)}`).join("; ") + ".";
+  return (
+    `After ${last[0].step} steps: ` +
+    RUNNERS.map(
+      (name, i) => `${NAMES[name]} loss ${last[i].loss.toFixed(2)}, accuracy ${percent(last[i].accuracy, 0)}`,
+    ).join("; ") +
+    "."
+  );
 }
 
 /** The settings that the page's address gives; what it gives wrongly stays at its default. @returns {Settings} */

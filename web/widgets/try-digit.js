@@ -16,7 +16,12 @@ mount("try-digit", async ({ root, say, load }) => {
   const seen = h("canvas", { class: "ml-ink", role: "img" });
   const answer = h("p", { class: "ml-answer" });
   const note = h("p", { class: "ml-note" });
-  const answers = h("div", { class: "ml-try-answer" }, h("div", {}, answer, note), h("div", { class: "ml-paper" }, seen));
+  const answers = h(
+    "div",
+    { class: "ml-try-answer" },
+    h("div", {}, answer, note),
+    h("div", { class: "ml-paper" }, seen),
+  );
   const show = (/** @type {string} */ large, /** @type {string} */ small) => {
     answer.textContent = large;
     note.textContent = small;
@@ -56,6 +61,8 @@ mount("try-digit", async ({ root, say, load }) => {
   root.classList.add("ml-try");
   root.append(
     h("div", { class: "ml-head" }, h("p", { class: "ml-title" }, "Draw a digit here"), button("Clear", surface.clear)),
-    surface.element, answers);
+    surface.element,
+    answers,
+  );
   refresh();
 });

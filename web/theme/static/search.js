@@ -11,7 +11,12 @@ const engine = new MiniSearch({
   fields: ["title", "page", "text"],
   storeFields: ["address", "title", "page", "text", "kind"],
   // Where something is taught comes before where it is listed, practiced or looked up.
-  searchOptions: { boost: { title: 4, page: 2 }, boostDocument: (id, word, { kind }) => (kind === "chapter" ? 2 : 1), prefix: (term) => term.length > 3, fuzzy: (term) => (term.length > 5 ? 0.15 : false) },
+  searchOptions: {
+    boost: { title: 4, page: 2 },
+    boostDocument: (id, word, { kind }) => (kind === "chapter" ? 2 : 1),
+    prefix: (term) => term.length > 3,
+    fuzzy: (term) => (term.length > 5 ? 0.15 : false),
+  },
 });
 engine.addAll(window.bookSections.map((section, id) => ({ id, ...section })));
 
@@ -33,7 +38,9 @@ if (query) {
   // Sections with every word first; where there is none, those with any.
   const all = engine.search(query, { combineWith: "AND" });
   const hits = (all.length ? all : engine.search(query)).slice(0, 20);
-  found.textContent = hits.length ? `${hits.length} ${hits.length === 1 ? "place" : "places"} for “${query}”` : `Nothing found for “${query}”.`;
+  found.textContent = hits.length
+    ? `${hits.length} ${hits.length === 1 ? "place" : "places"} for “${query}”`
+    : `Nothing found for “${query}”.`;
   // Glossary entries stand first, apart: a definition is not the place where the thing is taught.
   for (const hit of hits) {
     const link = Object.assign(document.createElement("a"), { href: hit.address, textContent: hit.title });

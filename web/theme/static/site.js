@@ -31,7 +31,11 @@ contents.querySelector("[aria-current]")?.scrollIntoView({ block: "nearest" });
 if (navigator.clipboard) {
   for (const block of document.querySelectorAll(".cell_input .highlight, div[class*='highlight-'] > .highlight")) {
     if (block.closest(".cell_output") || block.querySelector(".copy")) continue;
-    const button = Object.assign(document.createElement("button"), { className: "copy", type: "button", textContent: "Copy" });
+    const button = Object.assign(document.createElement("button"), {
+      className: "copy",
+      type: "button",
+      textContent: "Copy",
+    });
     button.setAttribute("aria-label", "Copy this code");
     button.addEventListener("click", async () => {
       await navigator.clipboard.writeText(block.querySelector("pre").textContent);
@@ -49,7 +53,12 @@ for (const table of document.querySelectorAll("table.ml-sortable")) {
   const number = /^(?:about |<|≈)?\s*[-−]?\d/;
   for (const [column, head] of heads.entries()) {
     const text = (row) => row.cells[column].textContent.trim();
-    const size = (row) => parseFloat(text(row).replace("−", "-").replace(/^[^\d-]+/, ""));
+    const size = (row) =>
+      parseFloat(
+        text(row)
+          .replace("−", "-")
+          .replace(/^[^\d-]+/, ""),
+      );
     const button = Object.assign(document.createElement("button"), { type: "button" });
     button.append(...head.childNodes);
     head.append(button);
@@ -57,7 +66,9 @@ for (const table of document.querySelectorAll("table.ml-sortable")) {
       const rows = [...body.rows];
       const sign = head.getAttribute("aria-sort") === "ascending" ? -1 : 1;
       const byNumber = rows.every((row) => number.test(text(row)));
-      rows.sort((a, b) => sign * (byNumber ? size(a) - size(b) : text(a).localeCompare(text(b), "en", { numeric: true })));
+      rows.sort(
+        (a, b) => sign * (byNumber ? size(a) - size(b) : text(a).localeCompare(text(b), "en", { numeric: true })),
+      );
       body.append(...rows);
       for (const other of heads) other.removeAttribute("aria-sort");
       head.setAttribute("aria-sort", sign > 0 ? "ascending" : "descending");
@@ -74,7 +85,10 @@ const mark = () => {
       element.tabIndex = 0;
       element.setAttribute("role", "group");
       const caption = element.querySelector("caption")?.textContent.trim();
-      element.setAttribute("aria-label", caption || (element.matches("pre") ? "Code, scrolls sideways" : "Scrolls sideways"));
+      element.setAttribute(
+        "aria-label",
+        caption || (element.matches("pre") ? "Code, scrolls sideways" : "Scrolls sideways"),
+      );
     } else {
       for (const name of ["tabindex", "role", "aria-label"]) element.removeAttribute(name);
     }

@@ -7,7 +7,8 @@
 export function convolve(image, kernel) {
   const side = 28 - kernel.length + 1;
   const values = Float64Array.from({ length: side * side }, (_, i) =>
-    total(productsAt(image, kernel, Math.floor(i / side), i % side)));
+    total(productsAt(image, kernel, Math.floor(i / side), i % side)),
+  );
   return { values, side };
 }
 

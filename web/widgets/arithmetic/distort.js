@@ -62,8 +62,10 @@ function between(values, row, column) {
   const left = Math.floor(column);
   const below = row - top;
   const aside = column - left;
-  return (1 - below) * ((1 - aside) * at(values, top, left) + aside * at(values, top, left + 1))
-    + below * ((1 - aside) * at(values, top + 1, left) + aside * at(values, top + 1, left + 1));
+  return (
+    (1 - below) * ((1 - aside) * at(values, top, left) + aside * at(values, top, left + 1)) +
+    below * ((1 - aside) * at(values, top + 1, left) + aside * at(values, top + 1, left + 1))
+  );
 }
 
 /** A pixel, or paper outside the image. @param {Float64Array} values @param {number} row @param {number} column */
@@ -74,6 +76,7 @@ function at(values, row, column) {
 /** Normal noise (Box and Muller), the same each time. @param {Float64Array} values @param {number} deviation */
 function noisy(values, deviation) {
   const random = randomNumbers(0);
-  return values.map((value) =>
-    value + deviation * Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random()));
+  return values.map(
+    (value) => value + deviation * Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random()),
+  );
 }

@@ -77,7 +77,10 @@ export function decodeHalves(texts) {
 }
 
 /** What sign and exponent multiply the mantissa with; exponent 0 has the factor of exponent 1. */
-const FACTORS = Float64Array.from({ length: 64 }, (_, head) => (head & 32 ? -1 : 1) * 2 ** (Math.max(1, head & 31) - 15));
+const FACTORS = Float64Array.from(
+  { length: 64 },
+  (_, head) => (head & 32 ? -1 : 1) * 2 ** (Math.max(1, head & 31) - 15),
+);
 
 /** @param {string} text base64 @returns {Uint8Array} */
 export function decodeBytes(text) {

@@ -34,11 +34,16 @@ export function forward(layers, input) {
 /** @param {Layer} layer @param {ArrayLike<number>} input */
 function run(layer, input) {
   switch (layer.type) {
-    case "scale": return scale(layer, input);
-    case "dense": return dense(layer, input);
-    case "conv": return convolve(layer, input);
-    case "pool": return pool(layer, input);
-    case "activation": return activate(layer.name, input, layer.output);
+    case "scale":
+      return scale(layer, input);
+    case "dense":
+      return dense(layer, input);
+    case "conv":
+      return convolve(layer, input);
+    case "pool":
+      return pool(layer, input);
+    case "activation":
+      return activate(layer.name, input, layer.output);
   }
 }
 
@@ -68,7 +73,13 @@ function addScaled(target, at, source, from, count, factor) {
 
 /** @param {Conv} layer @param {ArrayLike<number>} input */
 function convolve(layer, input) {
-  const { kernel, bias, output, input: [, , channels], shape: [, , filters] } = layer;
+  const {
+    kernel,
+    bias,
+    output,
+    input: [, , channels],
+    shape: [, , filters],
+  } = layer;
   for (let at = 0; at < output.length; at += filters) output.set(bias, at);
   eachPair(layer, (cell, pixel, offset) => {
     for (let c = 0; c < channels; c++) {
@@ -80,7 +91,10 @@ function convolve(layer, input) {
 
 /** @param {Pool} layer @param {ArrayLike<number>} input */
 function pool(layer, input) {
-  const { output, shape: [, , channels] } = layer;
+  const {
+    output,
+    shape: [, , channels],
+  } = layer;
   output.fill(-Infinity);
   eachPair(layer, (cell, pixel) => {
     for (let c = 0; c < channels; c++) {
@@ -109,11 +123,19 @@ function eachPair({ input: [height, width], window: [rows, columns], strides, pa
 /** @param {string} name @param {ArrayLike<number>} input @param {Float32Array} output */
 function activate(name, input, output) {
   switch (name) {
-    case "relu": for (let i = 0; i < output.length; i++) output[i] = Math.max(0, input[i]); return;
-    case "sigmoid": for (let i = 0; i < output.length; i++) output[i] = 1 / (1 + Math.exp(-input[i])); return;
-    case "tanh": for (let i = 0; i < output.length; i++) output[i] = Math.tanh(input[i]); return;
-    case "softmax": return softmax(input, output);
-    default: throw new Error(`activation ${name}: expected relu, sigmoid, tanh or softmax`);
+    case "relu":
+      for (let i = 0; i < output.length; i++) output[i] = Math.max(0, input[i]);
+      return;
+    case "sigmoid":
+      for (let i = 0; i < output.length; i++) output[i] = 1 / (1 + Math.exp(-input[i]));
+      return;
+    case "tanh":
+      for (let i = 0; i < output.length; i++) output[i] = Math.tanh(input[i]);
+      return;
+    case "softmax":
+      return softmax(input, output);
+    default:
+      throw new Error(`activation ${name}: expected relu, sigmoid, tanh or softmax`);
   }
 }
 

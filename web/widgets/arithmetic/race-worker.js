@@ -9,7 +9,8 @@ let runner;
 onmessage = ({ data: { start, advance } }) => {
   if (start) {
     const images = Array.from(start.labels, (_, i) =>
-      Float32Array.from(start.pixels.subarray(784 * i, 784 * (i + 1)), (value) => value / 255));
+      Float32Array.from(start.pixels.subarray(784 * i, 784 * (i + 1)), (value) => value / 255),
+    );
     runner = createRunner({ ...start, images });
     postMessage(runner.start());
   } else {

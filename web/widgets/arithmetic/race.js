@@ -33,7 +33,12 @@ export function createRunner({ images, labels, activation, settings: { depth, wi
   const nextBatch = () => {
     if (order.length < BATCH) order = shuffled(training, random);
     const batch = order.splice(0, BATCH);
-    computeGradients(layers, batch.map((i) => images[i]), batch.map((i) => labels[i]), gradients);
+    computeGradients(
+      layers,
+      batch.map((i) => images[i]),
+      batch.map((i) => labels[i]),
+      gradients,
+    );
     return gradients.loss;
   };
   const probe = images.slice(training);

@@ -28,12 +28,16 @@ export function createChart({ title, x, xRange, xTicks, yRange, yTicks, log = fa
     return HEIGHT - BOTTOM - Math.min(1, Math.max(0, share)) * (HEIGHT - TOP - BOTTOM);
   };
   const lines = svg("g");
-  const picture = svg("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: "img", "aria-label": `${title}: no ${unit} yet` },
+  const picture = svg(
+    "svg",
+    { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: "img", "aria-label": `${title}: no ${unit} yet` },
     ...yTicks.flatMap((tick) => [
       svg("line", { class: "ml-grid", x1: LEFT, x2: WIDTH - RIGHT, y1: toY(tick), y2: toY(tick) }),
       svg("text", { x: LEFT - 6, y: toY(tick) + 4, "text-anchor": "end" }, show(tick)),
     ]),
-    ...xTicks.map((tick) => svg("text", { x: toX(tick), y: HEIGHT - BOTTOM + 17, "text-anchor": "middle" }, String(tick))),
+    ...xTicks.map((tick) =>
+      svg("text", { x: toX(tick), y: HEIGHT - BOTTOM + 17, "text-anchor": "middle" }, String(tick)),
+    ),
     svg("text", { x: (LEFT + WIDTH - RIGHT) / 2, y: HEIGHT - 2, "text-anchor": "middle" }, x),
     lines,
   );

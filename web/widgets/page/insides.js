@@ -7,18 +7,28 @@ import { h, paintInk } from "./page.js";
 
 export function createInsides() {
   const body = h("div", { class: "ml-details-body" });
-  const element = h("details", { class: "ml-insides" }, h("summary", {}, "Look inside"),
-    h("p", { class: "ml-note" },
-      "Each square is one unit; in a convolutional layer, each picture is what one filter found, and where. "
-      + "The stronger the ink, the larger the activation."),
-    body);
+  const element = h(
+    "details",
+    { class: "ml-insides" },
+    h("summary", {}, "Look inside"),
+    h(
+      "p",
+      { class: "ml-note" },
+      "Each square is one unit; in a convolutional layer, each picture is what one filter found, and where. " +
+        "The stronger the ink, the larger the activation.",
+    ),
+    body,
+  );
 
   const create = (/** @type {Model} */ model) => {
     const hidden = /** @type {Shaped[]} */ (model.layers.filter((layer) => layer.type === "activation")).slice(0, -1);
     const figures = hidden.map(createFigure);
-    const part = h("section", { "aria-label": `Inside: ${model.title}` },
+    const part = h(
+      "section",
+      { "aria-label": `Inside: ${model.title}` },
       h("p", { class: "ml-title" }, model.title),
-      h("div", { class: "ml-layers" }, ...figures.map((figure) => figure.element)));
+      h("div", { class: "ml-layers" }, ...figures.map((figure) => figure.element)),
+    );
     return {
       element: part,
       show: (/** @type {boolean} */ drawn) => {
@@ -46,9 +56,7 @@ function createFigure(layer, index) {
 
 /** @param {Shaped} layer @param {number} index @param {boolean} drawn */
 function describe({ name, shape, output }, index, drawn) {
-  const what = shape.length === 3
-    ? `${shape[2]} filters, ${shape[0]} by ${shape[1]} places each`
-    : `${shape[0]} units`;
+  const what = shape.length === 3 ? `${shape[2]} filters, ${shape[0]} by ${shape[1]} places each` : `${shape[0]} units`;
   const border = name === "relu" ? 0 : 0.5;
   const active = output.filter((value) => value > border).length;
   return `Hidden layer ${index + 1}: ${what}` + (drawn ? `; ${active} of ${output.length} above ${border}` : "");

@@ -81,11 +81,14 @@ export function warning(error) {
 /** Wait until a part of the page is about to come into view. @param {Element} host @returns {Promise<void>} */
 function whenNear(host) {
   return new Promise((resolve) => {
-    const observer = new IntersectionObserver((entries) => {
-      if (!entries.some((entry) => entry.isIntersecting)) return;
-      observer.disconnect();
-      resolve();
-    }, { rootMargin: "1000px" });
+    const observer = new IntersectionObserver(
+      (entries) => {
+        if (!entries.some((entry) => entry.isIntersecting)) return;
+        observer.disconnect();
+        resolve();
+      },
+      { rootMargin: "1000px" },
+    );
     observer.observe(host);
   });
 }
@@ -174,8 +177,11 @@ export function slider({ label, min, max, step, value, show = String, oninput })
  */
 export function chooser({ label, options, value, onchange }) {
   const id = newId();
-  const select = h("select", { id, onchange: () => onchange(select.value) },
-    ...options.map(([key, text]) => h("option", { value: key, selected: key === value }, text)));
+  const select = h(
+    "select",
+    { id, onchange: () => onchange(select.value) },
+    ...options.map(([key, text]) => h("option", { value: key, selected: key === value }, text)),
+  );
   const set = (/** @type {string} */ key) => void (select.value = key);
   return { element: h("div", { class: "ml-chooser" }, h("label", { for: id }, label), select), set };
 }
@@ -185,11 +191,19 @@ export function chooser({ label, options, value, onchange }) {
  * @param {string} caption @param {string[]} columns @param {(Node | string)[][]} rows
  */
 export function table(caption, columns, rows) {
-  return h("table", { class: "ml-table" },
+  return h(
+    "table",
+    { class: "ml-table" },
     h("caption", {}, caption),
     h("thead", {}, h("tr", {}, ...columns.map((text) => h("th", { scope: "col" }, text)))),
-    h("tbody", {}, ...rows.map(([first, ...cells]) =>
-      h("tr", {}, h("th", { scope: "row" }, first), ...cells.map((cell) => h("td", {}, cell))))));
+    h(
+      "tbody",
+      {},
+      ...rows.map(([first, ...cells]) =>
+        h("tr", {}, h("th", { scope: "row" }, first), ...cells.map((cell) => h("td", {}, cell))),
+      ),
+    ),
+  );
 }
 
 /**

@@ -16,7 +16,9 @@ export function createPlane({ x, y, xRange, yRange, ticks: [xTicks, yTicks] }) {
   const clip = newId();
   const content = svg("g", { "clip-path": `url(#${clip})` });
   const middle = MARGIN + inner / 2;
-  const element = svg("svg", { viewBox: `0 0 ${SIDE} ${SIDE}`, role: "img", class: "ml-plane" },
+  const element = svg(
+    "svg",
+    { viewBox: `0 0 ${SIDE} ${SIDE}`, role: "img", class: "ml-plane" },
     svg("clipPath", { id: clip }, svg("rect", { x: MARGIN, y: 8, width: inner, height: inner })),
     content,
     svg("rect", { class: "ml-frame", x: MARGIN, y: 8, width: inner, height: inner }),
@@ -38,8 +40,13 @@ export function createShades({ content, toX, toY }, { xRange, yRange, count, sty
   const cells = Array.from({ length: count * count }, (_, i) => {
     const left = xRange[0] + (i % count) * width;
     const bottom = yRange[0] + Math.floor(i / count) * height;
-    const cell = svg("rect", { class: style, x: toX(left), y: toY(bottom + height),
-      width: toX(left + width) - toX(left), height: toY(bottom) - toY(bottom + height) });
+    const cell = svg("rect", {
+      class: style,
+      x: toX(left),
+      y: toY(bottom + height),
+      width: toX(left + width) - toX(left),
+      height: toY(bottom) - toY(bottom + height),
+    });
     return { cell, x: left + width / 2, y: bottom + height / 2 };
   });
   content.append(...cells.map(({ cell }) => cell));
@@ -52,4 +59,8 @@ export function createShades({ content, toX, toY }, { xRange, yRange, count, sty
 export const factor = (value, digits) => (value < 0 ? `(${signed(value, digits)})` : signed(value, digits));
 
 /** A number with a true minus sign. @param {number} value @param {number} [digits] */
-export const signed = (value, digits = 0) => value.toFixed(digits).replace(/^-(?=.*[1-9])/, "−").replace("-", "");
+export const signed = (value, digits = 0) =>
+  value
+    .toFixed(digits)
+    .replace(/^-(?=.*[1-9])/, "−")
+    .replace("-", "");

@@ -4,8 +4,9 @@ import { h } from "./page.js";
 
 export const SIZE = 336; // twelve times the network's 28, whatever the size on screen
 const PEN = 26;
-const HINT = "Drawing sheet. Draw with a pointer, or with keys: arrows move the pen, two at once go aslant, "
-  + "Shift makes longer moves, Space puts the pen down or lifts it.";
+const HINT =
+  "Drawing sheet. Draw with a pointer, or with keys: arrows move the pen, two at once go aslant, " +
+  "Shift makes longer moves, Space puts the pen down or lifts it.";
 /** @type {Record<string, [number, number]>} */
 const MOVES = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 
@@ -24,7 +25,12 @@ const MOVES = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowD
 export function createSurface({ onchange, say }) {
   const canvas = h("canvas", { width: SIZE, height: SIZE });
   const pen = h("span", { class: "ml-pen", "aria-hidden": "true" });
-  const element = h("div", { class: "ml-sheet ml-empty", role: "application", tabindex: 0, "aria-label": HINT }, canvas, pen);
+  const element = h(
+    "div",
+    { class: "ml-sheet ml-empty", role: "application", tabindex: 0, "aria-label": HINT },
+    canvas,
+    pen,
+  );
   const context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d", { willReadFrequently: true }));
   Object.assign(context, { lineWidth: PEN, lineCap: "round", lineJoin: "round" });
   const report = oncePerFrame(onchange);
