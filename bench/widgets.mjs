@@ -52,7 +52,7 @@ async function training() {
 
 function ourRun(images, labels) {
   const random = randomNumbers(0);
-  const layers = buildDense({ sizes: [784, 50, 50, 10], activation: "relu", initialisation: "glorot", random });
+  const layers = buildDense({ sizes: [784, 50, 50, 10], activation: "relu", initializer: "glorot", random });
   const gradients = zeroGradients(layers);
   return () => {
     for (let batch = 0; batch < OURS; batch++) {

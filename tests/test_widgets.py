@@ -249,10 +249,10 @@ def test_moved_and_scaled_digits_are_recognised_as_well_as_unmoved_ones(name, pr
     assert moved >= unmoved - 0.01
     # Half a pixel off is no longer as good, so the line above would notice.
     off = ndimage.shift(prepared.astype(float), (0, 0.5, 0.5), order=1).astype(np.uint8)
-    assert np.abs(centres(prepared) - 14).mean() < 0.3 < np.abs(centres(off) - 14).mean()
+    assert np.abs(centers(prepared) - 14).mean() < 0.3 < np.abs(centers(off) - 14).mean()
 
 
-def centres(images):
+def centers(images):
     grid = np.indices((28, 28))
     return (grid[None] * images[:, None]).sum(axis=(2, 3)) / images.sum(axis=(1, 2))[:, None]
 
@@ -276,7 +276,7 @@ def test_the_race_runs_on_5000_training_digits(race_digits):
 
 def test_four_layers_of_relu_learn_and_four_of_sigmoid_do_not(arithmetic, race_digits):
     images, labels = race_digits
-    settings = {"depth": 4, "width": 50, "rate": 0.1, "initialisation": "glorot", "seed": 1}
+    settings = {"depth": 4, "width": 50, "rate": 0.1, "initializer": "glorot", "seed": 1}
     request = {"images": images, "labels": labels, "settings": settings, "steps": 800}
     relu = arithmetic("race", activation="relu", **request)
     sigmoid = arithmetic("race", activation="sigmoid", **request)

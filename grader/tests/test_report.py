@@ -113,7 +113,7 @@ def test_the_summary_has_everyone_and_describes_its_plots(folder):
     assert not re.search(r"<(script|link|img)|https?://(?!www\.w3\.org|matplotlib|purl)", page.find("body").text)
 
 
-def test_plots_take_the_colours_of_the_page(folder):
+def test_plots_take_the_colors_of_the_page(folder):
     """Black on a dark page could not be read, a white box would glare."""
     text = (folder / "summary.html").read_text(encoding="utf-8")
     assert not re.search(r"#000000|#ffffff|fill: (white|black)", text)

@@ -35,7 +35,7 @@ const commands = {
     return Array.from(decodeHalves(weights));
   },
   gradients({ sizes, activation, kernels, biases, images, labels }) {
-    const layers = buildDense({ sizes, activation, initialisation: "glorot", random: Math.random });
+    const layers = buildDense({ sizes, activation, initializer: "glorot", random: Math.random });
     layers
       .filter(({ type }) => type === "dense")
       .forEach((layer, i) => {

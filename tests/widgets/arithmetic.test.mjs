@@ -63,7 +63,7 @@ test("random numbers repeat with their seed and fill the interval evenly", () =>
 });
 
 test("a step goes down the gradient by the learning rate", () => {
-  const layers = buildDense({ sizes: [2, 3, 2], activation: "tanh", initialisation: "he", random: randomNumbers(1) });
+  const layers = buildDense({ sizes: [2, 3, 2], activation: "tanh", initializer: "he", random: randomNumbers(1) });
   const gradients = zeroGradients(layers);
   computeGradients(layers, [[0.5, 1]], [1], gradients);
   const before = layers[0].kernel[1];
@@ -72,7 +72,7 @@ test("a step goes down the gradient by the learning rate", () => {
 });
 
 test("unknown activations are refused", () => {
-  const layers = buildDense({ sizes: [1, 1, 2], activation: "elu", initialisation: "he", random: Math.random });
+  const layers = buildDense({ sizes: [1, 1, 2], activation: "elu", initializer: "he", random: Math.random });
   assert.throws(() => forward(layers, [1]), /elu: expected relu, sigmoid, tanh or softmax/);
 });
 
@@ -88,7 +88,7 @@ test("shifts move by whole and half pixels", () => {
   assert.deepEqual([half[14 * 28 + 14], half[14 * 28 + 15]], [100, 100]);
 });
 
-test("a turn is clockwise about the centre", () => {
+test("a turn is clockwise about the center", () => {
   const above = distort(dot(), { ...UNCHANGED, down: -5 });
   const turned = distort(above, { ...UNCHANGED, rotate: 90 });
   assert.equal(turned[14 * 28 + 19], 200);
@@ -104,9 +104,9 @@ test("thickening by one pixel reaches the neighbours", () => {
 });
 
 test("noise is the same each time and of the size asked for", () => {
-  const grey = new Uint8Array(784).fill(128);
-  const noisy = distort(grey, { ...UNCHANGED, noise: 20 });
-  assert.deepEqual(noisy, distort(grey, { ...UNCHANGED, noise: 20 }));
+  const gray = new Uint8Array(784).fill(128);
+  const noisy = distort(gray, { ...UNCHANGED, noise: 20 });
+  assert.deepEqual(noisy, distort(gray, { ...UNCHANGED, noise: 20 }));
   const deviation = Math.sqrt(noisy.reduce((sum, value) => sum + (value - 128) ** 2, 0) / 784);
   assert.ok(Math.abs(deviation - 20) < 2, String(deviation));
 });

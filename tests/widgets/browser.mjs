@@ -256,11 +256,11 @@ async function takesTestDigits(page, widget) {
   await digits.nth(14).waitFor();
   assert.equal(
     await digits.first().getAttribute("aria-label"),
-    "Test image 947, labelled 8; most reviewers did not agree.",
+    "Test image 947, labeled 8; most reviewers did not agree.",
   );
   await digits.first().click();
   assert.equal(await digits.first().getAttribute("aria-pressed"), "true");
-  await becomes(() => spoken(page), /^Test image 947, labelled 8; .* Dense network, ReLU: /, "live region:");
+  await becomes(() => spoken(page), /^Test image 947, labeled 8; .* Dense network, ReLU: /, "live region:");
   await widget.getByLabel("Which").selectOption("3");
   assert.equal(await digits.count(), 28);
   await digits.nth(4).focus();
@@ -480,7 +480,7 @@ async function tryDigit() {
 // ReLU against sigmoid
 
 async function race() {
-  const query = "?depth=2&width=25&rate=0.3&seed=77&initialisation=he";
+  const query = "?depth=2&width=25&rate=0.3&seed=77&initializer=he";
   const { page, widget, close } = await ready({ query });
   const status = page.locator(".ml-race > .ml-state");
   const step = async () => Number(/Step (\d+)/.exec(await status.innerText())?.[1] ?? 0);
@@ -654,7 +654,7 @@ async function errorGallery() {
     all,
   );
   const cell = widget.locator(".ml-matrix button", { hasText: /^[2-9]$/ }).first();
-  const [, count, truth, guess] = /(\d+) labelled (\d), predicted (\d)/.exec(await cell.getAttribute("aria-label"));
+  const [, count, truth, guess] = /(\d+) labeled (\d), predicted (\d)/.exec(await cell.getAttribute("aria-label"));
   await cell.focus();
   await page.keyboard.press("Enter");
   assert.equal(await cell.getAttribute("aria-pressed"), "true");

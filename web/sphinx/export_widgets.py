@@ -271,7 +271,7 @@ def errors_data(probabilities: np.ndarray) -> dict[str, Any]:
 
 
 def race_data(*, count: int = 5000) -> dict[str, Any]:
-    """Return the first training digits, in 64 shades of grey: half of what 256 would cost the reader.
+    """Return the first training digits, in 64 shades of gray: half of what 256 would cost the reader.
 
     The race trains on most of them and measures accuracy on the last 500.
     """
@@ -283,7 +283,7 @@ def race_data(*, count: int = 5000) -> dict[str, Any]:
 def neuron_data(*, each: int = 100) -> dict[str, Any]:
     """Return zeros and ones of the training set as points: ink in the whole image and in its middle 8 x 8 pixels.
 
-    Both are standardised by their own mean and deviation, as the chapter on the data does with pixels.
+    Both are standardized by their own mean and standard deviation, as the chapter on the data does with pixels.
     """
     images, labels = data.split_mnist().train
     chosen = np.concatenate([np.flatnonzero(labels == digit)[:each] for digit in (0, 1)])

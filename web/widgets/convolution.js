@@ -229,7 +229,7 @@ function createOutput() {
             svg("path", {
               class: value > 0 ? "ml-positive" : "ml-negative",
               "fill-opacity": (Math.abs(value) / largest).toFixed(2),
-              // Below 0, the square has a hole, so that the sign does not rest on the colour.
+              // Below 0, the square has a hole, so that the sign does not rest on the color.
               d: `M${i % side} ${Math.floor(i / side)}h1v1h-1z` + (value > 0 ? "" : "m.3 .3v.4h.4v-.4z"),
             }),
           ],

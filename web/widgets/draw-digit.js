@@ -41,7 +41,7 @@ mount("draw-digit", async ({ root, say, load }) => {
     const prepared = prepareDrawing(surface.readInk(), SIZE);
     const image = prepared ? distort(prepared, distortion) : EMPTY;
     paintInk(seen, image, 28);
-    seen.setAttribute("aria-label", prepared ? "The drawing, scaled and centred, in 28 by 28 pixels" : "Nothing yet");
+    seen.setAttribute("aria-label", prepared ? "The drawing, scaled and centered, in 28 by 28 pixels" : "Nothing yet");
     surface.element.classList.toggle("ml-empty", !prepared);
     const visible = [...shown.values()].filter(({ column }) => !column.element.hidden);
     for (const { model, column, inside } of visible) {
@@ -258,7 +258,7 @@ async function fillWithDigits(body, load, put) {
     const pick = (i) => {
       const image = pixels.subarray(784 * i, 784 * (i + 1));
       const doubt = doubted.includes(indices[i]);
-      const about = `Test image ${indices[i]}, labelled ${labels[i]}${doubt ? "; most reviewers did not agree." : "."}`;
+      const about = `Test image ${indices[i]}, labeled ${labels[i]}${doubt ? "; most reviewers did not agree." : "."}`;
       const each = button(
         "",
         () => {

@@ -32,7 +32,7 @@ mount("error-gallery", async ({ root, say, load }) => {
       );
     heading.textContent =
       `${chosen.length} of ${errors.indices.length} errors` +
-      (truth === ANY ? "" : `, labelled ${truth}`) +
+      (truth === ANY ? "" : `, labeled ${truth}`) +
       (answer === ANY ? "" : `, taken for ${answer}`) +
       (chosen.length > 1 ? "; the surest first." : ".");
     gallery.replaceChildren(
@@ -90,7 +90,7 @@ function createMatrix(confusion, choose) {
     if (truth === answer) return h("td", { class: "ml-diagonal" }, String(count));
     if (count === 0) return h("td", {}, "·");
     const cell = button(String(count), () => choose(String(truth), String(answer)), {
-      "aria-label": `${count} labelled ${truth}, predicted ${answer}`,
+      "aria-label": `${count} labeled ${truth}, predicted ${answer}`,
       "aria-pressed": "false",
     });
     cell.style.setProperty("--share", `${Math.round((100 * count) / most)}%`);

@@ -15,7 +15,7 @@ const EACH = 20; // steps between measurements
 const RUNNERS = /** @type {const} */ (["relu", "sigmoid"]);
 const NAMES = { relu: "ReLU", sigmoid: "sigmoid" };
 /** @type {Settings} */
-const DEFAULTS = { depth: 4, width: 50, rate: 0.1, initialisation: "glorot", seed: 1 };
+const DEFAULTS = { depth: 4, width: 50, rate: 0.1, initializer: "glorot", seed: 1 };
 const ALLOWED = {
   depth: (/** @type {number} */ value) => Number.isInteger(value) && value >= 1 && value <= 6,
   width: (/** @type {number} */ value) => [10, 25, 50, 100].includes(value),
@@ -195,8 +195,8 @@ function controls(settings, change) {
         ["glorot", "Glorot"],
         ["he", "He"],
       ],
-      value: settings.initialisation,
-      onchange: (initialisation) => change({ initialisation }),
+      value: settings.initializer,
+      onchange: (initializer) => change({ initializer }),
     }).element,
     list("seed", "Seed", [1, 2, 3, 4, 5, 6, 7, 8, 9]),
   );
@@ -337,7 +337,7 @@ function readAddress() {
     const value = Number(query.get(key) ?? NaN);
     if (ALLOWED[key](value)) settings[key] = value;
   }
-  if (query.get("initialisation") === "he") settings.initialisation = "he";
+  if (query.get("initializer") === "he") settings.initializer = "he";
   return settings;
 }
 

@@ -43,7 +43,7 @@ function thickened(values, radius) {
 }
 
 /**
- * Turn about the centre of mass, pixel index 14, then shift; in between pixels, bilinear interpolation.
+ * Turn about the center of mass, pixel index 14, then shift; in between pixels, bilinear interpolation.
  * @param {Float64Array} values @param {number} degrees @param {number} right @param {number} down
  */
 function moved(values, degrees, right, down) {

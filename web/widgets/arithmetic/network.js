@@ -150,15 +150,15 @@ function softmax(input, output) {
 
 /**
  * A network of dense layers to be trained, its biases 0 and its weights drawn at random.
- * @param {{sizes: number[], activation: string, initialisation: string, random: () => number}} options
- *   sizes: inputs, hidden layers, classes; initialisation: glorot or he, both uniform as Keras draws them;
+ * @param {{sizes: number[], activation: string, initializer: string, random: () => number}} options
+ *   sizes: inputs, hidden layers, classes; initializer: glorot or he, both uniform as Keras draws them;
  *   random: numbers from 0 to 1
  * @returns {Layer[]}
  */
-export function buildDense({ sizes, activation, initialisation, random }) {
+export function buildDense({ sizes, activation, initializer, random }) {
   return sizes.slice(1).flatMap((units, i) => {
     const inputs = sizes[i];
-    const limit = Math.sqrt(initialisation === "he" ? 6 / inputs : 6 / (inputs + units));
+    const limit = Math.sqrt(initializer === "he" ? 6 / inputs : 6 / (inputs + units));
     const kernel = Float32Array.from({ length: inputs * units }, () => (2 * random() - 1) * limit);
     const name = i === sizes.length - 2 ? "softmax" : activation;
     return [

@@ -2,7 +2,7 @@
 
 export const SIDE = 28;
 const BOX = 20;
-const CENTRE = 14;
+const CENTER = 14;
 
 /**
  * @param {ArrayLike<number>} ink  height x width, row by row: 0 is paper, 255 full ink
@@ -102,12 +102,12 @@ function place(scaled, height, width) {
 }
 
 /**
- * Where to start a row or column profile: its centre of mass nearest to 14, all ink inside.
+ * Where to start a row or column profile: its center of mass nearest to 14, all ink inside.
  * @param {Float64Array} profile
  */
 function offset(profile) {
   const mass = profile.reduce((sum, value) => sum + value, 0);
   const moment = profile.reduce((sum, value, i) => sum + value * i, 0);
-  const start = Math.floor(((2 * CENTRE + 1) * mass - 2 * moment) / (2 * mass));
+  const start = Math.floor(((2 * CENTER + 1) * mass - 2 * moment) / (2 * mass));
   return Math.min(Math.max(start, 0), SIDE - profile.length);
 }

@@ -5,7 +5,7 @@ import { buildDense, computeGradients, descend, forward, randomNumbers, zeroGrad
 /** @typedef {import("./network.js").Dense} Dense */
 /** @typedef {import("./network.js").Activation} Activation */
 /**
- * @typedef {{depth: number, width: number, rate: number, initialisation: string, seed: number}} Settings
+ * @typedef {{depth: number, width: number, rate: number, initializer: string, seed: number}} Settings
  * @typedef {{step: number, loss: number, accuracy: number, gradients: number[], idle: number[]}} Measurement
  *   loss: mean of the batches since the last measurement, before the first that of the digits held out; accuracy: on the digits
  *   held out; gradients: root mean square of each layer's weight gradients in one batch, first to last;
@@ -21,9 +21,9 @@ export const HELD_OUT = 500;
  * @param {{images: Float32Array[], labels: ArrayLike<number>, activation: string, settings: Settings}} options
  *   images: values from 0 to 1; the last 500 are held out
  */
-export function createRunner({ images, labels, activation, settings: { depth, width, rate, initialisation, seed } }) {
+export function createRunner({ images, labels, activation, settings: { depth, width, rate, initializer, seed } }) {
   const random = randomNumbers(seed);
-  const layers = buildDense({ sizes: [784, ...Array(depth).fill(width), 10], activation, initialisation, random });
+  const layers = buildDense({ sizes: [784, ...Array(depth).fill(width), 10], activation, initializer, random });
   const gradients = zeroGradients(layers);
   const training = images.length - HELD_OUT;
   let step = 0;

@@ -1,4 +1,4 @@
-// Line charts as SVG, for a few series that differ by dash and label as well as by colour.
+// Line charts as SVG, for a few series that differ by dash and label as well as by color.
 
 import { h, setAttributes, svg } from "./page.js";
 

@@ -207,7 +207,7 @@ export function table(caption, columns, rows) {
 }
 
 /**
- * The numbers behind a picture, folded away: made when they are opened, and anew while they are open.
+ * The numbers behind a picture, folded away: computed when they are opened, and kept up to date while they are open.
  * @param {string} title @param {() => HTMLTableElement} make
  * @returns {{element: HTMLElement, refresh: () => void}}
  */

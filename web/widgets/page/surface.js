@@ -54,7 +54,7 @@ export function createSurface({ onchange, say }) {
   drawWithKeys(element, pen, { keep, line, say });
   return {
     element,
-    // The alpha channel is the ink, whatever colour the page's theme gives it.
+    // The alpha channel is the ink, whatever color the page's theme gives it.
     readInk: () => {
       const { data } = context.getImageData(0, 0, SIZE, SIZE);
       return Uint8Array.from({ length: SIZE * SIZE }, (_, i) => data[4 * i + 3]);
