@@ -69,7 +69,7 @@ def convolutions(clock, *, stride: int = 2, norm: str = "fused", jit_compile: bo
     import keras
     import tensorflow as tf
 
-    from mnist_lessons import models, training
+    from mnist_lessons import loops, models
     from mnist_lessons.data import load_mnist
 
     keras.utils.set_random_seed(0)
@@ -84,7 +84,7 @@ def convolutions(clock, *, stride: int = 2, norm: str = "fused", jit_compile: bo
         layers.append(layer)
     model = keras.Sequential([keras.Input((28, 28), dtype="uint8"), *layers])
     (images, labels), _ = load_mnist()
-    train_epoch = training.fast_epoch(model, keras.optimizers.Adam(beta_2=0.99), jit_compile=jit_compile)
+    train_epoch = loops.fast_epoch(model, keras.optimizers.Adam(beta_2=0.99), jit_compile=jit_compile)
     steps = len(images) // 128
     order = np.random.default_rng(0).permutation(len(images))[: steps * 128].reshape(-1, 128)
     images, labels = tf.constant(images), tf.constant(labels.astype("int32"))

@@ -6,13 +6,13 @@ import numpy as np
 
 
 def recipe(name: str, seed: int, clock) -> dict:
-    """Train by a recipe of `mnist_lessons.training` on all training images."""
-    from mnist_lessons import training
+    """Train by a recipe of `mnist_lessons.recipes` on all training images."""
+    from mnist_lessons import recipes
     from mnist_lessons.data import load_mnist
 
     train = load_mnist()[0]
     clock.start()
-    model, _ = getattr(training, name)(seed=seed, train=train)
+    model, _ = getattr(recipes, name)(seed=seed, train=train)
     clock.stop()
     return {"accuracy": test_accuracy(model)}
 

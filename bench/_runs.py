@@ -25,9 +25,9 @@ RUNS = ROOT / "_build" / "runs"
 # What a module of runs rests on, beside itself and this file.
 MODULES = {
     "_baselines": ("data",),
-    "_recipes": ("data", "models", "training"),
-    "_ladder": ("data", "models", "training"),
-    "_sweeps": ("data", "experiments"),
+    "_recipes": ("data", "augmentation", "models", "loops", "recipes"),
+    "_ladder": ("data", "augmentation", "models", "loops"),
+    "_sweeps": ("data", "sweeps"),
 }
 
 

@@ -1,4 +1,4 @@
-"""Many networks of one shape, 784-50-50-10 by plain SGD: by `fit` in a loop and by `experiments.run`.
+"""Many networks of one shape, 784-50-50-10 by plain SGD: by `fit` in a loop and by `sweeps.run`.
 
 The seconds are those for one network.
 """
@@ -36,14 +36,12 @@ def fit_in_a_loop(batch_size: int, epochs: int, seed: int, clock) -> dict:
 
 def sweep(batch_size: int, epochs: int, rates: Sequence[float], seed: int, clock) -> dict:
     """Each learning rate with ten seeds by `run`; the accuracy is that of the first rate."""
-    from mnist_lessons import data, experiments
+    from mnist_lessons import data, sweeps
 
     train, validation, _ = data.split_mnist()
-    settings = [
-        experiments.Setting((50, 50), learning_rate=rate, batch_size=batch_size, epochs=epochs) for rate in rates
-    ]
+    settings = [sweeps.Setting((50, 50), learning_rate=rate, batch_size=batch_size, epochs=epochs) for rate in rates]
     clock.start()
-    rows = experiments.final(experiments.run(settings, seeds=range(10), train=train, held_out=validation))
+    rows = sweeps.final(sweeps.run(settings, seeds=range(10), train=train, evaluation=validation))
     clock.stop()
     clock.cpu /= len(rows)
     clock.wall /= len(rows)

@@ -14,12 +14,12 @@ from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 
-from mnist_lessons.experiments import STORED, Row, load_rows, save_rows
+from mnist_lessons.tables import STORED, Row, load_rows, save_rows
 
 ROOT = Path(__file__).resolve().parents[1]
 
 
-def keep(
+def save_table(
     table: str,
     parts: Mapping[str, Callable[[], list[Row]]],
     *,

@@ -5,12 +5,12 @@ import itertools
 
 import numpy as np
 
-from experiments import keep
+from experiments import save_table
 from mnist_lessons import models
 from mnist_lessons.augmentation import augment, rotate, shift
 from mnist_lessons.data import Split, split_mnist
 from mnist_lessons.evaluation import confusion_matrix
-from mnist_lessons.experiments import Row
+from mnist_lessons.tables import Row
 
 SEEDS = range(5)
 NETWORKS = {"dense": models.build_dense, "cnn": models.build_cnn}
@@ -42,13 +42,13 @@ def main() -> None:
         if network == "dense" or training not in DENSE_ONLY
     ]
     longer = [("dense", seed, training, LONG) for seed, training in itertools.product(SEEDS, LONG_TRAININGS)]
-    keep(
+    save_table(
         "augmentation",
         {"-".join(map(str, case)): functools.partial(accuracies, *case) for case in cases + longer},
         experiment="augmentation",
         seeds="0 to 4",
     )
-    keep(
+    save_table(
         "augmentation-pairs",
         {
             "-".join(map(str, case)): functools.partial(pairs, *case)
@@ -104,7 +104,7 @@ def measure(network: str, seed: int, training: str, epochs: int) -> dict[tuple[s
 
 
 def fit(model, train: Split, *, seed: int, epochs: int, **drawn: float) -> None:  # type: ignore[no-untyped-def]
-    """Train as `training.compile_and_fit` does, at the rate of the book's recipes, on images drawn anew each epoch."""
+    """Train as `loops.compile_and_fit` does, at the rate of the book's recipes, on images drawn anew each epoch."""
     import keras
 
     images, labels = train

@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy import ndimage
 
-from experiments import keep
-from mnist_lessons import denoising, models
+from experiments import save_table
+from mnist_lessons import models
+from mnist_lessons.augmentation import gaussian_noise, random_noise, salt_and_pepper, strike_through
 from mnist_lessons.data import Split, split_mnist
-from mnist_lessons.evaluation import expected_calibration_error
-from mnist_lessons.experiments import Row
+from mnist_lessons.evaluation import expected_calibration_error, root_mean_square_error
+from mnist_lessons.recipes import train_autoencoder
+from mnist_lessons.tables import Row
 
 if TYPE_CHECKING:
     import keras
@@ -34,16 +36,16 @@ def main() -> None:
     """Make the two tables."""
     seeds = f"{SEEDS[0]} to {SEEDS[-1]}; the noise on the test images is the same for all"
     parts = {f"seed-{seed}": functools.partial(classify, seed) for seed in SEEDS}
-    keep("denoising", parts, experiment="autoencoder", seeds=seeds)
+    save_table("denoising", parts, experiment="autoencoder", seeds=seeds)
     parts = {f"seed-{seed}": functools.partial(restore, seed) for seed in SEEDS}
-    keep("denoising-error", parts | {"others": compare_others}, experiment="autoencoder", seeds=seeds)
+    save_table("denoising-error", parts | {"others": compare_others}, experiment="autoencoder", seeds=seeds)
 
 
 def noisy(images: np.ndarray, noise: str, level: float) -> np.ndarray:
     """Return images under one of `NOISES`, with the same noise whoever asks."""
     if noise == "bar":
-        return denoising.strike_through(images, int(level), seed=0)
-    corrupt = {"gaussian": denoising.gaussian_noise, "salt and pepper": denoising.salt_and_pepper}[noise]
+        return strike_through(images, int(level), seed=0)
+    corrupt = {"gaussian": gaussian_noise, "salt and pepper": salt_and_pepper}[noise]
     return corrupt(images, level, seed=0)
 
 
@@ -53,8 +55,8 @@ def classify(seed: int) -> list[Row]:
     autoencoder, first_seconds = _autoencoder(seed)
     inputs = {noise: noisy(test[0], *noise) for noise in NOISES}
     # Images without a digit have no right answer; what counts there is how sure the answers are.
-    inputs["no digit", 0.5] = denoising.gaussian_noise(np.zeros((2000, 28, 28), "uint8"), 0.5, seed=1)
-    restored = {noise: denoising.denoise(autoencoder, images) for noise, images in inputs.items()}
+    inputs["no digit", 0.5] = gaussian_noise(np.zeros((2000, 28, 28), "uint8"), 0.5, seed=1)
+    restored = {noise: models.denoise(autoencoder, images) for noise, images in inputs.items()}
     rows = []
     for labels, recipes in EPOCHS.items():
         # With few labels, a pass through 50,000 images is many passes through the same few.
@@ -80,7 +82,7 @@ def restore(seed: int) -> list[Row]:
     images = split_mnist().test[0]
     autoencoder, _ = _autoencoder(seed)
     return [
-        _error("autoencoder", seed, noise, images, denoising.denoise(autoencoder, noisy(images, *noise)))
+        _error("autoencoder", seed, noise, images, models.denoise(autoencoder, noisy(images, *noise)))
         for noise in NOISES
     ]
 
@@ -116,9 +118,7 @@ def principal_components(images: np.ndarray, count: int) -> np.ndarray:
 def with_noise_of_any_level(images: np.ndarray) -> np.ndarray:
     """Return images (n, 28, 28) uint8 with the noise of the autoencoder's training: each has a level of its own."""
     levels = np.random.default_rng(0).uniform(0, 1, len(images)).tolist()
-    return np.concatenate(
-        [denoising.gaussian_noise(images[i : i + 1], level, seed=i) for i, level in enumerate(levels)]
-    )
+    return np.concatenate([gaussian_noise(images[i : i + 1], level, seed=i) for i, level in enumerate(levels)])
 
 
 def best_linear_map(given: np.ndarray, wanted: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -134,7 +134,7 @@ def best_blur(clean: np.ndarray, given: np.ndarray) -> float:
 
     def error(width: float) -> float:
         blurred = ndimage.gaussian_filter(given[:2000].astype("float32"), (0, width, width))
-        return denoising.root_mean_square_error(clean[:2000], blurred)
+        return root_mean_square_error(clean[:2000], blurred)
 
     return min(BLURS, key=error)
 
@@ -150,7 +150,7 @@ def _moments(first: np.ndarray, second: np.ndarray) -> tuple[np.ndarray, np.ndar
 
 
 def _error(method: str, seed: int, noise: tuple[str, float], clean: np.ndarray, restored: np.ndarray) -> Row:
-    error = denoising.root_mean_square_error(clean, restored)
+    error = root_mean_square_error(clean, restored)
     return {"method": method, "seed": seed, "noise": noise[0], "level": noise[1], "error": error}
 
 
@@ -182,7 +182,7 @@ def _judge(
 def _autoencoder(seed: int) -> tuple["keras.Model", float]:
     """Return the trained autoencoder and the CPU seconds that it took."""
     start = time.process_time()
-    model = denoising.train_autoencoder(split_mnist().train[0], seed=seed)
+    model = train_autoencoder(split_mnist().train[0], seed=seed)
     return model, time.process_time() - start
 
 
@@ -192,7 +192,7 @@ def _train(recipe: str, train: Split, *, seed: int, epochs: int) -> "keras.Model
 
     keras.utils.set_random_seed(seed)
     rescaling, *layers = models.build_dense(DEEP if recipe == "deep" else (128, 128)).layers
-    before = [rescaling] if recipe == "clean" else [rescaling, denoising.random_noise()]
+    before = [rescaling] if recipe == "clean" else [rescaling, random_noise()]
     if recipe == "both":
         before = _autoencoder(seed)[0].layers  # they rescale, and add noise in training, themselves
         for layer in before:

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from experiments import keep
+from experiments import save_table
 from mnist_lessons.data import Split, load_mnist, split, split_mnist
-from mnist_lessons.experiments import Row
 from mnist_lessons.models import build_cnn, build_dense
+from mnist_lessons.tables import Row
 
 if TYPE_CHECKING:
     import keras
@@ -22,14 +22,14 @@ BATCH_SIZE = 125
 EPOCHS = 3
 STEPS = EPOCHS * ALL // BATCH_SIZE
 LEARNING_RATE = 0.003
-AT_ONCE = 12
+STEPS_PER_EXECUTION = 12
 NETWORKS = {"dense": build_dense, "CNN": build_cnn}
 
 
 def main() -> None:
     """Make the table."""
     parts = {f"{name}-{seed}": functools.partial(train_all, name, seed) for seed in SEEDS for name in NETWORKS}
-    keep("data-size", parts, experiment="data_size", seeds="0 to 4; each draws its own images, weights and order")
+    save_table("data-size", parts, experiment="data_size", seeds="0 to 4; each draws its own images, weights and order")
 
 
 def train_all(network: str, seed: int) -> list[Row]:
@@ -70,14 +70,14 @@ def train(network: str, examples: Split, *, steps: int, seed: int) -> tuple["ker
     model.compile(
         optimizer=keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(LEARNING_RATE, steps)),
         loss="sparse_categorical_crossentropy",
-        steps_per_execution=AT_ONCE,
+        steps_per_execution=STEPS_PER_EXECUTION,
     )
     batches = batches.batch(BATCH_SIZE).prefetch(2)
     model.fit(batches, steps_per_epoch=steps, shuffle=False, verbose=0, callbacks=[clock])
     spent = time.process_time() - start
     # The last call ends the training; what comes before the first is the start, apart from its own steps.
-    later = (clock.calls[-1] - clock.calls[0]) / (steps - AT_ONCE)
-    startup = clock.calls[0] - start - AT_ONCE * later
+    later = (clock.calls[-1] - clock.calls[0]) / (steps - STEPS_PER_EXECUTION)
+    startup = clock.calls[0] - start - STEPS_PER_EXECUTION * later
     return model, {"steps": steps, "startup_seconds": startup, "cpu_seconds": spent}
 
 

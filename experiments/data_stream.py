@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from experiments import keep
+from experiments import save_table
 from experiments.data_size import BATCH_SIZE, LEARNING_RATE, NETWORKS, error
 from mnist_lessons.augmentation import augment
 from mnist_lessons.data import Split, load_mnist
-from mnist_lessons.experiments import Row
+from mnist_lessons.tables import Row
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 SEEDS = {"dense": range(3), "CNN": range(5)}
 ALL = 600_000
 SHOWN = (60_000, 230_000, ALL)
-AT_ONCE = 20
+STEPS_PER_EXECUTION = 20
 # How far digits are turned and moved at most; a guess, tuned on nothing.
 DEGREES, PIXELS = 10, 1
 
@@ -43,7 +43,7 @@ def main() -> None:
     weighed += [("dense", "repeated", shown, 0) for shown in SHOWN] + [("dense", "array", ALL, 0)]
     for table, runs, seeds in (("data-stream", compared, "dense: 0 to 2, CNN: 0 to 4"), ("data-memory", weighed, "0")):
         parts = {"-".join(map(str, one)): functools.partial(alone, *one) for one in runs}
-        keep(table, parts, experiment="data_stream", seeds=seeds)
+        save_table(table, parts, experiment="data_stream", seeds=seeds)
 
 
 def alone(*one: Any) -> list[Row]:
@@ -65,7 +65,7 @@ def train(network: str, source: str, shown: int, seed: int) -> Row:
     model.compile(
         optimizer=keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(LEARNING_RATE, steps)),
         loss="sparse_categorical_crossentropy",
-        steps_per_execution=AT_ONCE,
+        steps_per_execution=STEPS_PER_EXECUTION,
     )
     model.fit(batches(source, examples, seed=seed), steps_per_epoch=steps, shuffle=False, verbose=0)
     spent = time.process_time() - start

@@ -5,9 +5,10 @@ import itertools
 
 import numpy as np
 
-from experiments import keep
+from experiments import save_table
 from mnist_lessons.data import Split, split_mnist
-from mnist_lessons.experiments import Row, Setting, final, run
+from mnist_lessons.sweeps import Setting, final, run
+from mnist_lessons.tables import Row
 
 SEEDS = range(10)
 # The seeds that choose a learning rate are not those that are reported.
@@ -28,13 +29,13 @@ def main() -> None:
         for optimizer, depth, activation in itertools.product(("adam", "momentum", "sgd"), DEPTHS, ("relu", "sigmoid"))
     ]
     shapes += list(itertools.product(("tanh", "gelu"), (2, 8), ("adam",)))
-    rates = keep(
+    rates = save_table(
         "relu-rates",
         {"-".join(map(str, shape)): functools.partial(choose, *shape) for shape in shapes},
         experiment="relu_vs_sigmoid",
         seeds="100 and 101",
     )
-    keep(
+    save_table(
         "relu-sweep",
         {"-".join(map(str, shape)): functools.partial(report, *shape, rates) for shape in shapes},
         experiment="relu_vs_sigmoid",
@@ -50,8 +51,8 @@ def choose(activation: str, depth: int, optimizer: str) -> list[Row]:
         for initializer in INITIALIZERS
         for rate in RATES[optimizer]
     ]
-    data = {"train": first_images(splits.train), "held_out": splits.validation}
-    rows = run(settings, seeds=CHOOSING_SEEDS, at_once=len(settings), **data)
+    data = {"train": first_images(splits.train), "evaluation": splits.validation}
+    rows = run(settings, seeds=CHOOSING_SEEDS, stack_size=len(settings), **data)
     return [_short(row, "accuracy") for row in final(rows)]
 
 
@@ -63,7 +64,7 @@ def report(activation: str, depth: int, optimizer: str, rates: list[Row]) -> lis
         for initializer in INITIALIZERS
     ]
     # Two networks with one learning rate are two settings still: they differ in their initializer.
-    rows = run(settings, seeds=SEEDS, train=first_images(splits.train), held_out=splits.test)
+    rows = run(settings, seeds=SEEDS, train=first_images(splits.train), evaluation=splits.test)
     return [_short(row, "accuracy", "loss", "gradient_rms", "saturated", "dead") for row in final(rows)]
 
 

@@ -13,9 +13,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from experiments import _cpu_seconds, keep
+from experiments import _cpu_seconds, save_table
 from mnist_lessons.data import Split, load_mnist, one_hot, split_mnist
-from mnist_lessons.experiments import Row
+from mnist_lessons.tables import Row
 
 SEEDS = range(5)
 CHOOSING_SEED = 100
@@ -32,7 +32,7 @@ layers = keras.layers
 
 def main() -> None:
     """Make the two tables."""
-    choices = keep(
+    choices = save_table(
         "scoreboard-choices",
         {name: functools.partial(choose, name) for name in ("k-nearest", "svm", *TUNED)},
         experiment="scoreboard",
@@ -43,7 +43,7 @@ def main() -> None:
     for name in NETWORKS:
         parts |= {f"{name}-{seed}": functools.partial(measure_network, name, seed, choices) for seed in SEEDS}
     parts = dict(sorted(parts.items(), key=lambda part: part[0].startswith(SLOW)))
-    keep("scoreboard", parts, experiment="scoreboard", seeds="0 to 4", packages=("scikit-learn",))
+    save_table("scoreboard", parts, experiment="scoreboard", seeds="0 to 4", packages=("scikit-learn",))
 
 
 # Methods without chance -----------------------------------------------------------------------------------------------
@@ -333,13 +333,13 @@ def measure_method(name: str, choices: Sequence[Row]) -> list[Row]:
 def measure_network(name: str, seed: int, choices: Sequence[Row]) -> list[Row]:
     """Return the row of a network with one seed."""
     all_images, test = load_mnist()
-    train, held_out = first(all_images, name)
+    train, validation = first(all_images, name)
     recipe, options = NETWORKS[name]
     start = _cpu_seconds()
     model, by_epoch = recipe(train, test, seed=seed, **options, **chosen(name, choices))
     row = _row(name, seed, answers(model, test[0]) != test[1], start)
     row["fewest"] = min(by_epoch, default=None)
-    row["held_out_errors"] = errors(model, held_out) if len(held_out[0]) else None
+    row["validation_errors"] = errors(model, validation) if len(validation[0]) else None
     row["parameters"] = model.count_params()
     keras.backend.clear_session()
     return [row]
@@ -359,7 +359,7 @@ def _row(name: str, seed: int | None, wrong: np.ndarray, start: float) -> Row:
         "errors": int(wrong.sum()),
         "first_half": int(wrong[:5000].sum()),  # of the test images
         "fewest": None,  # after any epoch, for publications that report their best
-        "held_out_errors": None,  # on the training images that the publication holds out
+        "validation_errors": None,  # on the training images that the publication holds out
         "parameters": None,
         "cpu_seconds": round(_cpu_seconds() - start, 1),
     }

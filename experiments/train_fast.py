@@ -7,8 +7,8 @@ import functools
 
 from bench import _runs
 from bench.training import CONVNET_SEEDS, SEEDS
-from experiments import keep
-from mnist_lessons.experiments import Row
+from experiments import save_table
+from mnist_lessons.tables import Row
 
 # The recipes of the table and how many seeds train by each, fewer where one is costly and only a yardstick.
 RECIPES = {
@@ -34,14 +34,14 @@ REPEATS = range(3)
 
 def main() -> None:
     """Make the two tables."""
-    keep(
+    save_table(
         "train-fast-steps",
         # One round after the other, so that a busy minute of the machine does not fall on one step alone.
         {part("round", *STEPS, number=number): functools.partial(steps, number) for number in REPEATS},
         experiment="train_fast",
         seeds="0; each step is repeated three times",
     )
-    keep(
+    save_table(
         "train-fast",
         {
             part(name, name, number=seed): functools.partial(train, name, seed)

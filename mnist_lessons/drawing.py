@@ -9,10 +9,10 @@ CENTRE = 14
 
 
 def prepare_drawing(ink: npt.ArrayLike) -> npt.NDArray[np.uint8]:
-    """Scale a drawing's ink to 20 pixels and put its centre of mass where MNIST's digits have theirs.
+    """Scale a drawing's ink to 20 pixels and put its center of mass where MNIST's digits have theirs.
 
     The drawing is cut to its bounding box, scaled by area averaging until the longer side measures 20 pixels
-    (the aspect ratio is kept), and moved by whole pixels until its centre of mass lies nearest to pixel index
+    (the aspect ratio is kept), and moved by whole pixels until its center of mass lies nearest to pixel index
     14 in both directions. An image that was prepared so before comes back unchanged.
 
     All arithmetic is done in integers, so that the copy of this function in the page gives the same pixels.
@@ -34,8 +34,8 @@ def prepare_drawing(ink: npt.ArrayLike) -> npt.NDArray[np.uint8]:
 
     Notes
     -----
-    The 20-pixel box and the centre of mass follow the description of the data by LeCun, Cortes and Burges.
-    That the centre lies at index 14.0, and not at 13.5, is measured: its mean over the test set is 13.993
+    The 20-pixel box and the center of mass follow the description of the data by LeCun, Cortes and Burges.
+    That the center lies at index 14.0, and not at 13.5, is measured: its mean over the test set is 13.993
     (rows) and 14.008 (columns).
     """
     box = _cut_to_ink(_as_uint8(ink))
@@ -73,7 +73,7 @@ def _cut_to_ink(ink: npt.NDArray[np.uint8]) -> npt.NDArray[np.int64]:
 def _area_weights(length: int, *, longest: int) -> npt.NDArray[np.int64]:
     """Overlap of each new pixel with each of `length` old ones, in units of 1/40 of an old pixel.
 
-    A new pixel is longest/20 old ones wide; as many as cover the length are centred on it.
+    A new pixel is longest/20 old ones wide; as many as cover the length are centerd on it.
     """
     cells = -(-BOX * length // longest)
     start = BOX * length - cells * longest
@@ -84,7 +84,7 @@ def _area_weights(length: int, *, longest: int) -> npt.NDArray[np.int64]:
 
 
 def _offset(profile: npt.NDArray[np.int64]) -> int:
-    """Where to start a row or column profile: its centre of mass nearest to 14, all ink inside."""
+    """Where to start a row or column profile: its center of mass nearest to 14, all ink inside."""
     mass = int(profile.sum())
     moment = int(profile @ np.arange(profile.size))
     # floor(14 - moment / mass + 1/2), without a rounding error that could tip a tie.

@@ -11,14 +11,6 @@ from scipy import special
 
 from mnist_lessons.data import CLASSES, check_labels, check_probabilities
 
-# Test images whose given label fewer than three of five reviewers shared, and what the reviewers preferred.
-# Recomputed from the reviews published with Northcutt, Athalye and Mueller 2021 (arXiv 2103.14749).
-DOUBTED_LABELS = {
-    **dict.fromkeys((947, 1621, 1901, 2462, 2597, 3558, 5937, 6651, 6783, 9729), "another digit"),
-    **dict.fromkeys((2654, 3520, 9679), "neither digit"),
-    **dict.fromkeys((2130, 8527), "tied"),
-}
-
 
 class Interval(NamedTuple):
     """The two ends of a confidence interval."""
@@ -84,8 +76,8 @@ def bootstrap_interval(
 ) -> Interval:
     """Return the percentile bootstrap interval of a statistic over images.
 
-    The images are drawn anew, with replacement, `resamples` times: how much would the statistic
-    have varied had chance picked other images?
+    The images are resampled with replacement, `resamples` times: how much would the statistic
+    have varied with other images?
 
     Parameters
     ----------
@@ -234,9 +226,9 @@ def precision_recall(matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     Returns
     -------
     precision
-        Of the images called a digit, the share that are it; not a number for a digit never called.
+        Of the images called a digit, the share that are it; NaN for a digit never called.
     recall
-        Of the images of a digit, the share called it; not a number for a digit without images.
+        Of the images of a digit, the share called it; NaN for a digit without images.
     """
     right = np.diag(matrix).astype("float64")
     called, given = matrix.sum(axis=0), matrix.sum(axis=1)
@@ -272,6 +264,31 @@ def errors_by_half(labels: np.ndarray, predicted_labels: np.ndarray) -> tuple[in
     wrong = predicted_labels != labels
     half = len(wrong) // 2
     return int(wrong[:half].sum()), int(wrong[half:].sum())
+
+
+# How far images are apart
+
+
+def root_mean_square_error(clean: np.ndarray, restored: np.ndarray) -> float:
+    """Return the root of the mean squared difference of all pixels, in gray levels of 0 to 255.
+
+    Parameters
+    ----------
+    clean, restored
+        Images (n, 28, 28) of any number type, on the scale from 0 to 255.
+
+    Raises
+    ------
+    ValueError
+        Arrays of different shapes, or without images.
+    """
+    if clean.shape != restored.shape or not len(clean):
+        raise ValueError(f"clean and restored: expected images of one shape, got {clean.shape} and {restored.shape}")
+    total = 0.0
+    for start in range(0, len(clean), 1000):  # so that no array of float64 holds all images
+        batch = slice(start, start + 1000)
+        total += float(np.square(clean[batch].astype("float64") - restored[batch]).sum())
+    return float(np.sqrt(total / clean.size))
 
 
 # Whether the probabilities can be believed

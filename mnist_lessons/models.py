@@ -1,12 +1,18 @@
 """The book's networks, as functions that return Keras models not yet compiled.
 
 Every model takes images as they are in MNIST, (n, 28, 28) uint8, and rescales them itself,
-so that what it needs to be used travels with it. The output is (n, 10): one probability for each digit.
+so that what it needs to be used travels with it. The output of a classifier is (n, 10), one probability for each digit;
+that of the autoencoder is images.
 """
 
 import functools
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from mnist_lessons.augmentation import random_noise
+from mnist_lessons.data import check_images
 
 if TYPE_CHECKING:
     import keras
@@ -160,3 +166,41 @@ def fused_normalization() -> Any:
             return normalized
 
     return FusedNormalization
+
+
+def build_autoencoder(units: Sequence[int] = (512, 128, 512), *, highest: float = 1.0) -> "keras.Model":
+    """Return a dense denoising autoencoder, not yet compiled; by default 784-512-128-512-784.
+
+    Parameters
+    ----------
+    units
+        The width of each hidden layer, first to last; the narrowest is the bottleneck.
+    highest
+        The highest level of the noise that the model adds to its input in training.
+
+    Returns
+    -------
+    model
+        Takes images (n, 28, 28) uint8 and returns images (n, 28, 28) float32, 0 to 1.
+    """
+    import keras
+
+    model = keras.Sequential([keras.Input((28, 28), dtype="uint8")])
+    model.add(keras.layers.Rescaling(1 / 255))
+    model.add(random_noise(highest))
+    model.add(keras.layers.Flatten())
+    for width in units:
+        model.add(keras.layers.Dense(width, activation="relu"))
+    model.add(keras.layers.Dense(784, activation="sigmoid"))
+    model.add(keras.layers.Reshape((28, 28)))
+    return model
+
+
+def denoise(autoencoder: "keras.Model", images: np.ndarray) -> np.ndarray:
+    """Return the images (n, 28, 28) uint8 that the autoencoder restores from noisy ones of the same form."""
+    check_images(images)
+    restored = np.empty_like(images)
+    for start in range(0, len(images), 1000):
+        batch = slice(start, start + 1000)
+        restored[batch] = np.rint(255 * np.asarray(autoencoder.predict_on_batch(images[batch])))
+    return restored

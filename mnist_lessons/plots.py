@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-# Each colour of a figure on a light page, and what the site puts in its place on a dark one.
-# The four colours of lines keep 3:1 against either page and differ for the colour-blind;
+# Each color of a figure on a light page, and what the site puts in its place on a dark one.
+# The four colors of lines keep 3:1 against either page and differ for the color-blind;
 # no figure tells things apart by them alone.
 PAPER, INK, GRID = "#ffffff", "#1f2933", "#c9d1d9"
 BLUE, ORANGE, GREEN, PURPLE = "#1f6fb2", "#b8520a", "#1b7f5c", "#8250a8"

@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
-from scipy import ndimage
+from scipy import ndimage, stats
 
+from mnist_lessons import augmentation
 from mnist_lessons.augmentation import augment, rotate, shift
 from mnist_lessons.data import load_mnist
 
@@ -144,3 +145,106 @@ def test_wrong_input_is_named(images, call, message):
 
 def draw(images, **greatest):
     return augment(images, generator=np.random.default_rng(0), **greatest)
+
+
+def test_warp_is_the_affine_transform_of_scipy(monkeypatch, images):
+    import tensorflow as tf
+    from scipy.ndimage import affine_transform
+
+    angle, slant, width, height, right, below = 0.3, -0.1, 0.1, -0.05, 1.5, -0.5
+    amounts = iter([angle, slant, width, height, right, below])
+    monkeypatch.setattr(tf.random, "uniform", lambda shape, *_: tf.fill(shape, next(amounts)))
+    warped = augmentation.random_warp(tf.constant(images[:3])).numpy()
+    turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    matrix = turn @ np.array([[1, slant], [0, 1]]) @ np.diag(np.exp([width, height]))  # of (x, y)
+    matrix = matrix[::-1, ::-1]  # of (row, column)
+    offset = 13.5 - matrix @ [13.5, 13.5] + [below, right]
+    for image, found in zip(images, warped, strict=False):
+        expected = affine_transform(image.astype(float), matrix, offset, order=1)
+        assert np.abs(found - expected).max() <= 1.01  # TensorFlow cuts off what is behind the point
+
+
+def test_warp_is_random_for_each_image_and_within_its_limits():
+    import tensorflow as tf
+
+    dot = np.zeros((200, 28, 28), "uint8")
+    dot[:, 13:15, 13:15] = 100
+    np.testing.assert_array_equal(augmentation.random_warp(tf.constant(dot), degrees=0, percent=0, pixels=0), dot)
+    moved = augmentation.random_warp(tf.constant(dot), degrees=0, percent=0, pixels=3).numpy().astype(float)
+    places = np.einsum("nrc,rcd->nd", moved, np.indices((28, 28)).transpose(1, 2, 0)) / moved.sum((1, 2))[:, None]
+    assert np.abs(places - 13.5).max() < 3.05
+    assert (places.std(axis=0) > 1.4).all()  # of a uniform draw: 3 / sqrt(3)
+    assert abs(np.corrcoef(places.T)[0, 1]) < 0.3
+
+
+def test_gaussian_noise_is_a_normal_distribution_cut_off_at_the_ends_of_the_scale():
+    gray = np.full((2000, 28, 28), 128, "uint8")
+    noisy = augmentation.gaussian_noise(gray, 0.4, seed=0)
+    assert noisy.dtype == np.uint8
+    normal = stats.norm(128, 0.4 * 255)
+    for value in (0, 64, 128, 200, 254):
+        assert (noisy <= value).mean() == pytest.approx(normal.cdf(value + 0.5), abs=0.0015)
+
+
+def test_noise_depends_on_the_seed_and_not_on_how_many_images_there_are(images):
+    for corrupt in (augmentation.gaussian_noise, augmentation.salt_and_pepper):
+        noisy = corrupt(images, 0.5, seed=3)
+        np.testing.assert_array_equal(corrupt(images[:7], 0.5, seed=3), noisy[:7])
+        assert not np.array_equal(corrupt(images[:7], 0.5, seed=4), noisy[:7])
+        assert len(np.unique((noisy != images).reshape(len(images), -1), axis=0)) == len(images)
+        np.testing.assert_array_equal(corrupt(images, 0.0, seed=3), images)
+
+
+def test_salt_and_pepper_replace_a_share_of_the_pixels_by_either_end_of_the_scale():
+    gray = np.full((300, 28, 28), 99, "uint8")
+    noisy = augmentation.salt_and_pepper(gray, 0.3, seed=1)
+    values, counts = np.unique(noisy, return_counts=True)
+    assert values.tolist() == [0, 99, 255]
+    np.testing.assert_allclose(counts / gray.size, [0.15, 0.7, 0.15], atol=0.005)
+    assert gray.min() == 99
+
+
+def test_bar_lies_across_the_digit_and_leaves_the_rest_alone(images):
+    struck = augmentation.strike_through(images, 3, seed=0)
+    blank = augmentation.strike_through(np.zeros_like(images), 3, seed=0)
+    tops = set()
+    for image, before, bar in zip(struck, images, blank, strict=True):
+        rows = np.flatnonzero(bar.any(axis=1))
+        assert (bar[rows] == 255).all()
+        assert rows.tolist() == list(range(rows[0], rows[0] + 3))
+        np.testing.assert_array_equal(np.delete(image, rows, axis=0), np.delete(before, rows, axis=0))
+        assert (image[rows] == 255).all()
+        tops.add(int(rows[0]))
+    assert tops == set(range(4, 22))
+    np.testing.assert_array_equal(augmentation.strike_through(images, 0, seed=0), images)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda i: augmentation.gaussian_noise(i / 255, 0.5, seed=0), "images: expected an array of shape"),
+        (
+            lambda i: augmentation.gaussian_noise(i, -0.1, seed=0),
+            "level: expected a number that is not negative, got -0.1",
+        ),
+        (lambda i: augmentation.salt_and_pepper(i, 1.1, seed=0), "share: expected a number from 0 to 1, got 1.1"),
+        (lambda i: augmentation.salt_and_pepper(i[0], 0.5, seed=0), "images: expected an array of shape"),
+        (lambda i: augmentation.strike_through(i, 21, seed=0), "thickness: expected 0 to 20 rows, got 21"),
+    ],
+)
+def test_what_is_is_no_image_or_no_level_is_refused(images, call, message):
+    with pytest.raises(ValueError, match=message):
+        call(images)
+
+
+def test_noise_layer_adds_noise_in_training_only_and_a_level_of_its_own_to_each_image():
+    layer = augmentation.random_noise(0.12)
+    gray = np.full((2000, 28, 28), 0.5, "float32")
+    np.testing.assert_array_equal(layer(gray), gray)
+    noisy = np.asarray(layer(gray, training=True))
+    assert not np.array_equal(noisy, layer(gray, training=True))
+    np.testing.assert_allclose(noisy.mean(), 0.5, atol=1e-3)
+    # A standard deviation measured on 784 pixels is off by 2.5 % or so.
+    assert stats.kstest(noisy.std(axis=(1, 2)), stats.uniform(0, 0.12).cdf).pvalue > 0.001
+    strong = np.asarray(augmentation.random_noise(3.0)(gray, training=True))
+    assert (strong.min(), strong.max()) == (0, 1)

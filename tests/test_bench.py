@@ -82,11 +82,11 @@ def test_a_run_is_measured_again_when_its_code_has_changed(processes, tmp_path, 
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text("")
     (tmp_path / "mnist_lessons").mkdir()
-    for name in ("data", "models", "training", "experiments"):
+    for name in ("data", "augmentation", "models", "loops", "recipes", "sweeps"):
         (tmp_path / "mnist_lessons" / f"{name}.py").write_text("")
     monkeypatch.setattr(_runs, "ROOT", tmp_path)
     before = {name: _runs.key(name) for name in ("old-fit", "fast-99")}
-    (tmp_path / "mnist_lessons" / "training.py").write_text("changed")
+    (tmp_path / "mnist_lessons" / "recipes.py").write_text("changed")
     assert _runs.key("old-fit") == before["old-fit"]  # it does not rest on the book's recipes
     assert _runs.key("fast-99") != before["fast-99"]
 

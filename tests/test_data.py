@@ -161,3 +161,11 @@ def test_wrong_probabilities_are_named_with_what_was_expected(row, said):
     with pytest.raises(ValueError, match=said):
         data.check_probabilities(row[None])
     data.check_probabilities(np.full((3, 10), 0.1, "float32"))
+
+
+def test_doubted_labels_are_15_test_images_of_three_kinds():
+    (_, _), (_, labels_test) = data.load_mnist()
+    kinds = list(data.DOUBTED_LABELS.values())
+    assert len(kinds) == 15
+    assert max(data.DOUBTED_LABELS) < len(labels_test)
+    assert [kinds.count(kind) for kind in ("another digit", "neither digit", "tied")] == [10, 3, 2]

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from experiments import data_size, data_stream
-from mnist_lessons.experiments import load_table
+from mnist_lessons.tables import load_table
 
 
 @pytest.fixture

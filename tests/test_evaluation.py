@@ -9,6 +9,7 @@ from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.proportion import proportion_confint, proportions_ztest
 
 from mnist_lessons import evaluation
+from mnist_lessons.augmentation import gaussian_noise
 from mnist_lessons.data import load_mnist
 
 
@@ -217,12 +218,13 @@ def test_coverage_curve_answers_equal_confidences_together():
     assert [list(values) for values in curve] == [[0.55], [1], [0.75]]
 
 
-def test_doubted_labels_are_15_test_images_of_three_kinds():
-    (_, _), (_, labels_test) = load_mnist()
-    kinds = list(evaluation.DOUBTED_LABELS.values())
-    assert len(kinds) == 15
-    assert max(evaluation.DOUBTED_LABELS) < len(labels_test)
-    assert [kinds.count(kind) for kind in ("another digit", "neither digit", "tied")] == [10, 3, 2]
+def test_root_mean_square_error_is_that_of_scikit_learn():
+    from sklearn.metrics import root_mean_squared_error
+
+    images = load_mnist()[1][0][:1500]
+    noisy = gaussian_noise(images, 0.3, seed=0)
+    expected = root_mean_squared_error(images.reshape(-1), noisy.reshape(-1).astype("float64"))
+    assert evaluation.root_mean_square_error(images, noisy) == pytest.approx(expected)
 
 
 LABELS = np.arange(3)
@@ -257,6 +259,14 @@ PROBABILITIES = np.full((3, 10), 0.1)
         (
             lambda: evaluation.fit_temperature(LABELS, PROBABILITIES * 2),
             "probabilities: expected rows that sum",
+        ),
+        (
+            lambda: evaluation.root_mean_square_error(PROBABILITIES, PROBABILITIES[:2]),
+            "clean and restored: .* of one shape",
+        ),
+        (
+            lambda: evaluation.root_mean_square_error(LABELS[:0], LABELS[:0]),
+            "clean and restored: .* of one shape",
         ),
         (
             lambda: evaluation.apply_temperature(PROBABILITIES, 0),

@@ -14,16 +14,19 @@ PACKAGE = Path(mnist_lessons.__file__).parent
 ORDER = [
     "__init__",
     "fingerprint",
+    "store",
     "data",
     "augmentation",
-    "denoising",
-    "results",
     "models",
-    "training",
+    "progress",
+    "loops",
+    "recipes",
     "evaluation",
     "plots",
     "drawing",
-    "experiments",
+    "results",
+    "tables",
+    "sweeps",
     "__main__",
 ]
 CAPTURED = {"capture_output": True, "text": True, "check": True}

@@ -90,3 +90,18 @@ def test_a_model_with_fused_normalization_comes_back_from_a_file(tmp_path, image
     model.save(tmp_path / "model.keras")
     again = keras.models.load_model(tmp_path / "model.keras")
     np.testing.assert_array_equal(model(images), again(images))
+
+
+def test_autoencoder_is_matrix_products_between_images(images):
+    model = models.build_autoencoder((9, 4, 8))
+    assert model.count_params() == 785 * 9 + 10 * 4 + 5 * 8 + 9 * 784
+    signal = images.reshape(50, 784) / 255
+    weights = model.get_weights()
+    for kernel, bias in zip(weights[:-2:2], weights[1:-2:2], strict=True):
+        signal = np.maximum(signal @ kernel + bias, 0)
+    expected = 1 / (1 + np.exp(-(signal @ weights[-2] + weights[-1])))
+    np.testing.assert_allclose(model.predict(images, verbose=0).reshape(50, 784), expected, atol=1e-5)
+    np.testing.assert_array_equal(
+        models.denoise(model, images), np.rint(255 * model.predict(images, verbose=0)).astype("uint8")
+    )
+    assert models.denoise(model, np.repeat(images, 30, axis=0)).shape == (1500, 28, 28)

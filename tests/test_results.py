@@ -5,7 +5,7 @@ import pytest
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.utils.capture import capture_output
 
-from mnist_lessons.results import LEDGER_KEY, Table, record
+from mnist_lessons.results import LEDGER_KEY, record
 
 
 @pytest.fixture
@@ -63,30 +63,3 @@ def test_values_are_finite_numbers_or_texts(value):
 def test_an_interval_has_finite_ends():
     with pytest.raises(ValueError, match="finite"):
         record("answer", 1, interval=(0, float("inf")))
-
-
-def test_a_table_reads_well_as_text_and_as_html():
-    table = Table([["a<b", 1], ["c", "2.50"]], columns=["name", "share"], caption="Shares & names.")
-    assert repr(table).splitlines() == ["Shares & names.", "name  share", " a<b      1", "   c   2.50"]
-    html = table._repr_html_()
-    assert "<caption>Shares &amp; names.</caption>" in html
-    assert html.count('<th scope="col">') == 2
-    assert '<th scope="row">a&lt;b</th><td>1</td>' in html
-
-
-def test_a_table_typesets_minus_signs_and_leaves_hyphens():
-    rows = [["k-NN", "-0.5", "1-3", "1e-07"], ["784-50-10", "-0.1 to 0.2", "(-2)", "2026-11-25"]]
-    html = Table(rows, columns=["a", "b", "c", "d"], caption="")._repr_html_()
-    for cell in ("k-NN", "−0.5", "1-3", "1e-07", "784-50-10", "−0.1 to 0.2", "(−2)", "2026-11-25"):
-        assert f">{cell}<" in html
-
-
-def test_only_a_table_that_may_be_sorted_says_so():
-    rows, heads = [["a", 1]], ["name", "share"]
-    assert 'class="ml-table"' in Table(rows, columns=heads, caption="")._repr_html_()
-    assert 'class="ml-table ml-sortable"' in Table(rows, columns=heads, caption="", sortable=True)._repr_html_()
-
-
-def test_a_table_refuses_ragged_rows():
-    with pytest.raises(ValueError, match="rows: expected 2 cells a row, got 1"):
-        Table([["a"]], columns=["name", "share"], caption="")

@@ -15,7 +15,7 @@ from sklearn.preprocessing import PolynomialFeatures
 
 from experiments import scoreboard
 from mnist_lessons.data import load_mnist, one_hot
-from mnist_lessons.experiments import STORED, load_table
+from mnist_lessons.tables import STORED, load_table
 
 ROOT = Path(__file__).parents[1]
 

@@ -13,15 +13,16 @@ import pytest
 from scipy import ndimage
 
 import export_widgets
-from mnist_lessons import data, training
+from mnist_lessons import data, recipes
 from mnist_lessons.drawing import prepare_drawing
+from mnist_lessons.store import load_or_train
 from widgets import WIDGETS
 
 ROOT = Path(__file__).parents[1]
 NODE = Path(sys.executable).with_name("node")
 TSC = ROOT / "web/node_modules/typescript/bin/tsc"
 
-RECIPES = {"dense": training.train_dense, "sigmoid": training.train_sigmoid, "cnn": training.train_cnn}
+RECIPES = {"dense": recipes.train_dense, "sigmoid": recipes.train_sigmoid, "cnn": recipes.train_cnn}
 
 
 def run(*command):
@@ -79,7 +80,7 @@ def read(file):
 def test_probabilities_equal_those_of_keras_on_the_whole_test_set(name, built, arithmetic, images_test):
     page = arithmetic("forward", model=str(built / f"model-{name}.data.js"), images=images_test, out=np.float32)
     page = page.reshape(10_000, 10)
-    model = training.load_or_train(RECIPES[name])
+    model = load_or_train(RECIPES[name])
     full = model.predict(images_test, batch_size=1000, verbose=0)
     weights = [export_widgets.round_weights(array).astype(np.float32) for array in model.get_weights()]
     model.set_weights(weights)
@@ -241,7 +242,7 @@ def test_the_page_prepares_drawings_as_the_package_does(arithmetic, drawings, pr
 
 @pytest.mark.parametrize("name", RECIPES)
 def test_moved_and_scaled_digits_are_recognised_as_well_as_unmoved_ones(name, prepared, images_test, labels_test):
-    model = training.load_or_train(RECIPES[name])
+    model = load_or_train(RECIPES[name])
     moved, unmoved = (
         np.mean(model.predict(images, batch_size=1000, verbose=0).argmax(axis=1) == labels_test[:2000])
         for images in (prepared, images_test[:2000])
@@ -294,9 +295,7 @@ def test_four_layers_of_relu_learn_and_four_of_sigmoid_do_not(arithmetic, race_d
 
 def test_the_gallery_shows_every_error_of_the_chapters_model(built, images_test, labels_test):
     content = read(built / "errors.data.js")
-    predicted = (
-        training.load_or_train(training.train_dense).predict(images_test, batch_size=1000, verbose=0).argmax(axis=1)
-    )
+    predicted = load_or_train(recipes.train_dense).predict(images_test, batch_size=1000, verbose=0).argmax(axis=1)
     wrong = np.flatnonzero(predicted != labels_test)
     assert sorted(content["indices"]) == wrong.tolist()
     assert content["predicted"] == predicted[content["indices"]].tolist()

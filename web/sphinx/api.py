@@ -62,11 +62,10 @@ def helpers(env: BuildEnvironment) -> dict[str, tuple[str, str]]:
     found: dict[str, list[tuple[str, str]]] = {}
     for full, thing in env.get_domain("py").objects.items():
         parts = full.split(".")
-        for start in range(len(parts)):
+        # A module's short name is a word like any other.
+        for start in range(1 if thing.objtype == "module" else len(parts)):
             found.setdefault(".".join(parts[start:]), []).append((thing.docname, thing.node_id))
-    # A module's short name is a word like any other.
-    modules = {full.split(".")[-1] for full, thing in env.get_domain("py").objects.items() if thing.objtype == "module"}
-    return {name: places[0] for name, places in found.items() if len(places) == 1 and name not in modules}
+    return {name: places[0] for name, places in found.items() if len(places) == 1}
 
 
 def setup(app: Sphinx) -> dict[str, Any]:

@@ -17,15 +17,16 @@ from typing import Any
 import numpy as np
 
 from folders import ROOT
-from mnist_lessons import data, training
-from mnist_lessons.evaluation import DOUBTED_LABELS
+from mnist_lessons import data, recipes
+from mnist_lessons.data import DOUBTED_LABELS
 from mnist_lessons.fingerprint import fingerprint
+from mnist_lessons.store import load_or_train
 from widgets import MANIFEST
 
 MODELS = {
-    "dense": (training.train_dense, "Dense network, ReLU"),
-    "sigmoid": (training.train_sigmoid, "Dense network, sigmoid"),
-    "cnn": (training.train_cnn, "Convolutional network"),
+    "dense": (recipes.train_dense, "Dense network, ReLU"),
+    "sigmoid": (recipes.train_sigmoid, "Dense network, sigmoid"),
+    "cnn": (recipes.train_cnn, "Convolutional network"),
 }
 ACTIVATIONS = {"relu", "sigmoid", "tanh", "softmax"}
 DIGITS = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
@@ -43,7 +44,7 @@ def main(folder: Path) -> None:
     written = {}
     probabilities = {}
     for name, (recipe, title) in MODELS.items():
-        model = training.load_or_train(recipe)
+        model = load_or_train(recipe)
         stored, probabilities[name] = store_model(model, name=name, title=title)
         written[name] = {"accuracy": stored["accuracy"]} | _write(folder, f"model-{name}", stored)
         if name == "cnn":

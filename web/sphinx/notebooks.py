@@ -58,7 +58,7 @@ jupyter labextension disable @jupyterlab/apputils-extension:announcements
 # JupyterLab shows stored figures only in notebooks that it was told to trust.
 find . -name "*.ipynb" -exec jupyter trust {} +
 # Train the book's models now, so that no chapter waits for another's training.
-python -c "from mnist_lessons.training import train_all; train_all()"
+python -c "from mnist_lessons.recipes import train_all; train_all()"
 """
 README = """# {title}: the notebooks
 

@@ -8,21 +8,16 @@ The arithmetic is Keras's: from the same weights and batches the losses are the 
 Taught in the chapter `relu-vs-sigmoid`.
 """
 
-import csv
 import dataclasses
 import functools
 import itertools
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
 from mnist_lessons.data import CLASSES, Split, check_images, check_labels
-
-Row = dict[str, Any]
-
-STORED = Path(__file__).parent / "stored"
+from mnist_lessons.tables import Row
 
 # A unit is saturated on an image where its activation's slope is under this share of the steepest slope.
 FLAT = 0.05
@@ -68,8 +63,8 @@ def run(
     *,
     seeds: Sequence[int],
     train: Split,
-    held_out: Split,
-    at_once: int = 10,
+    evaluation: Split,
+    stack_size: int = 10,
     jit_compile: bool = True,
 ) -> list[Row]:
     """Train one network for each setting and seed and return what was measured after each epoch.
@@ -81,10 +76,10 @@ def run(
     seeds
         Each decides the initial weights and the order of the images, so runs differ in both. Networks of
         one seed see the same images in the same order: a fair comparison of settings pairs them by seed.
-    train, held_out
+    train, evaluation
         Images (n, 28, 28) uint8 and labels (n,). Images that do not fill the last batch of an epoch are left
         out of that epoch.
-    at_once
+    stack_size
         How many networks are stacked at most.
     jit_compile
         Whether XLA compiles an epoch. Without it batches of 32 take half as long again, and some 90 MB less memory.
@@ -94,7 +89,7 @@ def run(
     rows
         One for each network and epoch, from epoch 0 (before training), those of a setting in the order of the
         seeds and epochs: the setting's fields, ``seed``, ``epoch``, ``training_loss`` (mean over the epoch's
-        batches; not a number for epoch 0), ``loss`` and ``accuracy`` (0 to 1) on the held-out images, and from the
+        batches; NaN for epoch 0), ``loss`` and ``accuracy`` (0 to 1) on the evaluation images, and from the
         first 1,000 training images ``gradient_rms`` (root mean square of the loss's derivatives by each layer's
         weights, first to last), ``saturated`` (share of hidden units and images where the activation's slope is
         under 5 % of its steepest) and ``dead`` (share of hidden units for which that holds on all the images).
@@ -102,26 +97,26 @@ def run(
     Raises
     ------
     ValueError
-        Images or labels of another form or number, fewer images than one batch, or ``at_once`` under 1.
+        Images or labels of another form or number, fewer images than one batch, or ``stack_size`` under 1.
     """
     import tensorflow as tf
 
-    for name, (images, labels) in (("train", train), ("held_out", held_out)):
+    for name, (images, labels) in (("train", train), ("evaluation", evaluation)):
         check_images(images, name=f"{name} images")
         check_labels(labels, name=f"{name} labels")
         if len(images) != len(labels):
             raise ValueError(f"{name}: expected a label for each image, got {len(images)} images, {len(labels)} labels")
-    if at_once < 1:
-        raise ValueError(f"at_once: expected at least 1 network, got {at_once}")
+    if stack_size < 1:
+        raise ValueError(f"stack_size: expected at least 1 network, got {stack_size}")
     largest = max((setting.batch_size for setting in settings), default=0)
     if len(train[0]) < largest:
         raise ValueError(f"train: expected at least {largest} images, got {len(train[0])}")
     learned, measured = (
         (tf.constant(images.reshape(-1, 784)), tf.constant(labels.astype("int32")))
-        for images, labels in (train, held_out)
+        for images, labels in (train, evaluation)
     )
     rows = []
-    for stack in _stacks(settings, at_once):
+    for stack in _stacks(settings, stack_size):
         for seed in seeds:
             rows += _run_stack(stack, seed, learned, measured, jit_compile)
     return rows
@@ -155,41 +150,7 @@ def batches(images: int, *, batch_size: int, seed: int) -> Iterator[np.ndarray]:
         yield order.reshape(steps, batch_size).astype("int32")
 
 
-def save_rows(file: Path, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Write rows as CSV; sequences become their members with spaces between, numbers keep five digits."""
-
-    def cell(value: Any) -> Any:
-        if isinstance(value, float | np.floating):
-            return f"{value:.5g}"
-        return " ".join(str(cell(part)) for part in value) if isinstance(value, tuple | list) else value
-
-    with file.open("w", newline="", encoding="utf-8") as stream:
-        writer = csv.DictWriter(stream, list(rows[0]), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows({name: cell(value) for name, value in row.items()} for row in rows)
-
-
-def load_rows(file: Path) -> list[Row]:
-    """Read rows that `save_rows` wrote: what reads as a number is one, several with spaces between are a tuple."""
-    with file.open(newline="", encoding="utf-8") as stream:
-        return [{key: _parse(text) for key, text in row.items()} for row in csv.DictReader(stream)]
-
-
-def load_table(name: str) -> list[Row]:
-    """Return the rows of a table in the package's ``stored`` folder; how it was made stands in ``NAME.json``."""
-    return load_rows(STORED / f"{name}.csv")
-
-
-def _parse(text: str) -> Any:
-    parts = text.split(" ")
-    try:
-        numbers = tuple(int(part) if part.lstrip("-").isdigit() else float(part) for part in parts)
-    except ValueError:
-        return text
-    return numbers if len(numbers) > 1 else numbers[0]
-
-
-def _stacks(settings: Sequence[Setting], at_once: int) -> Iterator[list[Setting]]:
+def _stacks(settings: Sequence[Setting], stack_size: int) -> Iterator[list[Setting]]:
     """Group settings into stacks that one compiled program can train."""
 
     def shape(setting: Setting) -> tuple:
@@ -197,11 +158,11 @@ def _stacks(settings: Sequence[Setting], at_once: int) -> Iterator[list[Setting]
 
     for _, alike in itertools.groupby(sorted(settings, key=shape), key=shape):
         same = list(alike)
-        for start in range(0, len(same), at_once):
-            yield same[start : start + at_once]
+        for start in range(0, len(same), stack_size):
+            yield same[start : start + stack_size]
 
 
-def _run_stack(stack: Sequence[Setting], seed: int, train: tuple, held_out: tuple, jit_compile: bool) -> list[Row]:
+def _run_stack(stack: Sequence[Setting], seed: int, train: tuple, evaluation: tuple, jit_compile: bool) -> list[Row]:
     import tensorflow as tf
 
     setting = stack[0]
@@ -221,7 +182,7 @@ def _run_stack(stack: Sequence[Setting], seed: int, train: tuple, held_out: tupl
             train_epoch = _epoch(setting.activation, setting.optimizer, jit_compile)
             weights, state, losses = _call(train_epoch, weights, state, *train, tf.constant(order), rates, steps_done)
             training_loss = losses.numpy().tolist()
-        measured = _call(_measurement(setting.activation), weights, *probe, *held_out)
+        measured = _call(_measurement(setting.activation), weights, *probe, *evaluation)
         measured = {name: values.numpy().tolist() for name, values in measured.items()}
         for index, own in enumerate(stack):
             numbers = {name: values[index] for name, values in measured.items()}

@@ -1,0 +1,118 @@
+import json
+import multiprocessing
+import re
+import sys
+
+import numpy as np
+import pytest
+
+from mnist_lessons import data, fingerprint, loops, store
+
+IMAGES, LABELS = (array[:256] for array in data.load_mnist()[0])
+
+
+def train_tiny(*, seed):
+    """A recipe that takes a moment."""
+    import keras
+
+    keras.utils.set_random_seed(seed)
+    model = keras.Sequential(
+        [keras.Input((28, 28), dtype="uint8"), keras.layers.Flatten(), keras.layers.Rescaling(1 / 255)]
+    )
+    model.add(keras.layers.Dense(10, activation="softmax"))
+    model.compile(optimizer="sgd", loss="sparse_categorical_crossentropy", metrics=["accuracy"])
+    return model, loops.fit(model, (IMAGES, LABELS), validation=(IMAGES, LABELS), epochs=2, batch_size=64)
+
+
+@pytest.fixture
+def store_folder(tmp_path, monkeypatch):
+    monkeypatch.setenv("MNIST_LESSONS_STORE", str(tmp_path))
+    return tmp_path
+
+
+def weights(model):
+    return np.concatenate([array.ravel() for array in model.get_weights()])
+
+
+def test_a_model_is_trained_once_and_says_so(store_folder, capsys):
+    first = store.load_or_train(train_tiny)
+    assert re.search(r"train_tiny \(seed 0\): trained in \d+ s and stored", capsys.readouterr().out)
+    again = store.load_or_train(train_tiny)
+    assert capsys.readouterr().out == ""
+    np.testing.assert_array_equal(weights(first), weights(again))
+    np.testing.assert_array_equal(first.predict(IMAGES, verbose=0), again.predict(IMAGES, verbose=0))
+
+
+def test_seeds_are_kept_apart(store_folder):
+    assert (weights(store.load_or_train(train_tiny)) != weights(store.load_or_train(train_tiny, seed=1))).any()
+
+
+def test_the_history_is_stored_with_the_model(store_folder):
+    trained = store.load_or_train_history(train_tiny)
+    assert set(trained) == {"loss", "accuracy", "val_loss", "val_accuracy"}
+    assert [len(values) for values in trained.values()] == [2, 2, 2, 2]
+    assert store.load_or_train_history(train_tiny) == trained
+
+
+@pytest.mark.parametrize("damage", ["model", "note", "no note", "not a note"])
+def test_a_damaged_model_is_trained_again(store_folder, capsys, damage):
+    expected = weights(store.load_or_train(train_tiny))
+    (model,) = store_folder.glob("*.keras")
+    note = model.with_suffix(".json")
+    if damage == "model":
+        model.write_bytes(model.read_bytes()[:-10])
+    elif damage == "note":
+        note.write_text(note.read_text()[:-5])
+    elif damage == "not a note":
+        note.write_text(json.dumps([1]))
+    else:
+        note.unlink()
+    capsys.readouterr()
+    np.testing.assert_array_equal(weights(store.load_or_train(train_tiny)), expected)
+    assert "trained" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("library", ["keras", "numpy", "tensorflow"])
+def test_other_version_of_a_library_changes_the_fingerprint(monkeypatch, library):
+    before = store._fingerprint(train_tiny)
+    installed = fingerprint._distribution
+    monkeypatch.setattr(
+        fingerprint,
+        "_distribution",
+        lambda name: ("0", []) if name.removesuffix("-cpu") == library else installed(name),
+    )
+    assert store._fingerprint(train_tiny) != before
+
+
+def test_other_code_of_a_recipe_changes_the_fingerprint(monkeypatch, tmp_path):
+    before = store._fingerprint(train_tiny)
+    other = tmp_path / "test_store.py"
+    other.write_text("import keras\n")
+    monkeypatch.setattr(sys.modules[__name__], "__file__", str(other))
+    assert store._fingerprint(train_tiny) != before
+
+
+def test_two_processes_that_ask_at_once_train_once(store_folder):
+    context = multiprocessing.get_context("spawn")
+    with context.Pool(2) as pool:
+        first, second = pool.map(_ask, range(2))
+    assert sorted([first[1], second[1]]) == [0, 1]
+    np.testing.assert_array_equal(first[0], second[0])
+
+
+def _ask(_):
+    """Ask for the model; return its weights and how often it was trained here."""
+    import contextlib
+    import io
+
+    said = io.StringIO()
+    with contextlib.redirect_stdout(said):
+        model = store.load_or_train(train_tiny)
+    return weights(model), said.getvalue().count("trained in")
+
+
+def test_the_store_is_the_folder_named_in_the_environment(monkeypatch, tmp_path):
+    monkeypatch.setenv("MNIST_LESSONS_STORE", str(tmp_path / "here"))
+    assert store.store_folder() == tmp_path / "here"
+    monkeypatch.delenv("MNIST_LESSONS_STORE")
+    assert store.store_folder().name == "mnist-lessons"
