@@ -90,6 +90,7 @@ lint: .venv/dev/.done web/node_modules/.done  ## check style and types
 	@.venv/dev/bin/ruff format --check --quiet .
 	@$(prettier) --check $(scripts)
 	@.venv/dev/bin/mypy
+	@found=$$(.venv/dev/bin/lint-imports --no-logo --no-cache) || { echo "$$found"; exit 1; }
 	@.venv/dev/bin/zizmor --offline --quiet .github
 	@.venv/dev/bin/check-jsonschema --quiet --builtin-schema vendor.citation-file-format CITATION.cff
 	@.venv/dev/bin/check-jsonschema --quiet --builtin-schema vendor.github-workflows .github/workflows/*.yml

@@ -1,6 +1,6 @@
 """What the chapters of *MNIST Lessons* import: data, models, training, evaluation and plots.
 
-Importing the package is cheap: TensorFlow is loaded when a model is first asked for.
+Importing the package is cheap: TensorFlow is loaded when a model is first needed.
 It also keeps TensorFlow's start-up lines out of notebooks, if it is imported before TensorFlow.
 """
 
@@ -20,7 +20,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 @contextlib.contextmanager
 def _silenced_stderr() -> Iterator[None]:
-    """Send what native code writes to file descriptor 2 nowhere; Python exceptions still get out."""
+    """Discard what native code writes to file descriptor 2; Python exceptions still get out."""
     sys.stderr.flush()
     kept = os.dup(2)
     nowhere = os.open(os.devnull, os.O_WRONLY)
@@ -47,7 +47,11 @@ def _apply_log_level(tensorflow: ModuleType) -> None:
 
 
 class _QuietTensorFlow(importlib.abc.MetaPathFinder):
-    """Load TensorFlow with native stderr off: it logs two lines before its own log level applies."""
+    """Load TensorFlow with native stderr off: it logs two lines before any log level or variable applies.
+
+    A chapter imports Keras itself, in sight of its readers, so only a hook gets to silence that import; and importing
+    TensorFlow at once would cost seconds where no model is needed.
+    """
 
     def find_spec(self, fullname, path=None, target=None):  # type: ignore[no-untyped-def]
         if fullname != "tensorflow":
