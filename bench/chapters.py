@@ -45,7 +45,7 @@ def executed() -> dict[str, dict]:
                 str(ROOT / "web/sphinx/build.py"),
                 "--jobs",
                 "1",
-                "--only",
+                "--execute",
                 name,
             ]
             if hasattr(os, "sched_setaffinity"):

@@ -57,8 +57,8 @@ def execute_stale(book):
     return {line.split()[0] for line in done.stdout.splitlines() if line.startswith("  ")} - {"chapter"}
 
 
-def only(book, *names):
-    command = [sys.executable, str(book / "web" / "sphinx" / "build.py"), "--only", *names]
+def execute(book, *names):
+    command = [sys.executable, str(book / "web" / "sphinx" / "build.py"), "--execute", *names]
     return subprocess.run(command, capture_output=True, text=True)
 
 
@@ -151,7 +151,7 @@ def test_change_makes_only_chapters_that_rest_on_it_stale(keyed, file, old, new,
 
 def test_cell_that_is_not_python_is_named_before_anything_is_executed(book):
     write(book, "b", "1 +")
-    done = only(book, "a", "b")
+    done = execute(book, "a", "b")
     assert done.stdout == ""
     assert done.stderr == "build: book/b.md:8: cell 2 is not Python: invalid syntax in its line 1\n"
 
@@ -167,7 +167,7 @@ def test_module_whose_imports_cannot_be_read_is_named(book, code, said):
     (book / "mnist_lessons").mkdir()
     (book / "mnist_lessons" / "plots.py").write_text(code)
     write(book, "a", "from mnist_lessons.plots import draw")
-    assert re.fullmatch(f"build: book/a\\.md cannot be executed: {said}\n", only(book, "a").stderr)
+    assert re.fullmatch(f"build: book/a\\.md cannot be executed: {said}\n", execute(book, "a").stderr)
 
 
 def test_what_an_execution_cost_is_kept_with_it(book):
@@ -191,7 +191,7 @@ def test_what_an_execution_cost_is_kept_with_it(book):
 def test_a_page_that_would_show_an_error_fails_every_time_and_is_named(book, code, said):
     write(book, "a", code)
     for _ in range(2):
-        done = only(book, "a")
+        done = execute(book, "a")
         assert done.returncode
         assert "book/a.md" in done.stdout
         assert said in done.stdout
@@ -202,20 +202,20 @@ def test_a_page_that_would_show_an_error_fails_every_time_and_is_named(book, cod
 
 def test_one_failure_does_not_keep_the_others_from_running(book):
     write(book, "a", "1 / 0")
-    done = only(book, "a", "b")
+    done = execute(book, "a", "b")
     assert "failed: a" in done.stderr
     assert outputs(book, "b")[0].text == "b\n"
 
 
 def test_chapters_run_in_an_empty_folder_of_their_own(book):
     write(book, "a", "import os; print(os.listdir())")
-    only(book, "a")
+    execute(book, "a")
     assert outputs(book, "a")[0].text == "[]\n"
 
 
 def test_what_an_interrupted_build_leaves_is_not_taken_for_a_result(book):
     write(book, "a", "import time; time.sleep(60)")
-    command = [sys.executable, str(book / "web" / "sphinx" / "build.py"), "--only", "a"]
+    command = [sys.executable, str(book / "web" / "sphinx" / "build.py"), "--execute", "a"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
         process.stdout.readline()
         time.sleep(3)
@@ -237,6 +237,23 @@ def test_a_page_that_the_contents_name_and_nobody_wrote_is_named(book):
     done = subprocess.run([sys.executable, str(book / "web/sphinx/build.py")], capture_output=True, text=True)
     assert done.returncode
     assert "book/b.md" in done.stderr
+
+
+def test_page_that_is_not_in_the_contents_is_refused_with_the_names_of_all(book):
+    done = execute(book, "a", "c")
+    assert done.stdout == ""
+    assert done.stderr == "build: no page is called c; expected one of index, a, b\n"
+
+
+def test_second_build_waits_until_the_first_has_ended(book):
+    write(book, "a", "import time; time.sleep(2)")
+    command = [sys.executable, str(book / "web" / "sphinx" / "build.py"), "--execute", "a"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as first:
+        first.stdout.readline()
+        second = execute(book, "a")
+        assert second.stdout.startswith("Waiting for another build to end\n")
+        assert first.poll() == 0
+    assert second.returncode == 0
 
 
 def test_a_number_recorded_twice_is_an_error():
@@ -264,7 +281,7 @@ def test_the_finished_book_is_not_built_again():
 
 def test_full_disk_is_named_in_one_sentence_without_a_traceback(book):
     write(book, "a", "raise OSError(28, 'No space left on device', 'model.keras')")
-    done = only(book, "a")
+    done = execute(book, "a")
     assert done.stderr == f"build: {book / '_build'}: the disk is full; make room and run make book again\n"
     assert "Traceback" not in done.stdout
 
@@ -272,7 +289,7 @@ def test_full_disk_is_named_in_one_sentence_without_a_traceback(book):
 def test_folder_that_cannot_be_written_is_named_before_anything_is_executed(book):
     (book / "_build").mkdir()
     (book / "_build" / "executed").symlink_to(next(folder for folder in ("/sys", "/System") if Path(folder).exists()))
-    done = only(book, "a")
+    done = execute(book, "a")
     assert done.stdout == ""
     sentence = r"build: \S+/_build: .+; copy this folder to where you may write and run make book there\n"
     assert re.fullmatch(sentence, done.stderr)

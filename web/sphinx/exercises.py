@@ -1,7 +1,7 @@
 """The directive ``{exercises} CHAPTER``: links to a chapter's exercises.
 
-The exercises themselves are pages, ``exercises/CHAPTER.md``, executed like any chapter. All are read here first: one
-that is not in order stops the build with its file and line.
+The exercises themselves are pages, ``exercises/CHAPTER.md``, executed like any chapter. One that is not in order stops
+the build with its file and line.
 """
 
 from docutils import nodes
@@ -9,7 +9,7 @@ from sphinx.application import Sphinx
 from sphinx.errors import SphinxError
 from sphinx.util.docutils import SphinxDirective
 
-from coursegrader.exercises import DIFFICULTY, Exercise, ExerciseError, read_exercises
+from coursegrader.exercises import DIFFICULTY, Exercise, ExerciseError, read_file
 from folders import ROOT
 
 FOLDER = ROOT / "book" / "exercises"
@@ -33,11 +33,14 @@ class Exercises(SphinxDirective):
 
     def run(self) -> list[nodes.Node]:
         """Return a list of links, with difficulty and minutes, and what is to be found behind them."""
-        chapter = self.arguments[0]
-        self.env.note_dependency(str(FOLDER / f"{chapter}.md"))
-        found = [exercise for exercise in self.env.app.exercises if exercise.chapter == chapter]
+        file = FOLDER / f"{self.arguments[0]}.md"
+        self.env.note_dependency(str(file))
+        try:
+            found = read_file(file, public=True)
+        except (ExerciseError, FileNotFoundError) as error:
+            raise ExercisesError(str(error)) from error
         if not found:
-            raise ExercisesError(f"{self.env.docname}: no exercises in {FOLDER / chapter}.md")
+            raise ExercisesError(f"{self.env.docname}: no exercises in {file}")
         return self.parse_text_to_nodes(_links(found))
 
 
@@ -47,15 +50,7 @@ def _links(exercises: list[Exercise]) -> str:
     )
 
 
-def _read(app: Sphinx) -> None:
-    try:
-        app.exercises = read_exercises(FOLDER, public=True)
-    except ExerciseError as error:
-        raise ExercisesError(str(error)) from error
-
-
 def setup(app: Sphinx) -> dict[str, bool]:
     """Register the directive."""
     app.add_directive("exercises", Exercises)
-    app.connect("builder-inited", _read)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

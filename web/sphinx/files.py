@@ -11,6 +11,7 @@ from sphinx.errors import ExtensionError
 
 from folders import ROOT
 
+CARD = "card.png"
 MODULES = ROOT / "web" / "node_modules"
 FONTS = {
     "source-sans-3.woff2": "@fontsource-variable/source-sans-3/files/source-sans-3-latin-wght-normal.woff2",
@@ -19,9 +20,10 @@ FONTS = {
 
 
 def is_own(app: Sphinx, name: str) -> bool:
-    """Tell whether a static file or folder is this book's: one of web/theme/static, or the built widgets."""
+    """Tell whether a static file or folder is this book's: one of web/theme/static, the built widgets, the card."""
     folders = [folder for folder in app.config.html_static_path if "site-packages" not in str(folder)]
-    return name.split("/")[0] == "widgets" or any(Path(app.confdir, folder, name).exists() for folder in folders)
+    built = name.split("/")[0] in ("widgets", CARD)
+    return built or any(Path(app.confdir, folder, name).exists() for folder in folders)
 
 
 def not_found(app: Sphinx) -> list[tuple[str, dict, str]]:
@@ -40,7 +42,9 @@ def write_files(app: Sphinx, error: Exception | None) -> None:
     (out / "_static" / "fonts").mkdir()
     for name, source in FONTS.items():
         shutil.copyfile(MODULES / source, out / "_static" / "fonts" / name)
-    embed_font(out / "_static" / "site.css", "fonts/source-sans-3.woff2")
+    # Sphinx leaves the last one, which has its font, where no page was to be written.
+    style = shutil.copy(ROOT / "web" / "theme" / "static" / "site.css", out / "_static")
+    embed_font(Path(style), "fonts/source-sans-3.woff2")
     locations = [app.config.html_baseurl + app.builder.get_target_uri(page) for page in sorted(app.env.found_docs)]
     (out / "sitemap.xml").write_text(
         '<?xml version="1.0" encoding="UTF-8"?>\n<urlset xmlns="http://www.sitemaps.org/schemas/sitemap/0.9">\n'

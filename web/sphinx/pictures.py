@@ -1,6 +1,5 @@
 """Pictures for light and dark pages, with a text in their place and their size."""
 
-import functools
 import re
 from pathlib import Path
 from typing import Any
@@ -61,7 +60,6 @@ def set_sizes(html: str, source_of: dict[str, Path]) -> str:
     return re.sub(r"<img [^>]*>", with_size, html)
 
 
-@functools.cache
 def picture_size(file: Path) -> tuple[int, int]:
     """Return a picture's size in CSS pixels."""
     if file.suffix != ".svg":

@@ -20,6 +20,16 @@ SECTIONS: dict[str, list[dict[str, str]]] = {}
 NOT_PROSE = (nodes.raw, nodes.math, nodes.math_block, nodes.comment, nodes.footnote_reference, addnodes.glossary)
 
 
+def drop_own_index(app: Sphinx) -> None:
+    """Keep Sphinx from making the index of its own search, and with it the page that we add."""
+    app.builder.search = False
+
+
+def add_search_page(app: Sphinx) -> list[tuple[str, dict, str]]:
+    """Add the page that shows what was found."""
+    return [("search", {}, "search.html")]
+
+
 def note_sections(app: Sphinx, doctree: nodes.document, page: str) -> None:
     """Keep for the search what the page says, before its terms become buttons."""
     SECTIONS[page] = list(searchable(app, page, doctree))
@@ -47,18 +57,21 @@ def searchable(app: Sphinx, page: str, doctree: nodes.document) -> Iterator[dict
 
 
 def write_index(app: Sphinx, error: Exception | None) -> None:
-    """Write what is searched in place of Sphinx's own index."""
+    """Write what is searched."""
     if error or app.builder.name != "html":
         return
     out = Path(app.outdir)
-    (out / "searchindex.js").unlink(missing_ok=True)
+    shutil.copyfile(MODULES / "minisearch" / "dist" / "umd" / "index.js", out / "_static" / "minisearch.js")
+    if SECTIONS.keys() < app.env.found_docs:
+        return  # only some pages were written: the search goes on with what it knew
     entries = [entry for page in sorted(SECTIONS) for entry in SECTIONS[page]]
     (out / "sections.js").write_text(f"window.bookSections = {json.dumps(entries, ensure_ascii=False)};\n")
-    shutil.copyfile(MODULES / "minisearch" / "dist" / "umd" / "index.js", out / "_static" / "minisearch.js")
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
     """Wait for the resolved pages and for the end."""
+    app.connect("builder-inited", drop_own_index)
+    app.connect("html-collect-pages", add_search_page)
     app.connect("doctree-resolved", note_sections, priority=400)
     app.connect("build-finished", write_index, priority=850)  # after files.py has cleared the folder
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": False}
