@@ -49,11 +49,17 @@ whole := $(shell for stamp in .venv/*/.done; do \
 	  touch $@ || $(not_set_up)
 $(filter-out $(whole),$(wildcard .venv/*/.done)): again
 
-book: .venv/book/.done web/node_modules/.done  ## execute the chapters that changed and build the site
-	@.venv/book/bin/python web/sphinx/build.py
+only_pages = $(if $(filter book,$(MAKECMDGOALS)),$(addprefix --only ,$(ONLY)))
+book: .venv/book/.done web/node_modules/.done  ## execute the chapters that changed and build the site; ONLY=train: one page
+	@.venv/book/bin/python web/sphinx/build.py $(only_pages)
 
-serve:  ## show the built site on this machine
-	@.venv/book/bin/python web/sphinx/serve.py
+PORT := 8000
+live: .venv/book/.done web/node_modules/.done  ## show the built site, and each change of its sources a moment later
+	@.venv/book/bin/python web/sphinx/live.py $(PORT)
+
+serve: .venv/book/.done  ## show the built site on this machine
+	@test -f _build/html/index.html || { echo "There is no site yet; build it with: make book" >&2; exit 1; }
+	@.venv/book/bin/python -m http.server $(PORT) --bind 127.0.0.1 --directory _build/html
 
 notebooks: book  ## derive a notebook from each chapter, in notebooks/
 	@.venv/book/bin/python web/sphinx/notebooks.py
@@ -120,7 +126,7 @@ lock: .venv/dev/.done  ## pin the newest versions that go together
 	@.venv/dev/bin/uv pip compile --quiet pyproject.toml --all-extras --universal --python-version 3.11 --no-header \
 	  --no-annotate --no-emit-index-url --no-emit-find-links --no-emit-package coursegrader --upgrade --output-file constraints.txt
 
-.PHONY: help book serve notebooks test colab audit format lint bench experiments clean pdf dist links lock again
+.PHONY: help book live serve notebooks test colab audit format lint bench experiments clean pdf dist links lock again
 .PRECIOUS: .venv/%/.done
 
 # On a full disk npm leaves files out and calls that success, so the stamp is the file that it writes last.
