@@ -64,7 +64,7 @@ serve: .venv/book/.done  ## show the built site on this machine
 notebooks: book  ## derive a notebook from each chapter, in notebooks/
 	@.venv/book/bin/python web/sphinx/notebooks.py
 
-test: notebooks .venv/dev/.done  ## lint, check types, run all tests
+test: notebooks .venv/dev/.done web/node_modules/.dev  ## lint, check types, run all tests
 	@$(MAKE) --no-print-directory lint
 	@MNIST_LESSONS_STORE="$$PWD/_build/models" .venv/dev/bin/python -m pytest --cov=mnist_lessons --cov=coursegrader --nbmake \
 	  tests grader/tests notebooks/*.ipynb
@@ -86,12 +86,12 @@ audit: book  ## hold every page to Lighthouse's mobile audit
 prettier := .venv/dev/bin/node web/node_modules/prettier/bin/prettier.cjs --log-level=warn
 scripts := "{web,tests,bench}/**/*.{js,mjs,css}"
 
-format: .venv/dev/.done web/node_modules/.done  ## bring Python, JavaScript and CSS into the form that lint asks for
+format: .venv/dev/.done web/node_modules/.dev  ## bring Python, JavaScript and CSS into the form that lint asks for
 	@.venv/dev/bin/ruff check --quiet --fix .
 	@.venv/dev/bin/ruff format --quiet .
 	@$(prettier) --write $(scripts)
 
-lint: .venv/dev/.done web/node_modules/.done  ## check style and types
+lint: .venv/dev/.done web/node_modules/.dev  ## check style and types
 	@.venv/dev/bin/ruff check --quiet .
 	@.venv/dev/bin/ruff format --check --quiet .
 	@$(prettier) --check $(scripts)
@@ -102,7 +102,7 @@ lint: .venv/dev/.done web/node_modules/.done  ## check style and types
 	@.venv/dev/bin/check-jsonschema --quiet --builtin-schema vendor.github-workflows .github/workflows/*.yml
 	@.venv/dev/bin/check-jsonschema --quiet --builtin-schema vendor.github-actions .github/actions/*/action.yml
 
-bench: .venv/dev/.done  ## measure what the book costs; ONLY=chapters measures one table
+bench: .venv/dev/.done web/node_modules/.dev  ## measure what the book costs; ONLY=chapters measures one table
 	@MNIST_LESSONS_STORE="$$PWD/_build/models" PYTHONPATH=web/sphinx .venv/dev/bin/python -m bench $(if $(ONLY),--only $(ONLY))
 
 experiments: .venv/dev/.done  ## make the stored tables of heavy experiments anew; ONLY=old_protocol makes one
@@ -129,8 +129,15 @@ lock: .venv/dev/.done  ## pin the newest versions that go together
 .PHONY: help book live serve notebooks test colab audit format lint bench experiments clean pdf dist links lock again
 .PRECIOUS: .venv/%/.done
 
-# On a full disk npm leaves files out and calls that success, so the stamp is the file that it writes last.
+# What builds the book, and with it what tests it. On a full disk npm leaves files out and calls that success, so the
+# stamp is the file that it writes last.
+npm_ci = (cd web && ../.venv/book/bin/npm ci $(1) --loglevel=error > /dev/null && cd node_modules && \
+  test -s .package-lock.json && mv .package-lock.json .done)
+
 web/node_modules/.done: web/package-lock.json web/.npmrc .venv/book/.done
-	@echo "Installing what bundles the page's scripts (once; ten seconds)"
-	@(cd web && ../.venv/book/bin/npm ci --loglevel=error > /dev/null && cd node_modules && \
-	  test -s .package-lock.json && mv .package-lock.json .done) || $(not_set_up)
+	@echo "Installing what bundles the page's scripts (once; a few seconds)"; \
+	  $(call npm_ci,--omit=dev) || $(not_set_up)
+
+web/node_modules/.dev: web/node_modules/.done
+	@echo "Installing what tests the page's scripts (once; ten seconds)"; \
+	  $(call npm_ci) && cp web/node_modules/.done $@ || $(not_set_up)
