@@ -64,10 +64,17 @@ serve: .venv/book/.done  ## show the built site on this machine
 notebooks: book  ## derive a notebook from each chapter, in notebooks/
 	@.venv/book/bin/python web/sphinx/notebooks.py
 
-test: notebooks .venv/dev/.done web/node_modules/.dev  ## lint, check types, run all tests
+ifdef ONLY
+# A path is one; anything else is looked for in the names of the tests.
+test: .venv/dev/.done web/node_modules/.dev
+	@MNIST_LESSONS_STORE="$$PWD/_build/models" .venv/dev/bin/python -m pytest \
+	  $(if $(wildcard $(filter tests% grader%,$(firstword $(subst ::, ,$(ONLY))))),$(ONLY),-k "$(ONLY)")
+else
+test: notebooks .venv/dev/.done web/node_modules/.dev  ## lint, check types, run all tests; ONLY=path-or-word: some of them
 	@$(MAKE) --no-print-directory lint
 	@MNIST_LESSONS_STORE="$$PWD/_build/models" .venv/dev/bin/python -m pytest --cov=mnist_lessons --cov=coursegrader --nbmake \
 	  tests grader/tests notebooks/*.ipynb
+endif
 
 .venv/colab/.done: tests/colab.txt .venv/dev/.done
 	@echo "Setting up .venv/colab (once; a minute)"
