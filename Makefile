@@ -37,12 +37,27 @@ not_set_up = { echo "Setting up $(@D) failed, with $(free) free on the disk; any
 whole := $(shell for stamp in .venv/*/.done; do \
   "$${stamp%.done}bin/python" -c '$(check_whole)' "$(given)" 2>/dev/null && echo "$$stamp"; done)
 
+# Another make may be setting up the same: whoever comes second waits, and takes what the first has made.
+started := $(shell date +%s)
+define wait_for_others
+import fcntl, os, sys
+target, started = sys.argv[1:]
+try:
+    fcntl.flock(9, fcntl.LOCK_EX | fcntl.LOCK_NB)
+except OSError:
+    print("Waiting for another make, which is setting up", flush=True)
+    fcntl.flock(9, fcntl.LOCK_EX)
+sys.exit(os.path.isfile(target) and os.path.getmtime(target) > int(started) + 1)
+endef
+export wait_for_others
+in_turn = mkdir -p .venv; exec 9> .venv/.lock; "$(PYTHON)" -c "$$wait_for_others" $@ $(started) || exit 0
+
 .venv/%/.done: pyproject.toml grader/pyproject.toml constraints.txt
 	@command -v "$(PYTHON)" > /dev/null || { echo "There is no $(PYTHON) here. Install Python 3.11, 3.12 or 3.13," \
 	  "or name yours: make PYTHON=python3.12" >&2; exit 1; }
 	@"$(PYTHON)" -c "$$check_python"
-	@echo "Setting up .venv/$* (once; a minute or two)"
-	@$(if $(filter $@,$(whole)),rm $@,"$(PYTHON)" -m venv --clear .venv/$*) && \
+	@$(in_turn); echo "Setting up .venv/$* (once; a minute or two)"; \
+	  $(if $(filter $@,$(whole)),rm $@,"$(PYTHON)" -m venv --clear .venv/$*) && \
 	  .venv/$*/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt uv && \
 	  .venv/$*/bin/uv pip install --quiet --python .venv/$*/bin/python --constraint constraints.txt \
 	    --build-constraint constraints.txt --compile-bytecode --editable .[$*] && \
@@ -142,9 +157,9 @@ npm_ci = (cd web && ../.venv/book/bin/npm ci $(1) --loglevel=error > /dev/null &
   test -s .package-lock.json && mv .package-lock.json .done)
 
 web/node_modules/.done: web/package-lock.json web/.npmrc .venv/book/.done
-	@echo "Installing what bundles the page's scripts (once; a few seconds)"; \
+	@$(in_turn); echo "Installing what bundles the page's scripts (once; a few seconds)"; \
 	  $(call npm_ci,--omit=dev) || $(not_set_up)
 
 web/node_modules/.dev: web/node_modules/.done
-	@echo "Installing what tests the page's scripts (once; ten seconds)"; \
+	@$(in_turn); echo "Installing what tests the page's scripts (once; ten seconds)"; \
 	  $(call npm_ci) && cp web/node_modules/.done $@ || $(not_set_up)

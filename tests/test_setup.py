@@ -16,8 +16,9 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 REAL = Path(sys.executable).resolve()
 BOOK, NODE = ".venv/book/.done", "web/node_modules/.done"
-# What a step of the set-up does: end everything that make has started, fail as on a full disk, or nothing.
+# What a step of the set-up does: end everything that make has started, fail as on a full disk, take long, or nothing.
 STEP = """
+if [ "$SLOW" = {0} ]; then sleep 3; fi
 if [ "$KILL" = {0} ]; then kill -9 0; fi
 if [ "$FAIL" = {0} ]; then echo "{0}: No space left on device" >&2; exit 1; fi
 """
@@ -79,13 +80,18 @@ def program(file, text):
     return file
 
 
-def make(target, folder, *, python=None, **variables):
+def start_make(target, folder, *, python=None, **variables):
     """Run make by itself, with no variable of the make that may have started the tests."""
     kept = {name: value for name, value in os.environ.items() if name not in {"PYTHON", "MAKEFLAGS", "MAKELEVEL"}}
     command = ["make", target, *([f"PYTHON={python}"] if python else [])]
-    return subprocess.run(
-        command, cwd=folder, env=kept | variables, capture_output=True, text=True, start_new_session=True
-    )
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    return subprocess.Popen(command, cwd=folder, env=kept | variables, text=True, start_new_session=True, **pipes)
+
+
+def make(target, folder, **options):
+    with start_make(target, folder, **options) as process:
+        stdout, stderr = process.communicate()
+    return subprocess.CompletedProcess(process.args, process.returncode, stdout, stderr)
 
 
 def set_up(target, folder, **options):
@@ -142,6 +148,19 @@ def test_setup_killed_in_any_step_is_completed_by_the_next_make(checkout, fake_p
     set_up(NODE, checkout, python=python)
     assert mark.exists() == (step == "npm"), "an environment without its stamp is made from nothing"
     assert set_up(NODE, checkout).stdout == f"make: '{NODE}' is up to date.\n"
+
+
+def test_second_make_waits_for_the_set_up_of_the_first_and_takes_it(checkout, fake_python):
+    python = fake_python("python")
+    with (
+        start_make(NODE, checkout, python=python, SLOW="uv") as first,
+        start_make(NODE, checkout, python=python, SLOW="uv") as second,
+    ):
+        said = [*first.communicate(), *second.communicate()]
+    assert first.returncode == second.returncode == 0, said
+    text = "".join(said)
+    assert text.count("Waiting for another make") >= 1
+    assert text.count("Setting up .venv/book") == text.count("Installing what bundles") == 1
 
 
 @pytest.mark.parametrize("step", ["venv", "pip", "uv", "npm"])
