@@ -113,12 +113,13 @@ format: .venv/dev/.done web/node_modules/.dev  ## bring Python, JavaScript and C
 	@.venv/dev/bin/ruff format --quiet .
 	@$(prettier) --write $(scripts)
 
-lint: .venv/dev/.done web/node_modules/.dev  ## check style and types
+lint: .venv/dev/.done web/node_modules/.dev  ## check style, types and the form of the chapters
 	@.venv/dev/bin/ruff check --quiet .
 	@.venv/dev/bin/ruff format --check --quiet .
 	@$(prettier) --check $(scripts)
 	@.venv/dev/bin/mypy
 	@found=$$(.venv/dev/bin/lint-imports --no-logo --no-cache) || { echo "$$found"; exit 1; }
+	@.venv/dev/bin/python web/sphinx/lint.py
 	@.venv/dev/bin/zizmor --offline --quiet .github
 	@.venv/dev/bin/check-jsonschema --quiet --builtin-schema vendor.citation-file-format CITATION.cff
 	@.venv/dev/bin/check-jsonschema --quiet --builtin-schema vendor.github-workflows .github/workflows/*.yml

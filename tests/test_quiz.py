@@ -219,9 +219,3 @@ def test_the_script_says_what_belongs_to_the_chosen_option(site, tmp_path):
         ": ",
     ]
     assert outcome["said"][4].startswith("ml-quiz-right: B is right. One for each digit,")
-
-
-@pytest.mark.parametrize("file", QUIZZES, ids=lambda file: file.stem)
-def test_the_quizzes_of_the_book_are_in_order(file):
-    assert (BOOK / f"{file.stem}.md").exists()
-    read_quiz(file)

@@ -1,0 +1,154 @@
+"""The checks that `make lint` makes of the book's own rules, each on a page that breaks it."""
+
+from pathlib import Path
+
+import pytest
+
+import execute
+import lint
+
+FIGURE = """
+```{code-cell} ipython3
+---
+mystnb:
+  figure:
+    name: fig-curve
+    caption: A curve.
+  image:
+    alt: The loss falls quickly at first, then slowly, and then no more.
+---
+plot_curve(losses);
+```
+"""
+CHAPTER = f"""---
+kernelspec: {{name: python3, display_name: Python 3}}
+minutes: 20
+summary: What a chapter is.
+myst:
+  html_meta:
+    description lang=en: {"A chapter that breaks no rule, as a search engine quotes it. " * 2}
+---
+# Title
+
+:::{{admonition}} In this chapter
+:class: ml-objectives
+:::
+
+## Curves
+
+The loss is {{glue:text}}`last_loss:.2f`, and {{glue:text}}`share_dense` of it is noise.
+{FIGURE}
+```{{code-cell}} ipython3
+Table(losses)
+```
+
+```{{code-cell}} ipython3
+---
+tags: [remove-cell]
+---
+assert losses[-1] < 0.1
+record("last_loss", losses[-1])
+for name in ("dense", "cnn"):
+    record(f"share_{{name}}", shares[name])
+```
+
+## Check yourself
+
+## What to remember
+"""
+
+
+def faults(folder: Path, monkeypatch: pytest.MonkeyPatch, text: str) -> list[str]:
+    """Return what is wrong with a chapter, and with the line where it is."""
+    (folder / "book").mkdir()
+    (folder / "book" / "a.md").write_text(text, encoding="utf-8")
+    for module in (lint, execute):
+        monkeypatch.setattr(module, "ROOT", folder)
+    page = lint.Page("book/a")
+    return [f"{line}: {said}" for check in lint.OF_A_PAGE + lint.OF_A_CHAPTER for line, said in check(page)]
+
+
+def test_chapter_that_keeps_all_rules_has_no_fault(tmp_path, monkeypatch):
+    assert faults(tmp_path, monkeypatch, CHAPTER) == []
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "fault"),
+    [
+        ("minutes: 20", "minutes: 90", "1: minutes: expected 5 to 60, got 90"),
+        ("What a chapter is.", "A chapter", "1: summary: expected a sentence, got 'A chapter'"),
+        ("as a search engine quotes it", "", "1: html_meta, description: expected 100 to 160 characters, got 65"),
+        ("ml-objectives", "note", "1: expected the box 'In this chapter' with the class ml-objectives"),
+        ("## Check yourself", "", "1: expected a section 'Check yourself'"),
+        ("## What to remember", "## More", "1: expected 'What to remember' as the last section, got ['More']"),
+        ("## Curves", "# Curves", "1: expected one title, got 2"),
+        ("fig-curve", "curve", "19: the name of a figure begins with fig-; got 'curve'"),
+        ("caption: A curve.", "caption: ''", "19: a figure without a caption"),
+        ("and then no more.", "no", "19: expected an alt text that is a sentence of more than 40 characters; got "),
+        ("Table(losses)", "losses", "19: fig-curve shows data in a section without a table"),
+        ("Table(losses)", "Table(plot_curve(1));", "31: a drawing without mystnb.figure, which gives it a name and a"),
+        ("Table(losses)", f"Table({'1' * 95})", "31: a line of 102 characters; expected at most 100"),
+        ("Table(losses)", "Table(losses)\n" * 21, "31: a cell of 21 lines; expected at most 20"),
+        ("Table(losses)", "Table(load_data())", "31: 'load_data(' reads what does not come with the package"),
+        ("Table(losses)", "Table(model.fit(verbose=1))", "31: verbose=1 prints a progress bar"),
+        ("assert losses[-1] < 0.1\n", "", "1: no claim is asserted in a cell tagged remove-cell"),
+        ('record("last_loss"', 'record("loss"', "17: no cell records 'last_loss'"),
+        ('f"share_{name}"', 'f"part_{name}"', "17: no cell records 'share_dense'"),
+        ('f"share_{name}"', "name", "17: no cell records 'share_dense'"),
+    ],
+)
+def test_chapter_that_breaks_a_rule_is_named_by_rule_and_line(tmp_path, monkeypatch, old, new, fault):
+    assert old in CHAPTER
+    (found,) = faults(tmp_path, monkeypatch, CHAPTER.replace(old, new))
+    assert found.startswith(fault)
+
+
+def test_name_recorded_by_a_variable_is_any_string_of_the_code(tmp_path, monkeypatch):
+    text = CHAPTER.replace('f"share_{name}"', "name").replace('"cnn"', '"share_dense"')
+    assert faults(tmp_path, monkeypatch, text) == []
+
+
+def test_cells_of_a_chapter_are_short_together(tmp_path, monkeypatch):
+    cells = "\n```{code-cell} ipython3\n" + "1\n" * 20 + "```\n"
+    (found,) = faults(tmp_path, monkeypatch, CHAPTER.replace("## Check", cells * 10 + "\n## Check"))
+    assert found == "1: 202 lines of code; expected at most 200"
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "fault"),
+    [
+        ("_toc.yml", "file: book/glossary", "file: book/missing", "_toc.yml: does not name book/glossary.md"),
+        ("CITATION.cff", "\nversion: ", "\nversion: 9", "CITATION.cff: version is 9"),
+        ("CHANGELOG.md", "## ", "## 9", "CHANGELOG.md: expected "),
+        ("constraints.txt", "filelock==", "filelocks==", "constraints.txt: does not pin filelock"),
+        ("web/package-lock.json", '"version"', '"resolved"', "web/package-lock.json: expected no address"),
+        (".github/workflows/check.yml", "make test", "make tests", ".github/workflows/check.yml: the Makefile has no"),
+        (".github/workflows/check.yml", "run: make", "run: git fetch main; make", ".github/workflows/check.yml: names"),
+        ("book/quizzes/train.yml", "because:", "reason:", "train.yml, question 1"),
+        ("book/exercises/train.md", "role: solution", "role: answer", "train.md:"),
+        ("book/exercises/index.md", "{exercises} train", "{exercises} data", "book/exercises/index.md: does not name"),
+    ],
+)
+def test_files_that_disagree_are_named(tmp_path, monkeypatch, old, new, file, fault):
+    """On the repository's own files, of which one is replaced."""
+    names = ("_toc.yml", "_config.yml", "CITATION.cff", "CHANGELOG.md", "constraints.txt", "pyproject.toml", "Makefile")
+    for name in (*names, "grader/pyproject.toml", "web/package-lock.json"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).symlink_to(lint.ROOT / name)
+    for folder in ("book", ".github"):
+        for source in (lint.ROOT / folder).rglob("*.*"):
+            target = tmp_path / source.relative_to(lint.ROOT)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            if source.is_file():
+                target.symlink_to(source)
+    text = (lint.ROOT / file).read_text(encoding="utf-8")
+    assert old in text
+    (tmp_path / file).unlink()
+    (tmp_path / file).write_text(text.replace(old, new, 1), encoding="utf-8")
+    for module in (lint, lint.toc, execute):
+        monkeypatch.setattr(module, "ROOT", tmp_path)
+    monkeypatch.setattr(lint, "OF_A_PAGE", ())
+    monkeypatch.setattr(lint, "OF_A_CHAPTER", ())
+    found = [sentence for check in lint.OF_ALL for sentence in check()]
+    assert any(fault in sentence for sentence in found)
+    assert len(found) <= 2
