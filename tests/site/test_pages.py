@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import pytest
@@ -21,7 +22,7 @@ KIB = 1024
 LIMIT = 200 * KIB
 NO_ALT_TEXT = re.compile(r"^$|\.(svg|png|jpe?g)$|^(image|figure|plot)\b.{0,10}$|^[0-9a-f]{16,}", re.IGNORECASE)
 pytestmark = pytest.mark.browser
-STATES = ["light 1280", "dark 1280", "light 360", "dark 360"]
+BLACK_AND_WHITE = ["rgb(0, 0, 0)", "rgb(255, 255, 255)"]
 
 
 def site_pages():
@@ -44,111 +45,73 @@ def report():
     return json.loads(done.stdout)
 
 
-def pytest_generate_tests(metafunc):
-    if "page" in metafunc.fixturenames:
-        metafunc.parametrize("page", site_pages())
-
-
-@pytest.fixture
-def seen(report, page):
-    """What the browser saw of one page."""
-    return report["pages"][page]
-
-
-@pytest.mark.parametrize("state", STATES)
-def test_axe_finds_nothing(seen, state):
-    assert seen["states"][state]["axe"] == []
-
-
-@pytest.mark.parametrize("state", STATES)
-def test_nothing_moves_while_it_loads(seen, state):
-    assert seen["states"][state]["shift"] < 0.02
-
-
-@pytest.mark.parametrize("state", STATES)
-def test_no_script_fails_and_no_other_host_is_asked(seen, state):
-    assert seen["states"][state]["errors"] == []
-    assert seen["states"][state]["elsewhere"] == []
-
-
-def test_it_works_from_a_folder(seen):
-    assert seen["file"] == {"errors": [], "elsewhere": []}
-
-
-def test_the_policy_allows_no_other_host(seen):
-    assert seen["policy"].startswith("default-src 'none'")
-    assert "http" not in seen["policy"]
-    assert "unsafe-inline" not in seen["policy"].split("style-src")[0]
-
-
-def test_it_is_light(seen):
-    """Widgets' own files are counted by their tests; the search page carries the whole text."""
+def faults(page: str, seen: dict[str, Any], anchors: dict[str, set[str]]) -> dict[str, object]:
+    """Return all that is wrong with a page, under what it is."""
+    keyboard, without = seen["keyboard"], seen["noScript"]
+    pictures = [picture for picture in seen["pictures"] if not picture["source"].endswith("logo.svg")]
+    # Widgets' own files are counted by their tests; the search page carries the whole text.
     bytes_of = {name: size for name, size in seen["bytes"].items() if "widgets/" not in name and name != "sections.js"}
-    assert sum(bytes_of.values()) <= LIMIT, bytes_of
+    lengths = [without["text"], seen["text"]]
+    found = {
+        "errors of scripts, from a folder": seen["file"]["errors"],
+        "other hosts are asked, from a folder": seen["file"]["elsewhere"],
+        "content policy": unless(is_strict(seen["policy"]), seen["policy"]),
+        "heavier than 200 KiB": unless(sum(bytes_of.values()) <= LIMIT, bytes_of),
+        "pictures without a description": [p for p in pictures if lacks_text(p["text"] or "")],
+        "pictures without a size": [p for p in seen["pictures"] if not p["sized"]],
+        "number of titles": unless(seen["heads"] == 1, seen["heads"]),
+        "ids that occur twice": seen["twice"],
+        "title": unless(seen["title"].endswith("MNIST Lessons"), seen["title"]),
+        "description": unless(20 <= len(seen["description"]) <= 200, seen["description"]),
+        "card": unless(re.fullmatch(r"https://.*_static/card\.png", seen["card"]), seen["card"]),
+        "formulas that are not typeset": seen["untypeset"],
+        "formulas that are not seen": seen["formulas"].count(False),
+        "first stop of the keyboard": unless(keyboard["first"] == "Skip to the text", keyboard["first"]),
+        "not reached by the keyboard": keyboard["missed"],
+        "focus that is not seen": keyboard["unseen"],
+        "text lost without scripts": unless(page == "search.html" or lengths[0] > 0.9 * lengths[1], lengths),
+        "contents lost without scripts": unless(without["links"] > 5, without["links"]),
+        "dead buttons without scripts": without["dead"],
+        "moves where the reader asks for no motion": seen["moving"],
+        "low contrast where the reader asks for more": unless(seen["contrast"] == BLACK_AND_WHITE, seen["contrast"]),
+        "edges lost in forced colors": seen["forced"],
+        "wider than the window of a phone": seen["states"]["light 360"]["overflow"],
+        "wider than the window at 200 %": seen["zoomed"]["200"],
+        "wider than the window at 400 %": seen["zoomed"]["400"],
+        "broken links": broken_links(page, anchors),
+        "missing files": missing_files(page),
+    }
+    for name, state in seen["states"].items():
+        found |= {
+            f"axe, {name}": state["axe"],
+            f"moves while it loads, {name}": unless(state["shift"] < 0.02, state["shift"]),
+            f"errors of scripts, {name}": state["errors"],
+            f"other hosts are asked, {name}": state["elsewhere"],
+        }
+    return {what: fault for what, fault in found.items() if fault}
 
 
-def test_every_picture_is_described_and_sized(seen, page):
-    # The logo stands beside the name that it would repeat.
-    content = [picture for picture in seen["pictures"] if not picture["source"].endswith("logo.svg")]
-    assert [p for p in content if NO_ALT_TEXT.search(p["text"] or "") or len(p["text"]) < 20] == []
-    assert [p for p in seen["pictures"] if not p["sized"]] == []
+def unless(fine: object, found: object) -> object:
+    """Return what was found, or nothing where it is fine."""
+    return None if fine else found or "nothing"
 
 
-def test_one_head_and_no_id_twice(seen):
-    assert seen["heads"] == 1
-    assert seen["twice"] == []
+def is_strict(policy: str) -> bool:
+    """Tell whether a content policy lets a page load from its own site alone, and run no script of its own text."""
+    before_styles = policy.split("style-src")[0]
+    return policy.startswith("default-src 'none'") and "http" not in policy and "unsafe-inline" not in before_styles
 
 
-def test_it_says_what_it_is(seen, page):
-    assert seen["title"].endswith("MNIST Lessons")
-    assert 20 <= len(seen["description"]) <= 200
-    assert seen["card"].startswith("https://")
-    assert seen["card"].endswith("_static/card.png")
+def lacks_text(text: str) -> bool:
+    return len(text) < 20 or bool(NO_ALT_TEXT.search(text))
 
 
-def test_nothing_stands_out_sideways(seen):
-    assert seen["states"]["light 360"]["overflow"] == []
-    assert seen["zoomed"] == {"200": [], "400": []}
+def parsed(name: str) -> BeautifulSoup:
+    return BeautifulSoup((SITE / name).read_text(encoding="utf-8"), "html.parser")
 
 
-def test_formulas_are_typeset(seen):
-    assert seen["untypeset"] == 0
-    assert all(seen["formulas"])
-
-
-def test_the_keyboard_reaches_all_and_shows_where_it_is(seen):
-    assert seen["keyboard"]["first"] == "Skip to the text"
-    assert seen["keyboard"]["missed"] == []
-    assert seen["keyboard"]["unseen"] == []
-
-
-def test_it_can_be_read_without_scripts(seen, page):
-    without = seen["noScript"]
-    if page != "search.html":
-        assert without["text"] > 0.9 * seen["text"]
-    assert without["links"] > 5
-    assert without["dead"] == []
-
-
-def test_what_the_reader_asks_of_the_system_is_done(seen):
-    assert seen["moving"] == []
-    assert seen["contrast"] == ["rgb(0, 0, 0)", "rgb(255, 255, 255)"]
-    assert seen["forced"] == []
-
-
-# Links need no browser.
-
-
-def parsed(name):
-    return BeautifulSoup((SITE / name).read_text(), "html.parser")
-
-
-@pytest.fixture(scope="module")
-def anchors():
-    return {name: {tag["id"] for tag in parsed(name).find_all(id=True)} for name in site_pages()}
-
-
-def test_links_lead_somewhere(page, anchors):
+def broken_links(page: str, anchors: dict[str, set[str]]) -> list[str]:
+    """Return the links of a page that lead to no file or no place in it."""
     broken = []
     for link in parsed(page).find_all("a", href=True):
         parts = urlsplit(link["href"])
@@ -157,16 +120,27 @@ def test_links_lead_somewhere(page, anchors):
                 broken.append(link["href"])
             continue
         target = (SITE / page).parent.joinpath(unquote(parts.path)).resolve() if parts.path else SITE / page
-        name = str(target.relative_to(SITE)) if target.is_relative_to(SITE) else None
+        name = str(target.relative_to(SITE)) if target.is_relative_to(SITE) else ""
         if not target.is_file() or (parts.fragment and unquote(parts.fragment) not in anchors.get(name, ())):
             broken.append(link["href"])
-    assert broken == []
+    return broken
 
 
-def test_files_that_the_page_names_are_there(page):
+def missing_files(page: str) -> list[str]:
+    """Return the scripts, pictures and styles that a page names and that are not there."""
     names = [tag.get("src") or tag.get("href") for tag in parsed(page).find_all(["script", "img", "link"])]
     local = [name for name in names if name and not urlsplit(name).scheme]
-    assert [name for name in local if not (SITE / page).parent.joinpath(name).resolve().is_file()] == []
+    return [name for name in local if not (SITE / page).parent.joinpath(name).resolve().is_file()]
+
+
+@pytest.fixture(scope="module")
+def anchors() -> dict[str, set[str]]:
+    return {name: {tag["id"] for tag in parsed(name).find_all(id=True)} for name in site_pages()}
+
+
+@pytest.mark.parametrize("page", site_pages())
+def test_page_keeps_its_promises(page: str, report: dict[str, Any], anchors: dict[str, set[str]]) -> None:
+    assert faults(page, report["pages"][page], anchors) == {}
 
 
 # The site as a whole.
