@@ -79,17 +79,20 @@ serve: .venv/book/.done  ## show the built site on this machine
 notebooks: book  ## derive a notebook from each chapter, in notebooks/
 	@.venv/book/bin/python web/sphinx/notebooks.py
 
+pytest := MNIST_LESSONS_STORE="$$PWD/_build/models" .venv/dev/bin/python -m pytest
 ifdef ONLY
 # A path has a slash; a word is looked for in the names of the tests and their files.
 test: .venv/dev/.done web/node_modules/.dev
-	@MNIST_LESSONS_STORE="$$PWD/_build/models" .venv/dev/bin/python -m pytest \
-	  $(if $(findstring /,$(ONLY)),$(ONLY),-k "$(ONLY)")
+	@$(pytest) $(if $(findstring /,$(ONLY)),$(ONLY),-k "$(ONLY)")
 else
-test: notebooks .venv/dev/.done web/node_modules/.dev  ## lint, check types, run all tests; ONLY=path-or-word: some of them
+test: notebooks .venv/dev/.done web/node_modules/.dev  ## lint, check types, run the tests; ONLY=path-or-word: some of them
 	@$(MAKE) --no-print-directory lint
-	@MNIST_LESSONS_STORE="$$PWD/_build/models" .venv/dev/bin/python -m pytest --cov=mnist_lessons --cov=coursegrader --nbmake \
-	  tests grader/tests notebooks/*.ipynb
+	@$(pytest) --numprocesses=2 --dist=loadfile --cov tests grader/tests
 endif
+
+test-all: test  ## run what is too long for each run as well: Binder's environment, whole classes, every notebook
+	@$(pytest) -m weekly tests grader/tests
+	@$(pytest) --nbmake notebooks/*.ipynb
 
 .venv/colab/.done: tests/colab.txt .venv/dev/.done
 	@echo "Setting up .venv/colab (once; a minute)"
@@ -149,7 +152,8 @@ lock: .venv/dev/.done  ## pin the newest versions that go together
 	@.venv/dev/bin/uv pip compile --quiet pyproject.toml --all-extras --universal --python-version 3.11 --no-header \
 	  --no-annotate --no-emit-index-url --no-emit-find-links --no-emit-package coursegrader --upgrade --output-file constraints.txt
 
-.PHONY: help book live serve notebooks test colab audit format lint bench experiments clean pdf dist links lock again
+.PHONY: help book live serve notebooks test test-all colab audit format lint bench experiments clean pdf dist links lock \
+  again
 .PRECIOUS: .venv/%/.done
 
 # What builds the book, and with it what tests it. On a full disk npm leaves files out and calls that success, so the

@@ -1,18 +1,24 @@
-"""What all tests share: the browser."""
+"""What all tests share: the browser, and what measures the coverage of copies of the build."""
 
 import os
+from collections.abc import Callable
+from pathlib import Path
 
+import coverage
 import pytest
 
 import browser
 
+ROOT = Path(__file__).resolve().parents[1]
+MEASURE = """[run]
+source = {source}
+data_file = {data}
+parallel = true
+disable_warnings = no-data-collected
+"""
 FOUND = browser.find()
 if FOUND:
     os.environ["CHROMIUM"] = FOUND  # for the scripts that drive it
-
-
-def pytest_configure(config):
-    config.addinivalue_line("markers", "browser: needs a browser; skipped where none is installed, but never in CI")
 
 
 def pytest_collection_modifyitems(config, items):
@@ -23,3 +29,16 @@ def pytest_collection_modifyitems(config, items):
         raise pytest.UsageError(browser.NONE)
     for item in asking:
         item.add_marker(pytest.mark.skip(reason=browser.NONE))
+
+
+@pytest.fixture
+def measure(monkeypatch: pytest.MonkeyPatch) -> Callable[[Path], None]:
+    """Return what has the lines counted that a copy of the build runs, in all processes that the test then starts."""
+
+    def measure(folder: Path) -> None:
+        if coverage.Coverage.current() is not None:
+            settings = folder.with_name(f"{folder.name}.coveragerc")
+            settings.write_text(MEASURE.format(source=folder / "web" / "sphinx", data=ROOT / ".coverage"))
+            monkeypatch.setenv("COVERAGE_PROCESS_START", str(settings))
+
+    return measure

@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parents[1]
 RAW = re.compile(r"\{[a-z:]+\}|^[:`]{3,}|^\([\w-]+\)=$|\b(fig|sec|eq|tab|ch)-[a-z]+-?[a-z]*\b|\bglue\b", re.MULTILINE)
 WHITE = [255, 255, 255, 255]
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.weekly]
 
 
 @pytest.fixture(scope="module")

@@ -64,6 +64,7 @@ def test_the_source_archive_builds_the_same_wheel(dist, tmp_path):
     assert sorted(zipfile.ZipFile(again).namelist()) == sorted(zipfile.ZipFile(first).namelist())
 
 
+@pytest.mark.weekly
 def test_a_derived_notebook_runs_in_an_empty_folder_with_only_the_wheel(dist, tmp_path):
     from nbclient import NotebookClient
 
@@ -268,7 +269,7 @@ def fork(tmp_path_factory):
 
 def build(fork):
     """Build the site of a fork with the environment that is there."""
-    command = [ROOT / ".venv" / "book" / "bin" / "python", fork / "web/sphinx/build.py"]
+    command = [sys.executable, fork / "web/sphinx/build.py"]
     return subprocess.run(command, env=os.environ | {"PYTHONPATH": str(fork)}, capture_output=True, text=True)
 
 
@@ -283,8 +284,9 @@ def test_a_fork_on_gitlab_hears_so_before_anything_is_executed_or_written(fork, 
     assert not (fork / "_build").exists()
 
 
-def test_all_links_of_a_fork_lead_into_the_fork(fork):
+def test_all_links_of_a_fork_lead_into_the_fork(fork, measure):
     """Built from the outputs that are there, with every form at once that could get into a link."""
+    measure(fork)
     configured(fork, "https://github.com/SomeOne/Their-Book.git/", domain="https://Book.Example.org/here")
     for name in ("executed", "models"):
         shutil.copytree(ROOT / "_build" / name, fork / "_build" / name)

@@ -179,6 +179,7 @@ def test_it_can_be_interrupted(course):
     assert scores(out) == EXPECTED
 
 
+@pytest.mark.weekly
 def test_a_cluster_that_loses_a_worker_gives_the_same_marks(course):
     """Two workers, one killed in the middle: only what it was grading is graded again."""
     pytest.importorskip("distributed")

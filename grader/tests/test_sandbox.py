@@ -271,20 +271,24 @@ def test_memory_and_disk_have_an_end(forkserver, statement):
 def sleeper():
     """A forkserver of its own, whose only student sleeps; and what came of it."""
     with Forkserver() as forkserver:
-        outcome = []
+        ready, outcome = threading.Event(), []
 
         def ask():
             try:
-                outcome.append(run(forkserver, "import time\ntime.sleep(2)\nresult = 'woke up'"))
+                with forkserver.student(limits=Limits(seconds=20)) as student:
+                    ready.set()
+                    student.run([("import time\ntime.sleep(2)\nresult = 'woke up'", True)])
+                    outcome.append(student.fetch("result"))
             except Exception as error:
                 outcome.append(error)
 
         thread = threading.Thread(target=ask)
         thread.start()
+        assert ready.wait(60)
         process = psutil.Process(forkserver.pid)
-        while not (supervisors := process.children()) or not supervisors[0].children():
-            time.sleep(0.01)
-        yield process, supervisors[0], supervisors[0].children()[0], thread, outcome
+        (supervisor,) = process.children()
+        (student,) = supervisor.children()
+        yield process, supervisor, student, thread, outcome
 
 
 def has_ended(process):
@@ -300,7 +304,6 @@ def has_ended(process):
 
 def test_whose_supervisor_is_killed_ends_and_is_not_to_blame(sleeper):
     _, supervisor, student, thread, outcome = sleeper
-    time.sleep(0.5)  # let it fall asleep
     supervisor.kill()
     assert has_ended(student)
     thread.join()
@@ -309,7 +312,6 @@ def test_whose_supervisor_is_killed_ends_and_is_not_to_blame(sleeper):
 
 def test_whose_forkserver_is_killed_ends_in_peace(sleeper):
     forkserver, _, student, thread, outcome = sleeper
-    time.sleep(0.5)
     forkserver.kill()
     thread.join()
     assert outcome == ["woke up"]
