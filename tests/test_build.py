@@ -69,7 +69,7 @@ def outputs(book, name):
     return [output for cell in notebook.cells for output in cell.get("outputs", [])]
 
 
-def test_only_a_chapter_whose_code_changed_is_executed_again(book):
+def test_only_chapters_with_changed_code_are_executed_again(book):
     assert execute_stale(book) == {"a", "b"}
     assert outputs(book, "a")[0].text == "2\n"
     assert execute_stale(book) == set()
@@ -177,7 +177,7 @@ def test_module_whose_imports_cannot_be_read_is_named(book, code, said):
     assert re.fullmatch(f"build: book/a\\.md cannot be executed: {said}\n", execute(book, "a").stderr)
 
 
-def test_what_an_execution_cost_is_kept_with_it(book):
+def test_cost_of_an_execution_is_stored_with_it(book):
     execute_stale(book)
     spent = json.loads((book / "_build" / "executed" / "a.ipynb").read_text())["metadata"]["execution"]
     assert spent["cpu_seconds"] > 0
@@ -206,7 +206,7 @@ def test_page_that_would_show_an_error_fails_every_time_and_is_named(book):
             assert not (book / "_build" / "executed" / f"{name}.ipynb").exists()
 
 
-def test_one_failure_does_not_keep_the_others_from_running(book, measure):
+def test_failed_chapter_does_not_stop_the_others(book, measure):
     measure(book)
     write(book, "a", "1 / 0")
     done = execute(book, "a", "b")
@@ -214,13 +214,13 @@ def test_one_failure_does_not_keep_the_others_from_running(book, measure):
     assert outputs(book, "b")[0].text == "b\n"
 
 
-def test_chapters_run_in_an_empty_folder_of_their_own(book):
+def test_chapter_runs_in_an_empty_folder(book):
     write(book, "a", "import os; print(os.listdir())")
     execute(book, "a")
     assert outputs(book, "a")[0].text == "[]\n"
 
 
-def test_what_an_interrupted_build_leaves_is_not_taken_for_a_result(book):
+def test_interrupted_execution_leaves_no_result(book):
     begun = book / "begun"
     write(book, "a", f"from pathlib import Path; import time; Path({str(begun)!r}).touch(); time.sleep(60)")
     command = [sys.executable, str(book / "web" / "sphinx" / "build.py"), "--execute", "a"]
@@ -235,13 +235,13 @@ def test_what_an_interrupted_build_leaves_is_not_taken_for_a_result(book):
     assert execute_stale(book) == {"a", "b"}
 
 
-def test_a_damaged_result_is_made_anew(book):
+def test_damaged_result_is_regenerated(book):
     execute_stale(book)
     (book / "_build" / "executed" / "a.ipynb").write_text("{")
     assert execute_stale(book) == {"a"}
 
 
-def test_a_page_that_the_contents_name_and_nobody_wrote_is_named(book):
+def test_missing_page_of_the_contents_is_named(book):
     (book / "book" / "b.md").unlink()
     done = subprocess.run([sys.executable, str(book / "web/sphinx/build.py")], capture_output=True, text=True)
     assert done.returncode
@@ -265,7 +265,7 @@ def test_second_build_waits_until_the_first_has_ended(book):
     assert second.returncode == 0
 
 
-def test_a_number_recorded_twice_is_an_error():
+def test_number_recorded_twice_is_an_error():
     code = """
         import nbformat, build
         entry = {"metadata": {"mnist_lessons": {"name": "accuracy", "value": 1}}}
@@ -277,7 +277,7 @@ def test_a_number_recorded_twice_is_an_error():
     assert "book/a.md: records accuracy twice" in done.stderr
 
 
-def test_the_finished_book_is_not_built_again():
+def test_finished_book_is_not_built_again():
     """`make test` has just built it."""
     done = subprocess.run(
         [sys.executable, str(ROOT / "web/sphinx/build.py")], capture_output=True, text=True, check=True

@@ -27,7 +27,7 @@ CASES = {
 
 
 @pytest.mark.parametrize(("chapter", "changes", "told"), CASES.values(), ids=CASES)
-def test_a_notebook_runs_to_the_end_after_a_change_of(chapter, changes, told, tmp_path):
+def test_notebook_runs_to_the_end_after_a_change_of(chapter, changes, told, tmp_path):
     notebook = nbformat.read(NOTEBOOKS / f"{chapter}.ipynb", as_version=4)
     in_the_book = said(notebook, told)
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]

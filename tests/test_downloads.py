@@ -78,7 +78,7 @@ def tags(book):
     return kinds, with_figure
 
 
-def test_the_contents_name_every_page_and_where_it_starts(contents, texts):
+def test_contents_list_every_page_with_its_number(contents, texts):
     listed = [squeezed(of_site(name).h1.get_text().removesuffix("#")) for name in toc.pages()[1:]] + ["Answers"]
     assert [title for title, _ in contents] == listed
     for title, number in contents:
@@ -87,13 +87,13 @@ def test_the_contents_name_every_page_and_where_it_starts(contents, texts):
             assert texts[number - 1].startswith(title)
 
 
-def test_there_is_an_outline(book):
+def test_pdf_has_an_outline(book):
     entries = [squeezed(entry.title) for entry in flat(book.outline)]
     assert any("Trainthenetwork" in entry for entry in entries)
     assert len(entries) > 100
 
 
-def test_links_inside_the_book_have_a_target(book):
+def test_internal_links_of_the_pdf_have_a_target(book):
     places = set(book.named_destinations)
     inside = [link["/Dest"] for page in book.pages for link in links_of(page) if "/Dest" in link]
     assert len(inside) > 200
@@ -112,7 +112,7 @@ def test_no_control_is_printed(pages, tags):
     assert "/Form" not in tags[0]
 
 
-def test_the_answers_are_in_the_appendix_where_the_questions_say(contents, pages, texts):
+def test_answers_are_in_the_appendix_on_the_pages_that_questions_name(contents, pages, texts):
     first = contents[-1][1] - 1
     body, appendix = "".join(texts[:first]), "".join(texts[first:])
     soups = [of_site(name) for name in toc.pages()]
@@ -135,13 +135,13 @@ def test_no_page_is_nearly_empty(pages, tags):
     assert not [place + 1 for place, page in enumerate(pages) if len(page) < 12 and place not in with_figure]
 
 
-def test_the_text_is_as_wide_as_the_page(book, contents):
+def test_text_fills_the_width_of_the_page(book, contents):
     chapters = book.pages[contents[1][1] - 1 : contents[15][1]]
     rights = sorted(float(link["/Rect"][2]) for page in chapters for link in links_of(page))
     assert A4_WIDTH - MARGIN - 20 < rights[-5] <= rights[-1] < A4_WIDTH - MARGIN + 1
 
 
-def test_code_of_100_characters_fits_and_a_longer_line_goes_on_further_right(pages):
+def test_code_of_100_characters_fits_and_longer_lines_wrap_with_an_indent(pages):
     printed = [line for page in pages for line in page]
     places = {}
     for line, following in zip(printed, [*printed[1:], Line(0, "")], strict=True):
@@ -161,7 +161,7 @@ def test_code_of_100_characters_fits_and_a_longer_line_goes_on_further_right(pag
     assert wrapped > 10
 
 
-def test_the_zip_is_the_site_in_one_folder(made):
+def test_zip_holds_the_site_in_one_folder(made):
     with zipfile.ZipFile(downloads.ZIP) as archive:
         files = set(archive.namelist())
         assert archive.testzip() is None
@@ -169,7 +169,7 @@ def test_the_zip_is_the_site_in_one_folder(made):
     assert files == there - {f"mnist-lessons/{file.name}" for file in (downloads.PDF, downloads.ZIP)}
 
 
-def test_the_first_page_offers_both_beside_it_and_in_the_zip_at_the_published_address(made):
+def test_first_page_links_both_downloads(made):
     home = SITE / "book" / "index.html"
     links = {link["href"] for link in BeautifulSoup(home.read_text(), "html.parser").select("#take-it-with-you a")}
     assert {downloads.PDF, downloads.ZIP} <= {(home.parent / link).resolve() for link in links}

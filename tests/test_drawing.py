@@ -11,8 +11,8 @@ def images():
     return images_test
 
 
-def test_a_prepared_digit_comes_back_unchanged_wherever_it_is_moved(images):
-    # Fails if the centre moves by half a pixel: then about half of the digits come back shifted.
+def test_prepared_digit_is_unchanged_wherever_it_is_moved(images):
+    # Fails if the center moves by half a pixel: then about half of the digits come back shifted.
     unchanged = 0
     for image in images[:1000]:
         field = np.zeros((60, 50), np.uint8)
@@ -22,13 +22,13 @@ def test_a_prepared_digit_comes_back_unchanged_wherever_it_is_moved(images):
 
 
 @pytest.mark.parametrize("factor", [2, 3, 10])
-def test_an_enlarged_digit_comes_back_unchanged(images, factor):
+def test_enlarged_digit_is_prepared_back_to_the_original(images, factor):
     for image in images[:50]:
         enlarged = np.kron(image, np.ones((factor, factor), np.uint8))
         np.testing.assert_array_equal(prepare_drawing(enlarged), image)
 
 
-def test_area_average_of_a_reduced_drawing():
+def test_reduced_drawing_is_averaged_by_area():
     # 40 rows shrink to 20, so each new pixel is the mean of four: here 127.5, rounded up.
     checkerboard = np.indices((40, 40)).sum(axis=0) % 2 * np.uint8(255)
     prepared = prepare_drawing(checkerboard.astype(np.uint8))
@@ -36,7 +36,7 @@ def test_area_average_of_a_reduced_drawing():
     np.testing.assert_array_equal(prepared[5:25, 5:25], 128)
 
 
-def test_the_longer_side_measures_20_and_the_aspect_ratio_is_kept():
+def test_longer_side_measures_20_pixels_and_the_aspect_ratio_is_kept():
     ink = np.zeros((300, 200), np.uint8)
     ink[50:250, 60:110] = 255
     prepared = prepare_drawing(ink)
@@ -45,19 +45,19 @@ def test_the_longer_side_measures_20_and_the_aspect_ratio_is_kept():
     assert prepared.max() == 255
 
 
-def test_the_centre_of_mass_lies_at_14(images):
+def test_center_of_mass_lies_at_14(images):
     rng = np.random.default_rng(0)
-    centres = []
+    centers = []
     for image in images[:500]:
         drawing = np.kron(image, np.ones((7, 7), np.uint8))
         drawing = np.pad(drawing, rng.integers(0, 90, size=(2, 2)).tolist())
         prepared = prepare_drawing(drawing)
-        centres.append((np.indices((28, 28)) * prepared).sum(axis=(1, 2)) / prepared.sum())
-    np.testing.assert_allclose(np.mean(centres, axis=0), 14, atol=0.05)
-    assert np.abs(np.array(centres) - 14).max() <= 0.5
+        centers.append((np.indices((28, 28)) * prepared).sum(axis=(1, 2)) / prepared.sum())
+    np.testing.assert_allclose(np.mean(centers, axis=0), 14, atol=0.05)
+    assert np.abs(np.array(centers) - 14).max() <= 0.5
 
 
-def test_a_single_dot_fills_the_box():
+def test_single_dot_fills_the_box():
     ink = np.zeros((9, 9), np.uint8)
     ink[8, 0] = 200
     prepared = prepare_drawing(ink)
@@ -65,7 +65,7 @@ def test_a_single_dot_fills_the_box():
     assert prepared.max() == 200
 
 
-def test_no_ink_is_cut_off_when_the_centre_of_mass_is_far_from_the_middle():
+def test_no_ink_is_cut_off_when_the_center_of_mass_is_far_from_the_middle():
     ink = np.zeros((200, 200), np.uint8)
     ink[:, 0] = ink[:30, :30] = ink[0] = 255
     prepared = prepare_drawing(ink)
@@ -93,6 +93,6 @@ def test_floating_point_ink_from_0_to_1_equals_uint8(images, dtype):
         (np.full((28, 28), np.nan), "expected floating-point values from 0 to 1"),
     ],
 )
-def test_wrong_input_is_named(ink, message):
+def test_invalid_input_is_named_in_the_error(ink, message):
     with pytest.raises(ValueError, match=message):
         prepare_drawing(ink)

@@ -22,7 +22,7 @@ def test_tensorflow_starts_silently():
     assert (done.stdout.strip(), done.stderr) == ("(1,)", "")
 
 
-def test_python_errors_during_the_silence_still_get_out():
+def test_stderr_is_restored_after_the_silenced_import():
     code = (
         "import os, mnist_lessons\nwith mnist_lessons._silenced_stderr(): os.write(2, b'noise')\nos.write(2, b'news')"
     )

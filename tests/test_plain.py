@@ -150,6 +150,6 @@ def test_widget_is_a_picture_and_a_link_to_where_it_runs(write, book):
         ("```{plot} x\n```", "book/a.md: the notebooks have no form for the directive 'plot'"),
     ],
 )
-def test_what_the_notebooks_cannot_show_is_an_error(write, myst, named):
+def test_markup_without_a_form_in_notebooks_is_an_error(write, myst, named):
     with pytest.raises(KeyError, match=named):
         write(myst)

@@ -19,7 +19,7 @@ def _style():
 
 
 def contrast(first, second):
-    """The contrast ratio of WCAG 2 between two colours."""
+    """The contrast ratio of WCAG 2 between two colors."""
 
     def luminance(color):
         linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in mpl.colors.to_rgb(color)]
@@ -36,7 +36,7 @@ def test_colors_can_be_told_from_either_page(color):
     assert contrast(plots.DARK[color], "#14181d") >= needed
 
 
-def test_the_same_figure_is_the_same_file(tmp_path):
+def test_same_figure_is_saved_as_the_same_file(tmp_path):
     files = []
     for name in ("a.svg", "b.svg"):
         plots.plot_curves({"training": [0.3, 0.2]}, ylabel="loss (nats)").figure.savefig(
@@ -80,7 +80,7 @@ def test_curves_differ_in_dash_and_marker_not_only_in_color():
     assert (ax.get_xlabel(), ax.get_ylabel()) == ("epoch", "loss (nats)")
 
 
-def test_a_matrix_shows_each_count_but_zero_and_shades_what_is_rare():
+def test_matrix_shows_each_count_but_zero_and_shades_rare_ones():
     matrix = np.array([[90, 2, 0], [0, 80, 7], [1, 0, 70]])
     ax = plots.plot_matrix(matrix, xlabel="predicted", ylabel="true")
     assert sorted(int(text.get_text()) for text in ax.texts) == [1, 2, 7, 70, 80, 90]
@@ -89,6 +89,6 @@ def test_a_matrix_shows_each_count_but_zero_and_shades_what_is_rare():
 
 
 @pytest.mark.parametrize("matrix", [np.zeros(3), np.zeros((2, 3)), -np.eye(2)])
-def test_a_matrix_is_square_and_counts(matrix):
+def test_matrix_that_is_not_square_counts_is_refused(matrix):
     with pytest.raises(ValueError, match="matrix: expected a square array of counts"):
         plots.plot_matrix(matrix, xlabel="", ylabel="")

@@ -43,7 +43,7 @@ def dist(tmp_path_factory):
     return folder
 
 
-def test_the_wheel_has_the_data_its_terms_and_nothing_but_the_package(dist):
+def test_wheel_holds_the_package_its_data_and_licenses_only(dist):
     (wheel,) = dist.glob("*.whl")
     assert wheel.name == f"mnist_lessons-{PROJECT['version']}-py3-none-any.whl"
     names = zipfile.ZipFile(wheel).namelist()
@@ -54,7 +54,7 @@ def test_the_wheel_has_the_data_its_terms_and_nothing_but_the_package(dist):
     assert any(name.endswith("LICENSE-MNIST.md") for name in licenses)
 
 
-def test_the_source_archive_builds_the_same_wheel(dist, tmp_path):
+def test_source_archive_builds_the_same_wheel(dist, tmp_path):
     (sdist,) = dist.glob("*.tar.gz")
     with tarfile.open(sdist) as archive:
         archive.extractall(tmp_path, filter="data")
@@ -65,7 +65,7 @@ def test_the_source_archive_builds_the_same_wheel(dist, tmp_path):
 
 
 @pytest.mark.weekly
-def test_a_derived_notebook_runs_in_an_empty_folder_with_only_the_wheel(dist, tmp_path):
+def test_derived_notebook_runs_in_an_empty_folder_with_only_the_wheel(dist, tmp_path):
     from nbclient import NotebookClient
 
     (wheel,) = dist.glob("*.whl")
@@ -99,7 +99,7 @@ def steps(job):
     return [step["run"] for step in PUBLISH["jobs"][job]["steps"] if "run" in step]
 
 
-def test_the_branch_of_notebooks_is_the_folder_of_notebooks_and_keeps_earlier_wheels(tmp_path):
+def test_branch_of_notebooks_is_the_folder_and_keeps_earlier_wheels(tmp_path):
     """The workflow's own commands, with a repository on this machine in place of GitHub's."""
     build, remote = tmp_path / "build", tmp_path / "remote"
     notebooks = build / "notebooks"
@@ -136,7 +136,7 @@ def test_the_branch_of_notebooks_is_the_folder_of_notebooks_and_keeps_earlier_wh
 
 
 @pytest.mark.parametrize("place", [(OWN, BRANCH, ""), (OWN.upper(), BRANCH, TAG)])
-def test_a_workflow_goes_on_where_the_configuration_says_it_is(place):
+def test_publishing_continues_in_the_configured_repository(place):
     assert checked(*place).returncode == 0
 
 
@@ -151,7 +151,7 @@ def test_a_workflow_goes_on_where_the_configuration_says_it_is(place):
         ((OWN, BRANCH, "v0.0.1"), rf"the tag is v0.0.1, but the version in pyproject.toml is .* the tag {TAG}: delete"),
     ],
 )
-def test_a_workflow_in_another_place_or_with_another_tag_ends_with_one_sentence(place, sentence):
+def test_publishing_elsewhere_or_with_another_tag_ends_with_one_sentence(place, sentence):
     done = checked(*place)
     assert done.returncode == 1
     assert re.match(f"addresses: {sentence}", done.stderr), done.stderr
@@ -233,7 +233,7 @@ URL_SENTENCE = "repository.url is {!r}; expected https://github.com/OWNER/NAME, 
         "",
     ],
 )
-def test_a_repository_that_cannot_publish_is_named_in_one_sentence(tmp_path, url):
+def test_repository_that_cannot_publish_is_refused_in_one_sentence(tmp_path, url):
     sentence = URL_SENTENCE.format(url or None)
     with pytest.raises(addresses.AddressError, match=re.escape(f"_config.yml: {sentence}")) as raised:
         addresses.read(configured(tmp_path, url))
@@ -252,7 +252,7 @@ def test_a_repository_that_cannot_publish_is_named_in_one_sentence(tmp_path, url
         ({"branch": "[main"}, " is not valid YAML: "),
     ],
 )
-def test_a_branch_or_domain_that_cannot_be_is_named(tmp_path, entry, sentence):
+def test_invalid_branch_or_domain_is_refused(tmp_path, entry, sentence):
     with pytest.raises(addresses.AddressError, match=re.escape(f"_config.yml{sentence}")) as raised:
         addresses.read(configured(tmp_path, "https://github.com/someone/book", **entry))
     assert len(str(raised.value).splitlines()) == 1
@@ -274,7 +274,7 @@ def build(fork):
 
 
 @pytest.mark.parametrize("url", ["https://gitlab.com/group/book", "https://gitlab.com/group/subgroup/book"])
-def test_a_fork_on_gitlab_hears_so_before_anything_is_executed_or_written(fork, url):
+def test_fork_on_gitlab_is_refused_before_anything_is_executed(fork, url):
     configured(fork, url)
     done = build(fork)
     assert done.returncode == 1
@@ -284,7 +284,7 @@ def test_a_fork_on_gitlab_hears_so_before_anything_is_executed_or_written(fork, 
     assert not (fork / "_build").exists()
 
 
-def test_all_links_of_a_fork_lead_into_the_fork(fork, measure):
+def test_links_of_a_fork_lead_into_the_fork(fork, measure):
     """Built from the outputs that are there, with every form at once that could get into a link."""
     measure(fork)
     configured(fork, "https://github.com/SomeOne/Their-Book.git/", domain="https://Book.Example.org/here")

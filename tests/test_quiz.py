@@ -38,7 +38,7 @@ def three() -> list[dict]:
     return [question(f"Question {number}?") for number in range(3)]
 
 
-def test_what_was_written_is_read(tmp_path):
+def test_quiz_is_read_with_its_options(tmp_path):
     questions = read_quiz(write(tmp_path, three()))
     assert [question.text for question in questions] == ["Question 0?", "Question 1?", "Question 2?"]
     assert [option.right for option in questions[0].options] == [False, True, False]
@@ -87,7 +87,7 @@ def _spoil(entries: list[dict], kind: str) -> None:
         "not a mapping",
     ],
 )
-def test_a_spoiled_question_is_refused_by_file_and_number(tmp_path, kind):
+def test_malformed_question_is_refused_by_file_and_number(tmp_path, kind):
     entries = three()
     _spoil(entries, kind)
     with pytest.raises(QuizError, match=r"sample\.yml, question 2"):
@@ -97,13 +97,13 @@ def test_a_spoiled_question_is_refused_by_file_and_number(tmp_path, kind):
 @pytest.mark.parametrize(
     "entries", [three()[:2], three() + three(), {"questions": three()}, [question(), question(), question()]]
 )
-def test_too_few_too_many_or_equal_questions_are_refused(tmp_path, entries):
+def test_wrong_number_of_questions_or_repeated_ones_are_refused(tmp_path, entries):
     with pytest.raises(QuizError, match=r"sample\.yml"):
         read_quiz(write(tmp_path, entries))
 
 
 @pytest.mark.parametrize("text", ["- question: [", "- question: a\n  question: b\n"])
-def test_yaml_that_is_broken_or_says_a_thing_twice_is_refused(tmp_path, text):
+def test_broken_yaml_and_repeated_keys_are_refused(tmp_path, text):
     file = tmp_path / "sample.yml"
     file.write_text(text)
     with pytest.raises(QuizError, match=r"sample\.yml"):
@@ -144,7 +144,7 @@ def page(site):
     return BeautifulSoup((site / "page.html").read_text(), "html.parser")
 
 
-def test_each_question_is_a_named_group_of_labelled_radio_buttons(page):
+def test_question_is_a_named_group_of_labeled_radio_buttons(page):
     groups = page.find_all("fieldset")
     assert [group["id"] for group in groups] == ["quiz-sample-1", "quiz-sample-2", "quiz-sample-3"]
     assert "Question 1?" in groups[1].legend.get_text()
@@ -161,7 +161,7 @@ def test_inline_markup_is_rendered(page):
     assert page.fieldset.find(class_="math") is not None
 
 
-def test_without_a_script_every_answer_stands_in_a_native_disclosure(page):
+def test_answers_without_scripts_are_in_a_native_disclosure(page):
     assert page.fieldset.button.has_attr("hidden")
     answers = [item.get_text() for item in page.fieldset.details.find_all("li")]
     assert answers[0] == "A is wrong. Zero counts too."
@@ -180,7 +180,7 @@ def test_ids_are_unique(page):
     assert len(ids) == len(set(ids))
 
 
-def test_a_data_error_stops_the_build(tmp_path):
+def test_malformed_quiz_stops_the_build(tmp_path):
     entries = three()
     _spoil(entries, "no feedback")
     built = build(tmp_path, entries)
@@ -205,7 +205,7 @@ SCRIPTED = """<script>addEventListener("load", () => {
 
 
 @pytest.mark.browser
-def test_the_script_says_what_belongs_to_the_chosen_option(site, tmp_path):
+def test_script_shows_the_feedback_of_the_chosen_option(site, tmp_path):
     scripted = site / "scripted.html"
     scripted.write_text((site / "page.html").read_text().replace("</body>", SCRIPTED))
     command = [browser.find(), *browser.FLAGS, "--dump-dom", f"--user-data-dir={tmp_path}", scripted.as_uri()]

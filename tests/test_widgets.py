@@ -77,7 +77,7 @@ def read(file):
 
 
 @pytest.mark.parametrize("name", RECIPES)
-def test_probabilities_equal_those_of_keras_on_the_whole_test_set(name, built, arithmetic, images_test):
+def test_probabilities_agree_with_keras_on_the_whole_test_set(name, built, arithmetic, images_test):
     page = arithmetic("forward", model=str(built / f"model-{name}.data.js"), images=images_test, out=np.float32)
     page = page.reshape(10_000, 10)
     model = load_or_train(RECIPES[name])
@@ -127,7 +127,7 @@ def every_layer():
     )
 
 
-def test_every_layer_type_that_the_page_knows_equals_that_of_keras(arithmetic, images_test, tmp_path):
+def test_every_supported_layer_type_agrees_with_keras(arithmetic, images_test, tmp_path):
     import keras
 
     keras.utils.set_random_seed(0)
@@ -161,7 +161,7 @@ def unknown_layers():
 
 
 @pytest.mark.parametrize("complaint", ["LayerNormalization", "elu", "relu", "with them"])
-def test_a_layer_that_the_page_does_not_know_is_refused(complaint):
+def test_unsupported_layer_is_refused(complaint):
     import keras
 
     model = keras.Sequential([keras.Input((28, 28)), *unknown_layers()[complaint]])
@@ -184,7 +184,7 @@ def test_weights_beyond_half_precision_are_refused(weight):
 
 
 @pytest.mark.parametrize("activation", ["relu", "sigmoid", "tanh"])
-def test_gradients_equal_those_of_tensorflow(activation, arithmetic):
+def test_gradients_agree_with_tensorflow(activation, arithmetic):
     import keras
     import tensorflow as tf
 
@@ -235,13 +235,13 @@ def prepared(drawings):
     return np.stack([prepare_drawing(drawing) for drawing in drawings])
 
 
-def test_the_page_prepares_drawings_as_the_package_does(arithmetic, drawings, prepared):
+def test_page_prepares_drawings_as_the_package_does(arithmetic, drawings, prepared):
     page = arithmetic("prepare", drawings=drawings, width=280, height=280, out=np.uint8)
     np.testing.assert_array_equal(page.reshape(-1, 28, 28), prepared)
 
 
 @pytest.mark.parametrize("name", RECIPES)
-def test_moved_and_scaled_digits_are_recognised_as_well_as_unmoved_ones(name, prepared, images_test, labels_test):
+def test_moved_and_scaled_digits_are_recognized_as_well_as_unmoved_ones(name, prepared, images_test, labels_test):
     model = load_or_train(RECIPES[name])
     moved, unmoved = (
         np.mean(model.predict(images, batch_size=1000, verbose=0).argmax(axis=1) == labels_test[:2000])
@@ -268,7 +268,7 @@ def race_digits(built):
     return np.rint(shades * (255 / 63)).astype(np.uint8), [int(label) for label in content["labels"]]
 
 
-def test_the_race_runs_on_5000_training_digits(race_digits):
+def test_race_runs_on_5000_training_digits(race_digits):
     images, labels = race_digits
     expected, expected_labels = data.split_mnist().train
     assert labels == expected_labels[:5000].tolist()
@@ -293,7 +293,7 @@ def test_four_layers_of_relu_learn_and_four_of_sigmoid_do_not(arithmetic, race_d
 # The data that the other widgets show
 
 
-def test_the_gallery_shows_every_error_of_the_chapters_model(built, images_test, labels_test):
+def test_gallery_shows_every_error_of_the_model_of_the_chapter(built, images_test, labels_test):
     content = read(built / "errors.data.js")
     predicted = load_or_train(recipes.train_dense).predict(images_test, batch_size=1000, verbose=0).argmax(axis=1)
     wrong = np.flatnonzero(predicted != labels_test)
@@ -308,7 +308,7 @@ def test_the_gallery_shows_every_error_of_the_chapters_model(built, images_test,
     ]
 
 
-def test_the_test_digits_offered_hold_all_doubted_labels(built, labels_test):
+def test_test_digits_on_offer_include_all_doubted_labels(built, labels_test):
     content = read(built / "digits.data.js")
     assert len(content["indices"]) == len(content["labels"]) >= 280
     assert set(content["doubted"]) <= set(content["indices"])
@@ -316,7 +316,7 @@ def test_the_test_digits_offered_hold_all_doubted_labels(built, labels_test):
     assert content["labels"] == labels_test[content["indices"]].tolist()
 
 
-def test_a_model_answers_from_the_certainty_at_which_it_is_right_often_enough():
+def test_confidence_threshold_reaches_the_wanted_accuracy():
     probabilities = np.array([[0.9, 0.1], [0.6, 0.4], [0.3, 0.7], [0.45, 0.55]])
     labels = np.array([0, 0, 1, 0])
     assert export_widgets.choose_threshold(probabilities, labels, accuracy=1.0) == 0.56
@@ -325,14 +325,14 @@ def test_a_model_answers_from_the_certainty_at_which_it_is_right_often_enough():
         export_widgets.choose_threshold(probabilities[3:], labels[3:], accuracy=1.0)
 
 
-def test_the_manifest_names_what_was_written(built, labels_test):
+def test_manifest_names_the_written_files(built, labels_test):
     manifest = json.loads((built / "manifest.json").read_text())
     assert {file.name for file in built.glob("*.data.js")} == {each["file"] for each in manifest["files"].values()}
     for name in RECIPES:
         assert manifest["files"][name]["accuracy"] == read(built / f"model-{name}.data.js")["accuracy"] > 0.95
 
 
-def test_a_second_export_writes_nothing_and_a_damaged_file_is_written_anew(built):
+def test_second_export_rewrites_only_damaged_files(built):
     before = (built / "errors.data.js").stat().st_mtime_ns
     export_widgets.main(built)
     assert (built / "errors.data.js").stat().st_mtime_ns == before
@@ -363,11 +363,11 @@ def test_scripts_and_data_stay_within_their_budgets(built):
 # The sources
 
 
-def test_the_sources_pass_the_type_checker():
+def test_sources_pass_the_type_checker():
     run(NODE, TSC, "--project", ROOT / "web")
 
 
-def test_the_arithmetic_keeps_its_promises():
+def test_arithmetic_passes_its_own_tests():
     run(NODE, "--test", *sorted((ROOT / "tests/widgets").glob("*.test.mjs")))
 
 
@@ -392,7 +392,7 @@ def build_site(folder, pages, *, widgets):
     return target, subprocess.run(command, capture_output=True, text=True)
 
 
-def test_a_page_loads_its_own_widgets_and_no_others(tmp_path, built):
+def test_page_loads_only_its_own_widgets(tmp_path, built):
     pages = {
         "index": "# Home\n\n```{toctree}\nwith\nwithout\n```\n",
         "with": "# With\n\n```{widget} one-neuron\nWithout scripts, *read on*.\n```\n",
@@ -415,7 +415,7 @@ def test_a_page_loads_its_own_widgets_and_no_others(tmp_path, built):
         ("```{widget} draw-digit\n```", "widget draw-digit: expected content that stands in"),
     ],
 )
-def test_a_wrong_directive_stops_the_build(directive, complaint, tmp_path, built):
+def test_invalid_directive_stops_the_build(directive, complaint, tmp_path, built):
     _, done = build_site(tmp_path, {"index": f"# Home\n\n{directive}\n"}, widgets=built)
     assert done.returncode != 0
     assert re.search(complaint, done.stderr)

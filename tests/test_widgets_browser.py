@@ -71,7 +71,7 @@ def server(site):
 
 @pytest.mark.parametrize("scheme", ["http", "file"])
 @pytest.mark.parametrize("name", WIDGETS)
-def test_a_widget_is_used_to_its_end(name, scheme, site, server):
+def test_widget_works_from_start_to_end(name, scheme, site, server):
     base = server if scheme == "http" else f"{site.as_uri()}/"
     command = [str(NODE), str(ROOT / "tests/widgets/browser.mjs"), base, name]
     done = subprocess.run(command, capture_output=True, text=True, timeout=900)

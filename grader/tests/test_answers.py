@@ -39,32 +39,32 @@ def test_answers_are_found_by_id(notebook, chosen):
     assert found["model-merge"].context == ()
 
 
-def test_order_does_not_matter(notebook, chosen):
+def test_answers_are_found_in_any_order_of_cells(notebook, chosen):
     expected = read(notebook, chosen)
     notebook["cells"].reverse()
     assert read(notebook, chosen) == expected
 
 
-def test_locked_cells_are_not_looked_at(notebook, chosen):
+def test_locked_cells_are_ignored(notebook, chosen):
     expected = read(notebook, chosen)
     for name in ("setup-1", "model-softmax-1", "model-softmax-2"):
         cell(notebook, name)["source"] = "def softmax(s): return 'forged'"
     assert read(notebook, chosen) == expected
 
 
-def test_a_deleted_answer_is_missing_and_others_stay(notebook, chosen):
+def test_deleted_answer_is_missing_and_others_are_found(notebook, chosen):
     notebook["cells"].remove(cell(notebook, "model-merge"))
     assert set(read(notebook, chosen)) == {"model-softmax", "data-rescale"}
 
 
-def test_a_changed_id_is_made_good_by_the_names(notebook, chosen):
+def test_answer_with_a_changed_id_is_found_by_the_names_it_defines(notebook, chosen):
     expected = read(notebook, chosen)
     cell(notebook, "model-softmax")["metadata"]["nbgrader"]["grade_id"] = "something-else"
     cell(notebook, "model-merge")["metadata"] = {}
     assert read(notebook, chosen) == expected
 
 
-def test_an_untouched_copy_of_the_stub_does_not_count(notebook, chosen):
+def test_untouched_copy_of_the_stub_is_ignored(notebook, chosen):
     stub = copy.deepcopy(cell(notebook, "model-softmax"))
     stub["source"] = chosen[0].stub
     expected = read(notebook, chosen)
@@ -72,7 +72,7 @@ def test_an_untouched_copy_of_the_stub_does_not_count(notebook, chosen):
     assert read(notebook, chosen) == expected
 
 
-def test_an_answer_in_a_new_cell_beside_the_stub_is_found(notebook, chosen):
+def test_answer_in_a_new_cell_beside_the_stub_is_found(notebook, chosen):
     target = cell(notebook, "model-softmax")
     answer, target["source"] = target["source"], chosen[0].stub
     notebook["cells"].append(new_cell(answer))
@@ -83,20 +83,20 @@ def test_an_answer_in_a_new_cell_beside_the_stub_is_found(notebook, chosen):
     assert read(notebook, chosen)["model-softmax"].cells == ("import math", answer)
 
 
-def test_what_is_tried_beside_an_answer_does_not_count(notebook, chosen):
+def test_second_definition_in_a_new_cell_is_ignored(notebook, chosen):
     expected = read(notebook, chosen)
     notebook["cells"].append(new_cell("def softmax(scores):\n    return 'an idea'"))
     assert read(notebook, chosen) == expected
 
 
-def test_an_answer_in_two_cells_is_taken_in_order(notebook, chosen):
+def test_answer_in_two_cells_is_taken_in_order(notebook, chosen):
     second = copy.deepcopy(cell(notebook, "model-softmax"))
     second["source"] = "def softmax(scores):\n    return 2"
     notebook["cells"].append(second)
     assert len(read(notebook, chosen)["model-softmax"].cells) == 2
 
 
-def test_a_helper_elsewhere_comes_along_with_what_it_needs(notebook, chosen):
+def test_helper_in_another_cell_is_included_with_what_it_needs(notebook, chosen):
     notebook["cells"].insert(2, new_cell("BASE = np.e"))
     notebook["cells"].insert(3, new_cell("def power(x):\n    return BASE ** x"))
     notebook["cells"].insert(4, new_cell("scratch = never_defined"))
@@ -105,7 +105,7 @@ def test_a_helper_elsewhere_comes_along_with_what_it_needs(notebook, chosen):
     assert found.context == ("BASE = np.e", "def power(x):\n    return BASE ** x")
 
 
-def test_another_answer_can_be_used(notebook, chosen):
+def test_answer_may_call_another_answer(notebook, chosen):
     cell(notebook, "data-rescale")["source"] = "def rescale(images):\n    return softmax(images)"
     assert "exponentials" in read(notebook, chosen)["data-rescale"].context[0]
 
@@ -124,13 +124,13 @@ def test_another_answer_can_be_used(notebook, chosen):
         "from numpy import exp as power",
     ],
 )
-def test_a_helper_may_be_defined_in_any_way(notebook, chosen, helper):
+def test_helper_is_included_however_it_is_defined(notebook, chosen, helper):
     notebook["cells"].insert(2, new_cell(helper))
     cell(notebook, "model-softmax")["source"] = "def softmax(scores):\n    return power(scores)"
     assert read(notebook, chosen)["model-softmax"].context == (helper,)
 
 
-def test_what_changes_a_helper_comes_along(notebook, chosen):
+def test_statements_that_change_a_helper_are_included(notebook, chosen):
     lines = ["table = {}", "table['a'] = 1", "table['b'].c[0] = 1", "other = {}\nother['a'] = 1", "print(table)"]
     for line in lines:
         notebook["cells"].append(new_cell(line))
@@ -138,7 +138,7 @@ def test_what_changes_a_helper_comes_along(notebook, chosen):
     assert read(notebook, chosen)["model-softmax"].context == tuple(lines[:3])
 
 
-def test_names_of_arguments_and_locals_hide_no_helper(notebook, chosen):
+def test_arguments_and_locals_of_the_same_name_hide_no_helper(notebook, chosen):
     notebook["cells"].append(new_cell("scale = 2"))
     cell(notebook, "model-softmax")["source"] = (
         "def softmax(scores):\n    return scores * scale\n\n\ndef rest(scale):\n    other = scale\n    return other"
@@ -158,7 +158,7 @@ def test_windows_line_endings_and_encodings_are_read(notebook, chosen):
         assert read(changed, chosen) == expected
 
 
-def test_a_stub_with_windows_line_endings_is_a_stub(notebook, chosen):
+def test_stub_with_windows_line_endings_is_recognized(notebook, chosen):
     stub = copy.deepcopy(cell(notebook, "model-softmax"))
     stub["source"] = chosen[0].stub.replace("\n", "\r\n")
     expected = read(notebook, chosen)
@@ -166,14 +166,14 @@ def test_a_stub_with_windows_line_endings_is_a_stub(notebook, chosen):
     assert read(notebook, chosen) == expected
 
 
-def test_an_indented_cell_is_read_as_a_notebook_does(notebook, chosen):
+def test_indented_cell_is_read_as_a_notebook_does(notebook, chosen):
     expected = read(notebook, chosen)["model-softmax"].cells[0]
     target = cell(notebook, "model-softmax")
     target["source"] = "".join("    " + line + "\n" for line in target["source"].splitlines())
     assert read(notebook, chosen)["model-softmax"].cells[0].strip() == expected.strip()
 
 
-def test_a_notebook_with_endless_code_is_refused_quickly(notebook, chosen):
+def test_notebook_with_too_much_code_is_refused_quickly(notebook, chosen):
     """Cells that each need the next would be looked through again for each."""
     chain = [new_cell(f"def h{n}(): return h{n + 1}()") for n in range(900)]
     cell(notebook, "model-softmax")["source"] = "def softmax(scores):\n    return h0()"
@@ -187,7 +187,7 @@ def test_a_notebook_with_endless_code_is_refused_quickly(notebook, chosen):
 
 
 @pytest.mark.parametrize("line", ["%matplotlib inline", "!pip install numpy", "np.exp?", "%%time", "    %time x"])
-def test_notebook_commands_are_left_out(notebook, chosen, line):
+def test_magics_and_shell_commands_are_left_out(notebook, chosen, line):
     target = cell(notebook, "model-softmax")
     before = "" if line.startswith("%%") else "if True:\n    pass\n"
     target["source"] = before + line + "\n" + target["source"]
@@ -210,7 +210,7 @@ def test_sources_as_lists_and_old_formats_are_read(notebook, chosen):
     [b"", b"{", b'{"cells": [{"cell_type": "code", "sou', b"\xff\xfe\x00", b"[]", b"5", b"{}", b'{"cells": 3}',
      b'{"worksheets": {}}', b'{"worksheets": [[]]}', b"[" * 100_000],
 )  # fmt: skip
-def test_what_is_no_notebook_is_said_to_be_none(chosen, content):
+def test_file_that_is_no_notebook_is_refused(chosen, content):
     with pytest.raises(UnreadableError, match="not a notebook"):
         read_answers(content, chosen)
 
@@ -224,7 +224,7 @@ def test_what_is_no_notebook_is_said_to_be_none(chosen, content):
      {"cell_type": "code", "source": "1" + "+1" * 45_000, "metadata": {}},
      {"cell_type": "code", "source": "\0", "metadata": {}}],
 )  # fmt: skip
-def test_strange_cells_do_no_harm(notebook, chosen, strange):
+def test_malformed_cells_are_skipped(notebook, chosen, strange):
     expected = read(notebook, chosen)
     notebook["cells"].insert(1, strange)
     assert read(notebook, chosen) == expected

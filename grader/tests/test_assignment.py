@@ -10,7 +10,7 @@ from coursegrader.assignment import PLACEHOLDER, build_assignment, make_notebook
 from coursegrader.exercises import load
 
 
-def test_a_release_holds_no_solution_and_no_hidden_test(exercises):
+def test_release_holds_no_solution_and_no_hidden_test(exercises):
     everything = list(exercises.values())
     text = json.dumps(make_notebook("all", everything, with_answers=False))
     shown = "".join(e.text + e.stub + "".join(e.setup) for e in everything)
@@ -22,7 +22,7 @@ def test_a_release_holds_no_solution_and_no_hidden_test(exercises):
                 assert json.dumps(line.strip())[1:-1] not in text, exercise.id
 
 
-def test_the_same_exercises_give_the_same_files(exercises, tmp_path):
+def test_same_exercises_give_identical_files(exercises, tmp_path):
     chosen = [exercises["model-softmax"], exercises["model-merge"]]
     for folder in ("a", "b"):
         build_assignment("week-1", chosen, tmp_path / folder)
@@ -47,7 +47,7 @@ def test_building_again_replaces_the_notebooks_and_nothing_beside_them(exercises
     assert "softmax" not in release.read_text()
 
 
-def test_every_cell_says_what_it_is(exercises):
+def test_cells_carry_nbgrader_metadata(exercises):
     notebook = make_notebook("one", [exercises["model-softmax"]], with_answers=False)
     found = [
         (about["grade_id"], about["locked"], about["solution"], about["grade"], about.get("points"))
@@ -66,24 +66,24 @@ def test_every_cell_says_what_it_is(exercises):
     assert "1 questions, 4 points, about 10 minutes" in notebook.cells[0].source
 
 
-def test_set_up_that_exercises_share_stands_once(exercises):
+def test_shared_setup_cell_is_written_once(exercises):
     notebook = make_notebook("two", [exercises["model-softmax"], exercises["model-merge"]], with_answers=False)
     assert [cell.source.count("import keras") for cell in notebook.cells].count(1) == 1
 
 
 @pytest.mark.parametrize("name", ["", "a b", "../x", ".x", "a/b"])
-def test_a_name_that_is_no_file_name_is_refused(exercises, tmp_path, name):
+def test_assignment_name_that_is_no_file_name_is_refused(exercises, tmp_path, name):
     with pytest.raises(ValueError, match="name: expected"):
         build_assignment(name, [exercises["model-softmax"]], tmp_path)
 
 
-def test_nothing_and_the_same_twice_are_refused(exercises, tmp_path):
+def test_empty_and_repeated_selections_are_refused(exercises, tmp_path):
     for chosen in ([], [exercises["model-softmax"]] * 2):
         with pytest.raises(ValueError, match="exercises: expected"):
             build_assignment("x", chosen, tmp_path)
 
 
-def test_nbgrader_takes_it(exercises, tmp_path):
+def test_nbgrader_accepts_the_assignment(exercises, tmp_path):
     """Its validation passes on the source and fails on the release; its own release keeps no solution either."""
     pytest.importorskip("nbgrader")
     exercise = exercises["predict-top"]  # its set-up imports NumPy alone

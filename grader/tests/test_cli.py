@@ -17,7 +17,7 @@ def test_exercises_are_listed(capsys):
     assert any(line.split()[:3] == ["model-softmax", "4", "points"] for line in lines)
 
 
-def test_an_assignment_is_built_of_exercises_and_chapters(tmp_path, capsys):
+def test_assignment_is_built_from_exercises_and_chapters(tmp_path, capsys):
     chosen = ["assignment", "build", "week-1", "--exercises", "predict-top", "data", "--source", SOURCE]
     assert cli.main([*chosen, "--out", str(tmp_path)]) == 0
     name, exercises = load(tmp_path / "assignment.json")
@@ -37,7 +37,7 @@ def test_an_assignment_is_built_of_exercises_and_chapters(tmp_path, capsys):
         (["grade", "nothing", "--assignment", "nowhere", "--out", "o", "--unsafe"], "No such file"),
     ],
 )  # fmt: skip
-def test_errors_are_one_line_and_code_1(arguments, message, capsys, tmp_path, monkeypatch):
+def test_error_is_one_line_with_exit_code_1(arguments, message, capsys, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert cli.main(arguments) == 1
     error = capsys.readouterr().err.splitlines()[-1]
@@ -52,7 +52,7 @@ def test_grade_refuses_a_file_that_is_no_assignment(content, tmp_path, capsys):
     assert "expected the file that `coursegrader assignment build` wrote" in capsys.readouterr().err
 
 
-def test_a_course_can_give_the_command_another_name_and_default_folder(capsys, tmp_path):
+def test_course_can_set_program_name_and_default_folder(capsys, tmp_path):
     assert cli.main(["assignment", "list"], program="lessons", source=SOURCE) == 0
     assert "model-softmax" in capsys.readouterr().out
     arguments = ["assignment", "build", "x", "--exercises", "y", "--out", str(tmp_path)]
@@ -61,13 +61,13 @@ def test_a_course_can_give_the_command_another_name_and_default_folder(capsys, t
 
 
 @pytest.mark.parametrize("arguments", [[], ["grade"], ["grade", "x"], ["assignment"], ["frobnicate"]])
-def test_a_wrong_command_line_is_code_2(arguments):
+def test_invalid_command_line_exits_with_code_2(arguments):
     with pytest.raises(SystemExit) as end:
         cli.main(arguments)
     assert end.value.code == 2
 
 
-def test_no_workers_are_refused():
+def test_zero_workers_are_refused():
     with pytest.raises(SystemExit) as end:
         cli.main(["grade", "x", "--assignment", "y", "--out", "z", "--workers", "0"])
     assert end.value.code == 2
@@ -89,7 +89,7 @@ def assignment(tmp_path):
     return ["grade", str(tmp_path / "in"), "--assignment", str(tmp_path / "week-1"), "--out", str(tmp_path / "out")]
 
 
-def test_one_strange_submission_spoils_no_report(assignment, capsys, tmp_path):
+def test_undecodable_text_in_one_submission_leaves_the_reports_whole(assignment, capsys, tmp_path):
     """Texts that no file can hold, in an error and in the name of a student."""
     if sandbox.obstacle():
         assignment = [*assignment, "--unsafe"]
@@ -105,7 +105,7 @@ def test_one_strange_submission_spoils_no_report(assignment, capsys, tmp_path):
     assert len(list((tmp_path / "out" / "feedback").iterdir())) == 3
 
 
-def test_without_isolation_it_refuses(assignment, monkeypatch, capsys, tmp_path):
+def test_grading_is_refused_without_isolation(assignment, monkeypatch, capsys, tmp_path):
     monkeypatch.setattr(sandbox, "obstacle", lambda: "namespaces are forbidden; to allow them: sudo sysctl")
     assert cli.main(assignment) == 1
     (error,) = capsys.readouterr().err.splitlines()
@@ -113,7 +113,7 @@ def test_without_isolation_it_refuses(assignment, monkeypatch, capsys, tmp_path)
     assert not (tmp_path / "out").exists()
 
 
-def test_a_place_that_students_can_read_is_refused(assignment, monkeypatch, capsys):
+def test_output_folder_that_students_can_read_is_refused(assignment, monkeypatch, capsys):
     monkeypatch.setattr(sandbox, "obstacle", lambda: None)
     inside = os.path.join(sys.prefix, "grades")
     assert cli.main([*assignment[:-1], inside]) == 1
@@ -121,7 +121,7 @@ def test_a_place_that_students_can_read_is_refused(assignment, monkeypatch, caps
     assert not os.path.exists(inside)
 
 
-def test_unsafe_is_said_and_decides_marks_the_same(assignment, monkeypatch, capsys, tmp_path):
+def test_unsafe_grading_warns_and_gives_the_same_marks(assignment, monkeypatch, capsys, tmp_path):
     monkeypatch.setattr(sandbox, "obstacle", lambda: "namespaces are forbidden")
     assert cli.main([*assignment, "--unsafe"]) == 0
     assert "--unsafe" in capsys.readouterr().err

@@ -81,7 +81,7 @@ def write(tmp_path):
     return write
 
 
-def test_an_exercise_is_read(write):
+def test_exercise_is_read_with_its_parts(write):
     (exercise,) = read_file(write(WHOLE))
     assert (exercise.id, exercise.chapter, exercise.title) == ("a-root", "chapter", "Take a root")
     assert (exercise.points, exercise.minutes, exercise.seconds) == (3, 5, 30)
@@ -91,7 +91,7 @@ def test_an_exercise_is_read(write):
     assert exercise.stub == 'def root(x):\n    """Return the root."""\n    raise NotImplementedError\n'
 
 
-def test_an_ordinary_page_has_none(write):
+def test_ordinary_page_has_no_exercises(write):
     assert read_file(write("# Index\n\nText.\n")) == []
 
 
@@ -173,7 +173,7 @@ def test_malformed_course_file_is_refused(write, text, message):
 
 
 @pytest.mark.parametrize("name", WRONG)
-def test_what_is_wrong_stops_with_file_and_line(write, name):
+def test_malformed_exercise_is_refused_with_file_and_line(write, name):
     text, message, line = WRONG[name]
     file = write(text)
     with pytest.raises(ExerciseError) as error:
@@ -182,14 +182,14 @@ def test_what_is_wrong_stops_with_file_and_line(write, name):
     assert str(error.value).startswith(f"{file}:{line}: ")
 
 
-def test_an_id_in_two_files_is_refused(write, tmp_path):
+def test_id_used_in_two_files_is_refused(write, tmp_path):
     write(WHOLE)
     write(WHOLE, "other.md")
     with pytest.raises(ExerciseError, match=r"other\.md:17: exercise a-root is in .*chapter\.md too"):
         read_exercises(tmp_path)
 
 
-def test_an_exercise_for_marks_is_kept_out_of_the_book(write, tmp_path):
+def test_exercise_for_marks_is_refused_in_the_book(write, tmp_path):
     file = write(WHOLE.replace('"minutes": 5', '"minutes": 5, "assignment": true'))
     assert len(read_file(file)) == len(read_exercises(tmp_path)) == 1
     for read in (lambda: read_file(file, public=True), lambda: read_exercises(tmp_path, public=True)):
@@ -204,7 +204,7 @@ def test_an_exercise_for_marks_is_kept_out_of_the_book(write, tmp_path):
                 read_file(file)
 
 
-def test_a_stub_keeps_nothing_but_signature_and_docstring():
+def test_stub_keeps_only_signature_and_docstring():
     solution = '''import secret
 
 
@@ -228,7 +228,7 @@ def _secret_helper(): pass
     )
 
 
-def test_defined_names_are_those_of_others():
+def test_defined_names_are_public_names_at_module_level():
     import ast
 
     code = "import a\ndef b(): c = 1\nd = e = 2\nf, (g, _h) = 1, (2, 3)\nd.x = 1\nfor i in []: pass"
@@ -241,7 +241,7 @@ def test_defined_names_are_those_of_others():
     ]
 
 
-def test_a_master_is_read_as_it_was_written(write, tmp_path):
+def test_saved_assignment_loads_unchanged(write, tmp_path):
     exercises = read_file(write(WHOLE))
     save(exercises, tmp_path / "assignment.json", name="week-1")
     assert load(tmp_path / "assignment.json") == ("week-1", exercises)

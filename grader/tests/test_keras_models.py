@@ -41,7 +41,7 @@ def build_convolutional():
 
 
 @pytest.mark.parametrize("build", [build_small, build_convolutional])
-def test_a_model_computes_the_same_after_travelling(pair, build):
+def test_model_computes_the_same_after_serialization(pair, build):
     model = build()
     model.compile(keras.optimizers.SGD(0.25), keras.losses.SparseCategoricalCrossentropy(), metrics=["accuracy"])
     images = np.random.default_rng(0).integers(0, 256, (4, 28, 28)).astype("uint8")
@@ -51,19 +51,19 @@ def test_a_model_computes_the_same_after_travelling(pair, build):
     assert isinstance(found.loss, keras.losses.SparseCategoricalCrossentropy)
 
 
-def test_a_functional_model_travels(pair):
+def test_functional_model_is_serialized(pair):
     inputs = keras.Input((3,))
     hidden = keras.layers.Dense(2)(inputs)
     model = keras.Model(inputs, keras.layers.Concatenate()([hidden, hidden]))
     np.testing.assert_array_equal(np.array(travel(pair, model)(np.ones((1, 3)))), np.array(model(np.ones((1, 3)))))
 
 
-def test_sizes_may_be_numbers_of_numpy(pair):
+def test_layer_sizes_may_be_numpy_integers(pair):
     model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2), keras.layers.Dropout(np.float32(0.5))])
     assert travel(pair, model).count_params() == 8
 
 
-def test_a_loss_of_ones_own_stays_at_home(pair):
+def test_custom_loss_is_not_serialized(pair):
     def zero(labels, scores):
         return 0 * scores
 
@@ -106,7 +106,7 @@ def change(description, path, value):
         (["build_config"], {"input_shape": [None, 10**6, 10**6]}),
     ],
 )
-def test_a_tampered_model_is_refused(path, value):
+def test_tampered_model_is_refused(path, value):
     model = build_small()
     description = change(keras_models.describe_model(model), path, value)
     if path == ["build_config"]:
@@ -126,13 +126,13 @@ def test_a_tampered_model_is_refused(path, value):
     ],
     ids=["weights", "activations", "multiplications", "maximum", "average"],
 )
-def test_a_model_that_is_too_large_is_refused(layers):
+def test_model_that_is_too_large_is_refused(layers):
     model = keras.Sequential([keras.Input((28, 28)), *layers])
     with pytest.raises(ValueError, match="expected at most"):
         keras_models.rebuild_model(keras_models.describe_model(model), model.get_weights())
 
 
-def test_a_layer_counts_as_often_as_it_is_used():
+def test_shared_layer_counts_as_often_as_it_is_used():
     inputs = keras.Input((28, 28))
     outputs, layer = keras.layers.Flatten()(inputs), keras.layers.Dense(784)
     for _ in range(90):
@@ -147,7 +147,7 @@ def test_a_layer_counts_as_often_as_it_is_used():
         keras_models.rebuild_model(keras_models.describe_model(model), model.get_weights())
 
 
-def test_no_metric_is_as_large_as_it_likes():
+def test_metric_that_is_too_large_is_refused():
     """AUC makes four tables of its thresholds, IoU one of its classes squared."""
     for name, config in [("AUC", {"num_thresholds": 10**10}), ("MeanIoU", {"num_classes": 10**6})]:
         model = build_small()
@@ -158,7 +158,7 @@ def test_no_metric_is_as_large_as_it_likes():
             keras_models.rebuild_model(description, model.get_weights())
 
 
-def test_channels_come_last():
+def test_channels_first_is_refused():
     """How much another order takes is not what is counted."""
     model = keras.Sequential([keras.Input((1, 28, 28)), keras.layers.Flatten()])
     description = keras_models.describe_model(model)
@@ -169,7 +169,7 @@ def test_channels_come_last():
 
 
 @pytest.mark.parametrize("module", ["keras.layers", "keras"])
-def test_a_model_within_a_model_is_refused(pair, module):
+def test_nested_model_is_refused(pair, module):
     inner = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)])
     with pytest.raises(ValueError, match="cannot be graded"):
         travel(pair, keras.Sequential([keras.Input((3,)), inner]))

@@ -26,7 +26,7 @@ def travel(pair, value):
     "value",
     [None, True, 3, 0.5, math.inf, "ä", [], [1, [2]], (1, "a"), {1, 2}, {"a": [1], 2: None}, {"array": 1}, {"list": 3}],
 )
-def test_plain_values_arrive_as_they_were(pair, value):
+def test_plain_values_are_received_unchanged(pair, value):
     found = travel(pair, value)
     assert found == value
     assert type(found) is type(value)
@@ -34,7 +34,7 @@ def test_plain_values_arrive_as_they_were(pair, value):
 
 @pytest.mark.parametrize("dtype", ["bool", "uint8", "int64", "float16", "float32", ">f8"])
 @pytest.mark.parametrize("shape", [(), (0,), (3,), (2, 0, 4), (2, 3, 4)])
-def test_arrays_arrive_as_they_were(pair, dtype, shape):
+def test_arrays_are_received_unchanged(pair, dtype, shape):
     array = np.random.default_rng(0).integers(0, 2, shape).astype(dtype)
     found = travel(pair, {"a": array, "b": array.T})
     np.testing.assert_array_equal(found["a"], array, strict=dtype != ">f8")
@@ -72,14 +72,14 @@ class Text(str):
         (np.bool_(True), True),
     ],
 )
-def test_what_a_notebook_takes_for_values_arrives(pair, value, arrives):
+def test_array_likes_of_libraries_are_received_as_plain_values(pair, value, arrives):
     found = travel(pair, value)
     assert found == arrives
     assert type(found) is type(arrives) or isinstance(found, np.generic)
 
 
 @pytest.mark.parametrize("value", [print, object(), np.array([None]), np.array([1j]), b"x"])
-def test_nothing_else_travels(pair, value):
+def test_other_objects_are_refused(pair, value):
     with pytest.raises(ValueError, match="expected"):
         protocol.send(pair[0], value)
 
@@ -96,25 +96,25 @@ def test_nothing_else_travels(pair, value):
         b'{"model": {"class_name": "Sequential"}, "weights": 5}', b'{"model": 5, "weights": {"list": []}}',
     ],
 )  # fmt: skip
-def test_what_is_no_message_is_refused(pair, text):
+def test_malformed_message_is_refused(pair, text):
     pair[0].sendall(struct.pack(">I", len(text)) + text)
     with pytest.raises(ValueError, match=r"message|model|JSON|Expecting|Extra|digits|type|delimiter|string|codec"):
         protocol.receive(pair[1], deadline=time.monotonic() + 10)
 
 
-def test_a_message_that_announces_too_much_is_refused(pair):
+def test_message_with_too_large_a_length_is_refused(pair):
     pair[0].sendall(struct.pack(">I", 1 << 31))
     with pytest.raises(ValueError, match="at most"):
         protocol.receive(pair[1])
 
 
-def test_silence_and_half_a_message_end_at_the_deadline(pair):
+def test_silence_and_half_a_message_raise_at_the_deadline(pair):
     pair[0].sendall(struct.pack(">I", 100) + b"{")
     with pytest.raises(protocol.ClosedError):
         protocol.receive(pair[1], deadline=time.monotonic() + 0.1)
 
 
-def test_the_end_of_the_other_side_is_noticed(pair):
+def test_closed_connection_is_an_error(pair):
     pair[0].close()
     with pytest.raises(protocol.ClosedError):
         protocol.receive(pair[1])

@@ -37,7 +37,7 @@ def folder(tmp_path):
     return tmp_path
 
 
-def test_grades_have_nbgraders_columns(folder):
+def test_grades_have_the_columns_of_nbgrader(folder):
     head, *body = rows(folder / "grades.csv")
     assert head == [
         "assignment", "duedate", "timestamp", "student_id", "last_name", "first_name", "email",
@@ -72,18 +72,18 @@ def test_moodle_gets_participants(folder):
     ]
 
 
-def test_an_id_that_ends_in_a_number_is_no_number_of_a_platform(tmp_path):
+def test_student_id_that_ends_in_a_number_is_not_a_platform_id(tmp_path):
     write_reports([record("student_01", 2)], tmp_path, assignment="x")
     assert rows(tmp_path / "canvas.csv")[2] == ["student_01", "", "", "student_01", "", "2"]
     assert rows(tmp_path / "moodle.csv")[1][:2] == ["student_01", "student_01"]
 
 
-def test_names_are_no_formulas(tmp_path):
+def test_names_are_escaped_against_spreadsheet_formulas(tmp_path):
     write_reports([record("=HYPERLINK(1)", 0)], tmp_path, assignment="x")
     assert rows(tmp_path / "grades.csv")[1][3].startswith("'=")
 
 
-def test_feedback_says_what_passed_and_why_not():
+def test_feedback_says_what_passed_and_why_the_rest_failed():
     page = BeautifulSoup(make_feedback(record("<b>Eve</b>", 4), assignment="week-1"), "html.parser")
     assert page.find("strong").text == "4 of 6 points"
     assert page.find("b") is None, "a name is text, not markup"
@@ -91,12 +91,12 @@ def test_feedback_says_what_passed_and_why_not():
     assert cells == [["test 1", "✓ passed", "4 of 4"], ["further test 2", "✗ Expected: each row sums to one", "0 of 2"]]
 
 
-def test_feedback_escapes_what_students_write():
+def test_feedback_escapes_html_of_students():
     page = make_feedback(record("eve", 0, message="<script>alert(1)</script>"), assignment="x")
     assert "<script" not in page
 
 
-def test_the_summary_has_everyone_and_describes_its_plots(folder):
+def test_summary_lists_everyone_and_describes_its_plots(folder):
     page = BeautifulSoup((folder / "summary.html").read_text(encoding="utf-8"), "html.parser")
     rows = {row.find("th").text: row.find_all("td")[-1].text for row in page.select("tbody tr")}
     assert rows == {
@@ -121,5 +121,5 @@ def test_plots_take_the_colors_of_the_page(folder):
     assert "stroke: currentColor" in text
 
 
-def test_nobody_handed_in():
+def test_report_of_a_class_without_submissions():
     assert "No submission was graded." in make_summary([], assignment="x")

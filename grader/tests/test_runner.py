@@ -66,7 +66,7 @@ def records(out):
     return {path: path.read_bytes() for path in (out / "records").glob("*.json")}
 
 
-def test_killed_in_the_middle_it_goes_on_and_grades_nothing_twice(course):
+def test_grading_resumes_after_a_kill_and_grades_nothing_twice(course):
     out = course / "out"
     process = start(course, out)
     wait_for(lambda: len(records(out)) >= 3)
@@ -86,7 +86,7 @@ def test_killed_in_the_middle_it_goes_on_and_grades_nothing_twice(course):
     assert records(out) == final
 
 
-def test_a_changed_submission_is_graded_again(course):
+def test_changed_submission_is_regraded(course):
     out = course / "out"
     for student in STUDENTS[2:]:
         (course / "in" / student / "week-1.ipynb").unlink()
@@ -143,7 +143,7 @@ def graders(process):
     return found
 
 
-def test_a_killed_grading_process_is_made_good(course):
+def test_killed_worker_is_replaced(course):
     out = course / "out"
     process = start(course, out)
     wait_for(lambda: len(records(out)) >= 2)
@@ -152,7 +152,7 @@ def test_a_killed_grading_process_is_made_good(course):
     assert scores(out) == EXPECTED
 
 
-def test_what_ends_grading_again_and_again_blames_nobody_and_costs_nobody_else(course):
+def test_repeated_worker_crash_marks_submission_incomplete(course):
     out = course / "out"
     process = start(course, out)
     for _ in range(2):
@@ -167,7 +167,7 @@ def test_what_ends_grading_again_and_again_blames_nobody_and_costs_nobody_else(c
     assert scores(out) == EXPECTED
 
 
-def test_it_can_be_interrupted(course):
+def test_interrupted_grading_ends_its_processes_and_resumes(course):
     out = course / "out"
     process = start(course, out)
     wait_for(lambda: len(records(out)) >= 1)
@@ -180,7 +180,7 @@ def test_it_can_be_interrupted(course):
 
 
 @pytest.mark.weekly
-def test_a_cluster_that_loses_a_worker_gives_the_same_marks(course):
+def test_cluster_that_loses_a_worker_gives_the_same_marks(course):
     """Two workers, one killed in the middle: only what it was grading is graded again."""
     pytest.importorskip("distributed")
     from distributed import LocalCluster
@@ -199,7 +199,7 @@ def test_a_cluster_that_loses_a_worker_gives_the_same_marks(course):
 
 
 @pytest.mark.parametrize("damaged", ["", "{", "[]", "3", '{"digest": "d"}', '{"digest": "x", "version": "v"}'])
-def test_damaged_and_other_records_are_not_taken(tmp_path, damaged):
+def test_damaged_or_outdated_record_is_ignored(tmp_path, damaged):
     file = tmp_path / "record.json"
     assert runner._read_record(file, digest="d", version="v") is None
     file.write_text(damaged)
@@ -208,7 +208,7 @@ def test_damaged_and_other_records_are_not_taken(tmp_path, damaged):
     assert runner._read_record(file, digest="d", version="v") == {"digest": "d", "version": "v"}
 
 
-def test_names_of_records_are_safe_and_differ():
+def test_record_names_are_safe_and_unique():
     names = [runner._file_name(name) for name in ("../../etc/passwd", "a" * 500, "a/b", "a_b", "Ünï")]
     assert len(set(names)) == 5
     assert all("/" not in name and len(name) < 100 for name in names)

@@ -43,11 +43,11 @@ def test_ordinary_code_runs(forkserver):
 
 
 @pytest.mark.parametrize("folder", ["/etc", "/var", "/proc/1", "/sys", os.path.dirname(__file__)])
-def test_what_is_not_python_is_not_there(forkserver, folder):
+def test_folder_outside_python_is_hidden(forkserver, folder):
     assert run(forkserver, tried(f"os.listdir({folder!r})")) is False
 
 
-def test_a_file_outside_can_be_neither_read_nor_written(forkserver, tmp_path):
+def test_file_outside_can_be_neither_read_nor_written(forkserver, tmp_path):
     secret = tmp_path / "secret"
     secret.write_text("kept")
     assert run(forkserver, tried(f"open({str(secret)!r}).read()")) is False
@@ -56,17 +56,17 @@ def test_a_file_outside_can_be_neither_read_nor_written(forkserver, tmp_path):
 
 
 @pytest.mark.parametrize("path", [os.path.dirname(sandbox.__file__), sys.prefix, "/usr"])
-def test_what_is_there_is_read_only(forkserver, path):
+def test_visible_folders_are_read_only(forkserver, path):
     assert run(forkserver, tried(f"open({path + '/forged'!r}, 'w')")) is False
     assert not os.path.exists(path + "/forged")
 
 
-def test_files_of_one_student_are_gone_for_the_next(forkserver):
+def test_files_of_one_student_are_invisible_to_the_next(forkserver):
     run(forkserver, "open('left', 'w').write('x')\nresult = 1")
     assert run(forkserver, "import os\nresult = os.listdir('.')") == []
 
 
-def test_no_network(forkserver):
+def test_network_is_unreachable(forkserver):
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
         assert run(forkserver, tried(f"socket.create_connection(('127.0.0.1', {port}), timeout=2)")) is False
@@ -75,21 +75,21 @@ def test_no_network(forkserver):
     assert run(forkserver, tried("[s.close() for s in socket.socketpair()]")) is True, "threads may talk to each other"
 
 
-def test_no_socket_of_the_machine_is_reached(forkserver):
+def test_abstract_unix_socket_of_the_machine_is_unreachable(forkserver):
     with socket.socket(socket.AF_UNIX) as server:
         server.bind("\0coursegrader-test")
         server.listen()
         assert run(forkserver, tried("socket.socket(socket.AF_UNIX).connect('\\0coursegrader-test')")) is False
 
 
-def test_a_link_leads_nowhere(forkserver):
+def test_links_and_proc_lead_nowhere(forkserver):
     link = "os.symlink('/etc/passwd', '/tmp/link'); open('/tmp/link')"
     assert run(forkserver, tried(link)) is False
     assert run(forkserver, tried("open('/proc/self/mem')")) is False
     assert run(forkserver, tried("open('/proc/1/root/etc/passwd')")) is False
 
 
-def test_nothing_of_the_grader_is_inherited(monkeypatch):
+def test_environment_files_and_folder_of_the_grader_are_not_inherited(monkeypatch):
     """No variable, no open file, no folder."""
     monkeypatch.setenv("SECRET_TOKEN", "kept")
     code = """
@@ -141,7 +141,7 @@ for page in sorted(pages):
 """
 
 
-def test_no_earlier_students_code_is_in_memory(forkserver):
+def test_code_of_earlier_students_is_not_in_memory(forkserver):
     words = b"my_very_own_answer"
     search = SEARCH.format(mixed=bytes(letter ^ 1 for letter in words))
     code = f"def {words.decode()}(): pass\n" + "x = 1\n" * 2000
@@ -166,7 +166,7 @@ def test_no_earlier_students_code_is_in_memory(forkserver):
         "os.chroot('/usr')",
     ],
 )
-def test_no_new_process_no_new_rights(forkserver, statement):
+def test_new_processes_and_privileges_are_refused(forkserver, statement):
     assert run(forkserver, tried(statement)) is False
 
 
@@ -183,7 +183,7 @@ result = [libc.syscall({number}, *nothing), ctypes.get_errno()]
     assert number is None or run(forkserver, code) == [-1, 1]
 
 
-def test_no_memory_that_no_limit_counts(forkserver):
+def test_shared_memory_segments_are_refused(forkserver):
     """Segments of shared memory belong to no process: this would fill the machine's memory."""
     code = """
 import ctypes
@@ -193,14 +193,14 @@ result = [libc.shmget(0, 1 << 20, 0o1600), libc.semget(0, 1, 0o1600), libc.msgge
     assert run(forkserver, code) == [-1, -1, -1]
 
 
-def test_a_signal_to_its_group_reaches_nobody_else(forkserver):
+def test_signal_to_the_process_group_reaches_only_the_student(forkserver):
     """To stop its supervisor would stop the grader, for ever."""
     stop = "try:\n    os.kill(0, signal.SIGSTOP)\nexcept OSError:\n    pass"
     code = f"import os, signal\n{stop}\nresult = [os.getpgid(0), os.getsid(0), os.getpid()]"
     assert run(forkserver, code) == [1, 1, 1]
 
 
-def test_threads_of_others_do_not_count(forkserver):
+def test_thread_limit_is_separate_for_each_student(forkserver):
     """The kernel counts threads by user: two students at a time must not be one user."""
     start = "import threading, time\nfor _ in range({}):\n    threading.Thread(target=time.sleep, args=(9,)).start()\n"
     many = start.format(Limits().threads - 4)
@@ -213,7 +213,7 @@ def test_threads_are_allowed(forkserver):
     assert run(forkserver, "import threading\nt = threading.Thread(target=print)\nt.start()\nt.join()\nresult = 1") == 1
 
 
-def test_no_capabilities_and_nobody_for_a_user(forkserver):
+def test_student_has_no_capabilities_and_is_not_root(forkserver):
     header = "struct.pack('Ii', 0x20080522, 0)"
     code = f"import ctypes, os, struct\nd = ctypes.create_string_buffer(24)\nctypes.CDLL(None).capget({header}, d)\n"
     assert run(forkserver, code + "result = any(d.raw)") is False
@@ -233,7 +233,7 @@ def test_no_capabilities_and_nobody_for_a_user(forkserver):
     ],
     ids=["loop", "ignores signals", "sleeps", "threads", "prints", "recursion", "fork bomb"],
 )
-def test_everything_ends(forkserver, code):
+def test_endless_code_is_killed_at_the_time_limit(forkserver, code):
     with pytest.raises(StudentError):
         run(forkserver, code, seconds=2)
     assert left_behind(forkserver) == []
@@ -252,7 +252,7 @@ def test_everything_ends(forkserver, code):
         "import os\nos.write(3, b'\\0\\0\\0\\2[]' * 1000)\nos._exit(0)",
     ],
 )
-def test_whoever_ends_or_forges_gets_an_error(forkserver, code):
+def test_process_that_exits_or_forges_messages_is_an_error(forkserver, code):
     with pytest.raises(StudentError):
         run(forkserver, code)
     assert left_behind(forkserver) == []
@@ -263,7 +263,7 @@ def test_whoever_ends_or_forges_gets_an_error(forkserver, code):
     ["bytearray(20 << 30)", "open('big', 'wb').write(bytes(100 << 20))", "[open(f'f{i}', 'w') for i in range(20000)]"],
     ids=["memory", "disk", "files"],
 )
-def test_memory_and_disk_have_an_end(forkserver, statement):
+def test_memory_disk_and_open_files_are_limited(forkserver, statement):
     assert run(forkserver, tried(statement)) is False
 
 
@@ -302,7 +302,7 @@ def has_ended(process):
     return process.status() == psutil.STATUS_ZOMBIE
 
 
-def test_whose_supervisor_is_killed_ends_and_is_not_to_blame(sleeper):
+def test_killed_supervisor_ends_the_student_and_is_a_grader_error(sleeper):
     _, supervisor, student, thread, outcome = sleeper
     supervisor.kill()
     assert has_ended(student)
@@ -310,7 +310,7 @@ def test_whose_supervisor_is_killed_ends_and_is_not_to_blame(sleeper):
     assert isinstance(outcome[0], GraderError)
 
 
-def test_whose_forkserver_is_killed_ends_in_peace(sleeper):
+def test_student_finishes_after_its_forkserver_is_killed(sleeper):
     forkserver, _, student, thread, outcome = sleeper
     forkserver.kill()
     thread.join()
@@ -318,12 +318,12 @@ def test_whose_forkserver_is_killed_ends_in_peace(sleeper):
     assert has_ended(student)
 
 
-def test_a_student_sees_no_process_but_its_own(forkserver):
+def test_student_sees_only_its_own_process(forkserver):
     assert run(forkserver, "import os\nresult = os.getpid(), os.getppid()") == (1, 0)
 
 
 @pytest.mark.usefixtures("needs_user_namespaces")
-def test_works_for_the_root_of_a_namespace_with_nobody_else():
+def test_sandbox_works_for_root_of_a_user_namespace():
     """As in some containers."""
     command = ["unshare", "-Ur", sys.executable, "-m", sandbox.__name__]
     done = subprocess.run(command, capture_output=True, text=True)
@@ -350,7 +350,7 @@ def test_kernel_that_forbids_namespaces_is_named_as_the_obstacle():
         ({}, []),
     ],
 )
-def test_each_setting_that_forbids_namespaces_has_its_remedy(tmp_path, settings, expected):
+def test_setting_that_forbids_namespaces_is_explained_with_its_remedy(tmp_path, settings, expected):
     for name, value in settings.items():
         file = tmp_path / name.replace(".", "/")
         file.parent.mkdir(exist_ok=True)
@@ -363,10 +363,10 @@ def test_each_setting_that_forbids_namespaces_has_its_remedy(tmp_path, settings,
 
 @pytest.mark.usefixtures("needs_user_namespaces")
 @pytest.mark.parametrize(("ci", "outcome"), [("", "1 passed, 2 skipped"), ("true", "1 passed, 2 errors")])
-def test_what_cannot_be_isolated_is_skipped_by_a_person_and_fails_in_ci(ci, outcome, tmp_path):
-    names = ["test_ordinary_code_runs", "test_no_network"]
+def test_isolation_tests_are_skipped_locally_and_fail_in_ci(ci, outcome, tmp_path):
+    names = ["test_ordinary_code_runs", "test_network_is_unreachable"]
     chosen = [f"{__file__}::{name}" for name in names]
-    chosen.append(os.path.join(os.path.dirname(__file__), "test_exercises.py::test_an_ordinary_page_has_none"))
+    chosen.append(os.path.join(os.path.dirname(__file__), "test_exercises.py::test_ordinary_page_has_no_exercises"))
     options = ["-p", "no:cacheprovider", "--basetemp", str(tmp_path / "tests"), "--no-cov"]
     command = [*NO_NAMESPACES, sys.executable, "-m", "pytest", *options, *chosen]
     done = subprocess.run(command, capture_output=True, text=True, env=os.environ | {"CI": ci})
@@ -400,7 +400,7 @@ def test_answer_cannot_read_a_package_that_the_course_does_not_import(package_be
         assert run(forkserver, "try:\n    import a_course\nexcept ImportError:\n    result = 'none'") == "none"
 
 
-def test_works_for_ordinary_users_too(package_below_tmp, request):
+def test_sandbox_works_for_ordinary_users(package_below_tmp, request):
     """As root, become nobody first; the system's own Python is the one that nobody can read everywhere."""
     if not sandbox._can_become_others():
         pytest.skip("only root can become an ordinary user, who runs all the other tests as one")

@@ -45,7 +45,7 @@ CANVAS = {"lovelaceada_101_9001_week-1.ipynb": b"1", "oneillbob_LATE_102_9002_we
     ],
     ids=["nbgrader", "collected", "Moodle", "Canvas", "flat"],
 )
-def test_everyone_is_found(tmp_path, files, students, packed):
+def test_submissions_of_all_students_are_found(tmp_path, files, students, packed):
     source = fill(tmp_path / "in", files)
     if packed:
         source = tmp_path / "in.zip"
@@ -77,7 +77,7 @@ def pack(file, files, **options):
     ],
     ids=["nbgrader", "collected", "Moodle", "Canvas", "flat", "folders", "one student"],
 )
-def test_a_folder_around_all_is_nobody(tmp_path, files, students):
+def test_folder_around_all_submissions_is_no_student(tmp_path, files, students):
     """As in an archive of nbgrader's folder submitted: else the whole class were one student."""
     inside = {f"submitted/{name}": content for name, content in files.items()}
     assert set(found(pack(tmp_path / "in.zip", inside))) == students
@@ -95,7 +95,7 @@ def test_a_folder_around_all_is_nobody(tmp_path, files, students):
     ],
     ids=["all weeks", "two notebooks", "Moodle", "one notebook"],
 )
-def test_a_folder_of_the_only_student_is_a_student(tmp_path, files):
+def test_folder_of_the_only_student_is_a_student(tmp_path, files):
     assert len(found(pack(tmp_path / "in.zip", files))) == 1
 
 
@@ -109,11 +109,11 @@ def test_a_folder_of_the_only_student_is_a_student(tmp_path, files):
         {"ada/aa.ipynb": b"2", "ada/zz.ipynb": b"1"},
     ],
 )
-def test_the_notebook_of_the_assignment_counts(tmp_path, files):
+def test_notebook_named_like_the_assignment_is_taken(tmp_path, files):
     assert found(fill(tmp_path, {**files, "bob/week-1.ipynb": b"2"}))["ada"].notebook == b"1"
 
 
-def test_endings_that_browsers_and_systems_make_are_notebooks(tmp_path):
+def test_endings_added_by_browsers_and_systems_are_notebooks(tmp_path):
     files = {"ada/W.IPYNB": b"1", "bob/w.ipynb.json": b"1", "cid/w.ipynb.txt": b"1", "dora.ipynb.txt": b"1"}
     assert {s.student: s.notebook for s in found(fill(tmp_path, files)).values()} == dict.fromkeys(
         ["ada", "bob", "cid", "dora"], b"1"
@@ -122,7 +122,7 @@ def test_endings_that_browsers_and_systems_make_are_notebooks(tmp_path):
 
 
 @pytest.mark.parametrize("packed", [False, True], ids=["folder", "archive"])
-def test_what_systems_leave_behind_is_nobodys(tmp_path, packed):
+def test_files_of_operating_systems_are_ignored(tmp_path, packed):
     clutter = {".DS_Store": b"", "__MACOSX/ada/._week-1.ipynb": b"", "ada/._week-1.ipynb": b"0", "Thumbs.db": b""}
     files = {**clutter, "ada/week-1.ipynb": b"1", "bob/week-1.ipynb": b"2"}
     source = pack(tmp_path / "in.zip", files) if packed else fill(tmp_path / "in", files)
@@ -134,7 +134,7 @@ def test_archives_with_backslashes_and_dots_are_read(tmp_path):
     assert set(found(pack(tmp_path / "in.zip", files))) == {"ada", "bob", "cid"}
 
 
-def test_names_of_any_bytes_can_be_written(tmp_path):
+def test_student_names_of_any_bytes_are_writable_text(tmp_path):
     folder = os.fsencode(tmp_path) + b"/caf\xe9"
     os.mkdir(folder)
     with open(folder + b"/week-1.ipynb", "wb") as stream:
@@ -145,7 +145,7 @@ def test_names_of_any_bytes_can_be_written(tmp_path):
 
 
 @pytest.mark.parametrize("method", [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
-def test_a_damaged_stream_is_a_problem_of_one(tmp_path, method):
+def test_damaged_archive_entry_affects_one_student(tmp_path, method):
     text = b" ".join(b"%d" % number for number in range(20_000))
     file = pack(tmp_path / "in.zip", {"ada.ipynb": text, "bob.ipynb": b"2"}, compression=method)
     content = bytearray(file.read_bytes())
@@ -161,13 +161,13 @@ def test_single_files_and_several_paths(tmp_path):
     assert set(found(tmp_path / "a", tmp_path / "bob.ipynb")) == {"ada", "bob"}
 
 
-def test_an_empty_folder_is_a_student_too(tmp_path):
+def test_empty_folder_is_a_student_without_submission(tmp_path):
     (tmp_path / "ada").mkdir()
     fill(tmp_path, {"bob/x.ipynb": b"2"})
     assert found(tmp_path)["ada"].problem == "No notebook was handed in."
 
 
-def test_checkpoints_and_links_do_not_count(tmp_path):
+def test_checkpoints_and_links_are_ignored(tmp_path):
     secret = fill(tmp_path / "secret", {"x.ipynb": b"not mine"})
     folder = fill(tmp_path / "in", {"ada/x.ipynb": b"1", "ada/.ipynb_checkpoints/z.ipynb": b"0", "bob/y.txt": b""})
     (folder / "bob" / "x.ipynb").symlink_to(secret / "x.ipynb")
@@ -177,7 +177,7 @@ def test_checkpoints_and_links_do_not_count(tmp_path):
 
 
 @pytest.mark.parametrize("packed", [False, True], ids=["folder", "archive"])
-def test_what_is_too_large_is_not_read(tmp_path, packed):
+def test_submission_that_is_too_large_is_not_read(tmp_path, packed):
     file = tmp_path / "in" / "ada.ipynb"
     file.parent.mkdir()
     with file.open("wb") as stream:
@@ -190,7 +190,7 @@ def test_what_is_too_large_is_not_read(tmp_path, packed):
     assert found(source)["ada"].problem == "The notebook is larger than 20 MB."
 
 
-def test_a_damaged_or_lying_archive_entry_is_a_problem_of_one(tmp_path, monkeypatch):
+def test_lying_archive_entry_affects_one_student(tmp_path, monkeypatch):
     file = tmp_path / "in.zip"
     with zipfile.ZipFile(file, "w") as archive:
         archive.writestr("ada.ipynb", b"x" * 100)
@@ -201,7 +201,7 @@ def test_a_damaged_or_lying_archive_entry_is_a_problem_of_one(tmp_path, monkeypa
     assert submissions["bob"].notebook == b"2"
 
 
-def test_names_that_climb_out_are_only_names(tmp_path):
+def test_path_traversal_in_an_archive_is_only_a_name(tmp_path):
     file = tmp_path / "in.zip"
     with zipfile.ZipFile(file, "w") as archive:
         archive.writestr("../../ada.ipynb", b"1")
@@ -209,7 +209,7 @@ def test_names_that_climb_out_are_only_names(tmp_path):
     assert list(tmp_path.iterdir()) == [file]
 
 
-def test_the_digest_knows_student_and_content():
+def test_digest_depends_on_student_and_content():
     made = [
         submissions.Submission("ada", b"1"),
         submissions.Submission("ada", b"2"),
@@ -219,7 +219,7 @@ def test_the_digest_knows_student_and_content():
     assert len({submission.digest for submission in made}) == 4
 
 
-def test_what_is_not_there_is_an_error(tmp_path):
+def test_missing_path_is_an_error(tmp_path):
     with pytest.raises(FileNotFoundError):
         find_submissions([tmp_path / "nothing"])
     with pytest.raises(ValueError, match="found nothing"):

@@ -33,7 +33,7 @@ def submission(exercise):
     return Submission("ada", json.dumps(make_notebook("x", [exercise], with_answers=True)).encode())
 
 
-def test_it_grades_one_after_another(submission, exercise, unsafe):
+def test_worker_grades_several_submissions_and_ends_its_processes(submission, exercise, unsafe):
     ours = Worker(unsafe=unsafe)
     try:
         assert [ours.grade(submission, [exercise])["score"] for _ in range(2)] == [3, 3]
@@ -44,7 +44,7 @@ def test_it_grades_one_after_another(submission, exercise, unsafe):
     assert psutil.wait_procs(family, timeout=5)[1] == []
 
 
-def test_no_test_is_in_a_students_memory(exercise, unsafe):
+def test_hidden_tests_are_not_in_the_memory_of_a_student(exercise, unsafe):
     """Its forkserver is forked from a process that has not read any yet."""
     exercise = dataclasses.replace(exercise, seconds=30)
     hidden = next(test.code for test in exercise.tests if test.hidden)
@@ -65,7 +65,7 @@ def test_no_test_is_in_a_students_memory(exercise, unsafe):
 
 
 @pytest.mark.parametrize("module", ["numpy.random", "random"])
-def test_a_student_cannot_foretell_what_a_test_draws(module, exercise, unsafe):
+def test_random_inputs_of_a_test_cannot_be_predicted(module, exercise, unsafe):
     """The forkserver is forked from the process that tests run in, and with it the state of its generators."""
     exercise = dataclasses.replace(
         exercise,
@@ -84,7 +84,7 @@ def test_a_student_cannot_foretell_what_a_test_draws(module, exercise, unsafe):
 
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSTOP], ids=["killed", "stuck"])
-def test_what_happens_to_it_is_an_error_of_grading(how, submission, exercise, unsafe, monkeypatch):
+def test_killed_or_stuck_worker_is_a_grader_error(how, submission, exercise, unsafe, monkeypatch):
     ours = Worker(unsafe=unsafe)
     ours.grade(submission, [exercise])
     os.kill(ours._process.pid, how)
@@ -94,7 +94,7 @@ def test_what_happens_to_it_is_an_error_of_grading(how, submission, exercise, un
     ours.close()
 
 
-def test_it_is_kept_for_the_next_and_replaced_when_ended(submission, exercise, unsafe):
+def test_idle_worker_is_reused_and_replaced_when_it_has_ended(submission, exercise, unsafe):
     worker.close_idle()
     assert grade_here(submission, [exercise], unsafe=unsafe)["score"] == 3
     ours = worker._idle.get_nowait()
@@ -105,7 +105,7 @@ def test_it_is_kept_for_the_next_and_replaced_when_ended(submission, exercise, u
     assert worker._idle.empty()
 
 
-def test_one_without_isolation_is_not_taken_for_one_with(submission, exercise):
+def test_idle_worker_without_isolation_is_not_reused_for_isolated_grading(submission, exercise):
     first = worker._take(unsafe=True)
     worker._idle.put(first)
     second = worker._take(unsafe=False)
@@ -115,7 +115,7 @@ def test_one_without_isolation_is_not_taken_for_one_with(submission, exercise):
 
 
 @pytest.mark.usefixtures("needs_user_namespaces")
-def test_where_nothing_is_isolated_nothing_is_graded():
+def test_worker_refuses_to_grade_where_isolation_is_impossible():
     code = """
 from coursegrader.worker import Worker, Submission
 worker = Worker(unsafe=False)

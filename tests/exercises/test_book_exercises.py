@@ -72,26 +72,26 @@ def messages(exercise, code, *, seconds=60):
 
 
 @pytest.mark.parametrize("name", EXERCISES)
-def test_the_solution_gets_full_marks(name, forkserver):
+def test_solution_gets_full_marks(name, forkserver):
     exercise = EXERCISES[name]
     records = grade.grade_answer(exercise, Answer((exercise.solution,)), forkserver)
     assert [record["message"] for record in records if record["message"]] == []
 
 
 @pytest.mark.parametrize("name", EXERCISES)
-def test_the_stub_gets_nothing(name):
+def test_stub_fails_its_tests(name):
     exercise = EXERCISES[name]
     assert len(messages(exercise, exercise.stub + "\n")) >= 1
     assert "raise NotImplementedError" in exercise.stub
 
 
 @pytest.mark.parametrize(("name", "code"), list(alternatives()))
-def test_right_answers_written_differently_get_full_marks(name, code):
-    for _ in range(3):  # inputs are drawn anew each time
+def test_alternative_right_answer_gets_full_marks(name, code):
+    for _ in range(3):  # inputs are random
         assert messages(EXERCISES[name], code) == []
 
 
-def test_there_are_three_alternatives_for_each():
+def test_each_exercise_has_three_alternative_answers():
     counts = dict.fromkeys(EXERCISES.keys() - TRAINS, 0)
     for parameter in alternatives():
         counts[parameter.values[0]] += 1
@@ -168,7 +168,7 @@ def changes(node):
         yield put(upper=None)
 
 
-def test_wrong_answers_lose_points():
+def test_mutants_of_solutions_lose_points():
     survivors, count = [], 0
     for name in sorted(EXERCISES.keys() - TRAINS):
         for mutant in mutants(EXERCISES[name].solution):

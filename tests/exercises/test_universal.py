@@ -51,7 +51,7 @@ FUNCTIONS = {
 
 
 @pytest.mark.parametrize("name", sorted(EXERCISES.keys() - TRAINS))
-def test_nothing_is_a_right_answer_to_everything(name):
+def test_constant_or_trivial_answer_passes_no_hidden_test(name):
     exercise = EXERCISES[name]
     is_function = {
         found: isinstance(statement, ast.FunctionDef)

@@ -26,7 +26,7 @@ def typeset():
     formulas.typeset.close()
 
 
-def test_a_figure_for_dark_pages_has_every_color_of_the_palette_replaced():
+def test_dark_figure_has_every_color_of_the_palette_replaced():
     drawn = "".join(f'<path fill="{color}"/>' for color in DARK)
     dark = pictures.darkened(drawn.upper() + '<path fill="#ffffff"/>')
     assert [color for color in DARK if color in dark.lower()] == []
@@ -34,14 +34,14 @@ def test_a_figure_for_dark_pages_has_every_color_of_the_palette_replaced():
     assert "#ffffff" in dark
 
 
-def test_the_size_of_a_picture_is_in_css_pixels(tmp_path):
+def test_size_of_a_picture_is_in_css_pixels(tmp_path):
     (tmp_path / "a.svg").write_text('<svg xmlns="http://www.w3.org/2000/svg" width="300pt" viewBox="0 0 300 150"/>')
     Image.new("L", (40, 30)).save(tmp_path / "b.png")
     assert pictures.picture_size(tmp_path / "a.svg") == (400, 200)
     assert pictures.picture_size(tmp_path / "b.png") == (40, 30)
 
 
-def test_a_picture_gets_its_size_once_and_others_are_left_alone(tmp_path):
+def test_picture_gets_its_size_once_and_others_are_left_alone(tmp_path):
     Image.new("L", (40, 30)).save(tmp_path / "b.png")
     done = pictures.set_sizes('<img src="../b.png" alt="x"><img src="other.png">', {"b.png": tmp_path / "b.png"})
     assert '<img width="40" height="30" loading="lazy" decoding="async" src="../b.png" alt="x">' in done
@@ -52,7 +52,7 @@ def test_a_picture_gets_its_size_once_and_others_are_left_alone(tmp_path):
     assert wide.startswith('<img width="500" height="30" data-wide ')
 
 
-def test_a_formula_becomes_mathml_with_its_source(typeset):
+def test_formula_becomes_mathml_with_its_source(typeset):
     html = typeset(r"\frac{1}{n} \sum_i x_i", display=True)
     assert html.startswith("<math")
     assert "<mfrac>" in html
@@ -60,12 +60,12 @@ def test_a_formula_becomes_mathml_with_its_source(typeset):
     assert typeset("x < y", display=False).count("<math") == 1
 
 
-def test_a_formula_that_cannot_be_typeset_stops_the_build(typeset):
+def test_formula_that_cannot_be_typeset_stops_the_build(typeset):
     with pytest.raises(ExtensionError, match="frax"):
         typeset(r"\frax{1}{2}", display=False)
 
 
-def test_the_first_page_that_imports_a_function_teaches_it(tmp_path):
+def test_first_page_that_imports_a_function_is_linked_from_its_reference(tmp_path):
     cell = "```{code-cell} ipython3\nfrom mnist_lessons.data import (\n    load_mnist,\n    split,\n)\n```\n"
     (tmp_path / "one.md").write_text("from mnist_lessons.data import one_hot\n")
     (tmp_path / "two.md").write_text(cell)
@@ -77,7 +77,7 @@ def test_the_first_page_that_imports_a_function_teaches_it(tmp_path):
     }
 
 
-def test_the_card_has_the_size_that_networks_ask_for():
+def test_card_has_the_size_that_social_networks_ask_for():
     assert card.draw_card("A", "b").size == (1200, 630)
 
 
@@ -101,7 +101,7 @@ NAMES = {
 }
 
 
-def test_helpers_are_known_by_short_names_that_only_one_has():
+def test_helpers_are_known_by_unambiguous_short_names():
     known = api.helpers(Environment(NAMES))
     assert known["load"] == known["data.load"] == ("api", "book.data.load")
     assert known["plots.draw"] == ("api", "book.plots.draw")
@@ -119,7 +119,7 @@ def resolved(step, *children):
     return document
 
 
-def test_the_first_mention_of_a_helper_leads_to_the_reference():
+def test_first_mention_of_a_helper_links_to_the_reference():
     document = resolved(
         api.link_helpers,
         nodes.literal("", "load(path)"),
@@ -136,18 +136,18 @@ def test_no_line_ends_between_a_number_and_its_unit():
     assert document.astext() == "98\u00a0% and 2\u00a0%5 % 3"
 
 
-def test_a_head_of_a_table_that_heads_nothing_is_a_cell():
+def test_empty_header_cell_of_a_table_becomes_a_plain_cell():
     html = '<thead><tr><th class="head"><p></p></th><th scope="col"></th><th><p>a</p></th></tr></thead>'
     assert markup.tidy(html) == "<thead><tr><td></td><td></td><th><p>a</p></th></tr></thead>"
 
 
-def test_parameters_are_no_list_of_definitions_inside_a_term():
+def test_parameters_inside_a_term_are_no_definition_list():
     html = '<dl><dt class="sig">f(<dl>\n<dd>a,</dd>\n</dl>\n)</dt><dd><p>Text.</p></dd></dl>'
     done = '<dl><dt class="sig">f(<span>\n<span>a,</span>\n</span>\n)</dt><dd><p>Text.</p></dd></dl>'
     assert markup.tidy(html) == done
 
 
-def test_a_font_is_put_into_the_style_sheet_or_the_build_stops(tmp_path):
+def test_font_is_embedded_in_the_style_sheet_or_the_build_stops(tmp_path):
     (tmp_path / "font.woff2").write_bytes(b"font")
     style = tmp_path / "style.css"
     style.write_text('src: url("font.woff2") format("woff2"), url("other.woff2")')

@@ -139,7 +139,7 @@ def anchors() -> dict[str, set[str]]:
 
 
 @pytest.mark.parametrize("page", site_pages())
-def test_page_keeps_its_promises(page: str, report: dict[str, Any], anchors: dict[str, set[str]]) -> None:
+def test_page_has_no_fault(page: str, report: dict[str, Any], anchors: dict[str, set[str]]) -> None:
     assert faults(page, report["pages"][page], anchors) == {}
 
 
@@ -155,7 +155,7 @@ def test_search_finds_the_right_section_first(report):
     assert report["searches"]["learning rate"]["http"] == report["searches"]["learning rate"]["file"]
 
 
-def test_the_scoreboard_sorts_by_each_column_and_back(report):
+def test_scoreboard_sorts_by_each_column_in_both_directions(report):
     first, *states = report["sorting"]["states"]
     assert report["sorting"]["errors"] == []
     columns = len(first["sorted"])
@@ -177,12 +177,12 @@ def test_the_scoreboard_sorts_by_each_column_and_back(report):
             assert values == [sorted(values[0]), sorted(values[0], reverse=True)]
 
 
-def test_the_first_screen_has_all_that_a_visitor_needs(report):
+def test_first_screen_shows_all_that_a_visitor_needs(report):
     expected = ["h1", "h1 + p", "main img", ".ml-sheet", ".doors li:first-child", ".doors li:last-child"]
     assert report["firstScreen"] == expected
 
 
-def test_a_lost_reader_finds_back(report):
+def test_missing_page_leads_back_to_the_book(report):
     lost = report["missing"]
     assert lost["head"] == "This page is not here"
     assert lost["styled"] == "flex"
@@ -192,7 +192,7 @@ def test_a_lost_reader_finds_back(report):
     assert all((SITE / link.removeprefix(BASE)).is_file() for link in lost["links"])
 
 
-def test_the_root_leads_to_the_first_page():
+def test_root_redirects_to_the_first_page():
     assert "url=book/index.html" in (SITE / "index.html").read_text()
 
 
@@ -202,19 +202,19 @@ def test_sitemap_names_every_page_under_the_address_of_the_repository():
     assert {location.removeprefix(ADDRESS) for location in locations} == written
 
 
-def test_the_font_comes_with_the_style_sheet():
+def test_site_embeds_its_font_in_the_style_sheet():
     style = (SITE / "_static" / "site.css").read_text()
     assert style.count('url("data:font/woff2;base64,') == 1
     assert (SITE / "book" / "index.html").read_text().count("document.fonts.load") == 1
 
 
-def test_the_first_mention_of_a_helper_leads_to_the_reference():
+def test_first_mention_of_a_helper_links_to_the_reference():
     links = [link["href"] for link in parsed("book/data.html").select("a.helper")]
     assert "api.html#mnist_lessons.data.load_mnist" in links
     assert len(links) == len(set(links))
 
 
-def test_nothing_is_published_that_no_page_asks_for():
+def test_static_folder_holds_only_known_files():
     """An update of the theme that adds scripts, fonts or styles of its own shows here."""
     known = set(Path(ROOT, "web", "theme", "static").iterdir())
     names = {file.name for file in (SITE / "_static").iterdir()}

@@ -94,7 +94,7 @@ test("a turn is clockwise about the center", () => {
   assert.equal(turned[14 * 28 + 19], 200);
 });
 
-test("thickening by one pixel reaches the neighbours", () => {
+test("thickening by one pixel reaches the neighbors", () => {
   const thick = distort(dot(), { ...UNCHANGED, thicken: 1 });
   assert.deepEqual(
     [13, 15].map((row) => thick[row * 28 + 14]),
