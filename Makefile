@@ -64,7 +64,7 @@ in_turn = mkdir -p .venv; exec 9> .venv/.lock; "$(PYTHON)" -c "$$wait_for_others
 	  touch $@ || $(not_set_up)
 $(filter-out $(whole),$(wildcard .venv/*/.done)): again
 
-only_pages = $(if $(filter book,$(MAKECMDGOALS)),$(addprefix --only ,$(ONLY)))
+only_pages = $(if $(filter book,$(MAKECMDGOALS)),$(if $(ONLY),--only $(ONLY)))
 book: .venv/book/.done web/node_modules/.done  ## execute the chapters that changed and build the site; ONLY=train: one page
 	@.venv/book/bin/python web/sphinx/build.py $(only_pages)
 
