@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 import urllib.request
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ ROOT = Path(__file__).resolve().parents[1]
 
 
 @pytest.fixture(scope="module")
-def copy(tmp_path_factory):
+def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of the book with its built site."""
     folder = tmp_path_factory.mktemp("copy")
     skip = shutil.ignore_patterns(".git", ".venv", "notebooks", "node_modules", "__pycache__", ".*_cache")
@@ -26,7 +27,7 @@ def copy(tmp_path_factory):
 
 
 @contextlib.contextmanager
-def edited(file, old, new):
+def edited(file: Path, old: str, new: str) -> Iterator[None]:
     text = file.read_text(encoding="utf-8")
     assert old in text
     file.write_text(text.replace(old, new, 1), encoding="utf-8")
@@ -36,12 +37,12 @@ def edited(file, old, new):
         file.write_text(text, encoding="utf-8")
 
 
-def build_only(copy, *names):
+def build_only(copy: Path, *names: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, str(copy / "web/sphinx/build.py"), "--only", *names]
     return subprocess.run(command, capture_output=True, text=True)
 
 
-def test_only_one_page_is_built_and_the_rest_of_the_site_counts_as_older(copy):
+def test_only_one_page_is_built_and_the_rest_of_the_site_counts_as_older(copy: Path) -> None:
     with edited(copy / "book" / "about.md", "\n\n", "\n\nA new sentence.\n\n"):
         done = build_only(copy, "about")
     assert done.returncode == 0, done.stderr
@@ -50,7 +51,7 @@ def test_only_one_page_is_built_and_the_rest_of_the_site_counts_as_older(copy):
     assert not (copy / "_build" / "site.key").exists()
 
 
-def test_warning_on_the_page_itself_fails_every_time_and_one_on_another_page_does_not(copy):
+def test_warning_on_the_page_itself_fails_every_time_and_one_on_another_page_does_not(copy: Path) -> None:
     with (
         edited(copy / "book" / "about.md", "\n\n", "\n\n{ref}`nowhere`\n\n"),
         edited(copy / "book" / "glossary.md", "\n\n", "\n\n{ref}`elsewhere`\n\n"),
@@ -63,27 +64,26 @@ def test_warning_on_the_page_itself_fails_every_time_and_one_on_another_page_doe
             assert "glossary" not in done.stderr
 
 
-def test_open_page_reloads_with_what_was_changed_and_survives_a_mistake(copy):
+def test_open_page_reloads_with_what_was_changed_and_survives_a_mistake(copy: Path) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     command = [sys.executable, str(copy / "web/sphinx/live.py"), str(port)]
 
-    def page():
+    def page() -> str:
         with urllib.request.urlopen(f"http://127.0.0.1:{port}/book/compile.html") as answer:
-            return answer.read().decode()
+            return str(answer.read(), "utf-8")
 
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as server:
+        assert server.stdout
         try:
-            said = [server.stdout.readline()]
-            while "The book is at" not in said[-1]:
-                assert said[-1], said
-                said.append(server.stdout.readline())
+            assert any("The book is at" in line for line in iter(server.stdout.readline, ""))
             wait_for(page)
             with connect(f"ws://127.0.0.1:{port}/changes") as changes:
                 with edited(copy / "book" / "compile.md", "```{code-cell}", "A new sentence.\n\n```{code-cell}"):
                     changes.recv(timeout=60)
                     assert "<p>A new sentence.</p>" in page()
+                    assert page().endswith('<script src="/reload.js"></script>')
                 changes.recv(timeout=60)
                 with edited(copy / "book" / "compile.md", "import ", "import  "):
                     changes.recv(timeout=60)
@@ -100,11 +100,12 @@ def test_open_page_reloads_with_what_was_changed_and_survives_a_mistake(copy):
     assert "compile.yml, question 1: expected the keys" in said
 
 
-def wait_for(page):
+def wait_for(page: Callable[[], str]) -> None:
     """Wait until the server answers, which it says it does a moment too early."""
     for _ in range(100):
         try:
-            return page()
+            page()
+            return
         except OSError:
             time.sleep(0.1)
     raise TimeoutError("no answer within 10 s")
