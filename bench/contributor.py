@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from websockets.sync.client import connect
+from websockets.sync.client import ClientConnection, connect
 
 from bench import Row
 
@@ -33,7 +33,7 @@ def rows() -> list[Row]:
     ]
 
 
-def changed_sentence() -> dict:
+def changed_sentence() -> dict[str, object]:
     """Edit a page several times while `make live` runs, and wait until its server tells the browser."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -42,10 +42,10 @@ def changed_sentence() -> dict:
         copied_book() as book,
         subprocess.Popen([PYTHON, book / "web/sphinx/live.py", str(port)], stdout=subprocess.PIPE, text=True) as server,
     ):
+        assert server.stdout
         try:
-            while "The book is at" not in (line := server.stdout.readline()):
-                if not line:
-                    raise RuntimeError("make live has ended")
+            if not any("The book is at" in line for line in iter(server.stdout.readline, "")):
+                raise RuntimeError("make live has ended")
             time.sleep(2)  # until it answers
             with connect(f"ws://127.0.0.1:{port}/changes") as changes:
                 seconds = [seconds_until_change(book / "book" / "train.md", changes, n) for n in range(CHANGES)]
@@ -54,7 +54,7 @@ def changed_sentence() -> dict:
     return {"ours": statistics.median(seconds), "note": f"median of {CHANGES} changes in train"}
 
 
-def seconds_until_change(file: Path, changes: object, number: int) -> float:
+def seconds_until_change(file: Path, changes: ClientConnection, number: int) -> float:
     """Add a sentence and return how long the page took."""
     text = file.read_text(encoding="utf-8").replace("\n\n", f"\n\nSentence {number}.\n\n", 1)
     start = time.perf_counter()
@@ -63,10 +63,10 @@ def seconds_until_change(file: Path, changes: object, number: int) -> float:
     return time.perf_counter() - start
 
 
-def one_chapter() -> dict:
+def one_chapter() -> dict[str, object]:
     """Change a chapter's code; return what building its page takes beside what executing it takes."""
     with copied_book() as book:
-        command = [PYTHON, book / "web/sphinx/build.py", "--only", "data"]
+        command: list[str | Path] = [PYTHON, book / "web/sphinx/build.py", "--only", "data"]
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL)  # the copy is new to Sphinx
         chapter = book / "book" / "data.md"
         text = re.sub(
@@ -81,7 +81,7 @@ def one_chapter() -> dict:
     return {"ours": seconds - execution, "note": f"its execution took {execution:.0f} s"}
 
 
-def one_module() -> dict:
+def one_module() -> dict[str, object]:
     """Run the tests of one module as a person would."""
     start = time.perf_counter()
     environment = {name: value for name, value in os.environ.items() if name not in {"MAKEFLAGS", "MAKELEVEL", "ONLY"}}
@@ -91,15 +91,15 @@ def one_module() -> dict:
     return {"ours": time.perf_counter() - start}
 
 
-def npm_packages() -> dict:
+def npm_packages() -> dict[str, object]:
     """Add up the packages that are not for tests alone."""
-    command = [PYTHON.with_name("npm"), "ls", "--all", "--omit=dev", "--parseable"]
+    command: list[str | Path] = [PYTHON.with_name("npm"), "ls", "--all", "--omit=dev", "--parseable"]
     done = subprocess.run(command, cwd=ROOT / "web", check=True, capture_output=True, text=True)
     _, *folders = map(Path, done.stdout.splitlines())
     return {"ours": megabytes(*folders)}
 
 
-def set_up() -> dict:
+def set_up() -> dict[str, object]:
     """Add up what `make test` sets up."""
     environments = sorted(stamp.parent for stamp in (ROOT / ".venv").glob("*/.done"))
     note = f"{len(environments)} environments: {', '.join(folder.name for folder in environments)}"
