@@ -121,6 +121,7 @@ lint: .venv/dev/.done web/node_modules/.dev  ## check style, types and the form 
 	@.venv/dev/bin/ruff format --check --quiet .
 	@$(prettier) --check $(scripts)
 	@.venv/dev/bin/mypy
+	@.venv/dev/bin/node web/node_modules/typescript/bin/tsc --project web
 	@found=$$(.venv/dev/bin/lint-imports --no-logo --no-cache) || { echo "$$found"; exit 1; }
 	@.venv/dev/bin/python web/sphinx/lint.py
 	@.venv/dev/bin/zizmor --offline --quiet .github

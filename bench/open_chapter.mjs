@@ -1,23 +1,20 @@
 // Opens a notebook in JupyterLab as a launch button does, runs it to the end, and prints what was seen as JSON.
 // node bench/open_chapter.mjs ADDRESS BROWSER [FOLDER]     FOLDER gets pictures of the notebook in both themes
-import { createRequire } from "node:module";
-import { mkdtempSync } from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { launch } from "../web/browser.mjs";
 
-const { chromium } = createRequire(new URL("../web/package.json", import.meta.url))("playwright-core");
+/** @typedef {import("../web/browser.mjs").Page} Page */
+
 const [address, executablePath, folder] = process.argv.slice(2);
-const quiet = ["no-sandbox", "disable-gpu", "disable-quic", "no-first-run", "disable-background-networking"];
-const args = [...quiet, "disable-component-update", "disable-sync"].map((flag) => `--${flag}`);
-const profile = mkdtempSync(join(tmpdir(), "profile-"));
-const viewport = { width: 1280, height: 900 };
-const context = await chromium.launchPersistentContext(profile, { executablePath, args, headless: true, viewport });
+const browser = await launch(executablePath);
 
 /** What a reader sees of the notebook, read from the page itself. */
 function see() {
-  const notebook = document.querySelector(".jp-Notebook");
+  const notebook = /** @type {HTMLElement} */ (document.querySelector(".jp-Notebook"));
   const errors = ".jp-mod-error, [data-mime-type*=error], [data-mime-type*=stderr], mjx-merror, [data-mjx-error]";
-  const pictures = [...notebook.querySelectorAll(".jp-OutputArea img, .jp-RenderedMarkdown img")];
+  const pictures = [...notebook.querySelectorAll("img")].filter((image) =>
+    image.closest(".jp-OutputArea, .jp-RenderedMarkdown"),
+  );
   return {
     text: notebook.innerText,
     errors: [...notebook.querySelectorAll(errors)].map((element) => element.textContent.trim().slice(0, 200)),
@@ -28,7 +25,7 @@ function see() {
     pictures: pictures.map((image) => {
       const { width, height } = image.getBoundingClientRect();
       const canvas = Object.assign(document.createElement("canvas"), { width: 100, height: 100 });
-      const paint = canvas.getContext("2d");
+      const paint = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
       paint.drawImage(image, 0, 0, 100, 100);
       // The ground of the picture, near its corner; 0 where the notebook's own color shows through.
       return { width, height, ground: [...paint.getImageData(1, 1, 1, 1).data] };
@@ -38,8 +35,10 @@ function see() {
 
 /** Whether the page has each cell and each picture that the notebook holds. */
 function complete() {
-  const { content } = globalThis.jupyterapp.shell.currentWidget;
-  const stored = content.widgets.flatMap(({ model }) =>
+  const { content } = jupyterapp.shell.currentWidget;
+  /** @type {{ model: any }[]} */
+  const cells = content.widgets;
+  const stored = cells.flatMap(({ model }) =>
     model.type === "code"
       ? Array.from({ length: model.outputs.length }, (_, i) => Object.keys(model.outputs.get(i).data ?? {}))
       : [],
@@ -47,17 +46,17 @@ function complete() {
   const pictures = stored.filter((kinds) => kinds.some((kind) => kind.startsWith("image/"))).length;
   const shown = content.node.querySelectorAll(".jp-OutputArea img").length;
   const read = [...content.node.querySelectorAll(".jp-MarkdownCell .jp-MarkdownOutput")].filter((e) => e.textContent);
-  const texts = content.widgets.filter(({ model }) => model.type === "markdown").length;
+  const texts = cells.filter(({ model }) => model.type === "markdown").length;
   return shown >= pictures && read.length >= texts;
 }
 
-/** What is seen when all is there and nothing changes any more: cells, figures and formulas come one by one. */
+/** What is seen when all is there and nothing changes any more: cells, figures and formulas come one by one. @param {Page} page */
 async function settled(page) {
   // Cells that the window does not show are drawn when the page is idle, or when they are scrolled to.
   for (let looks = 0; !(await page.evaluate(complete)); looks += 1) {
     if (looks > 100) throw new Error("the notebook is not complete after 100 looks");
     await page.evaluate((number) => {
-      const cells = globalThis.jupyterapp.shell.currentWidget.content.widgets;
+      const cells = jupyterapp.shell.currentWidget.content.widgets;
       cells[number % cells.length].node.scrollIntoView();
     }, looks * 3);
     await page.waitForTimeout(500);
@@ -73,40 +72,41 @@ async function settled(page) {
 }
 
 try {
-  const page = context.pages()[0];
+  const page = await browser.newPage({ viewport: { width: 1280, height: 900 } });
   await page.goto(address);
   await page.waitForSelector(".jp-Notebook", { timeout: 180_000 }); // an editor's page has none
   await page.waitForFunction(
-    () => globalThis.jupyterapp.shell.currentWidget?.context?.sessionContext?.session?.kernel?.status === "idle",
+    () => jupyterapp.shell.currentWidget?.context?.sessionContext?.session?.kernel?.status === "idle",
     null,
     { timeout: 180_000 },
   );
   const before = await settled(page);
   const started = Date.now();
-  await page.evaluate(() => globalThis.jupyterapp.commands.execute("notebook:run-all-cells"));
+  await page.evaluate(() => jupyterapp.commands.execute("notebook:run-all-cells"));
   const seconds = (Date.now() - started) / 1000;
   const cells = await page.evaluate(() =>
-    globalThis.jupyterapp.shell.currentWidget.content.widgets
-      .filter((cell) => cell.model.type === "code")
-      .map(({ model }) => ({
+    jupyterapp.shell.currentWidget.content.widgets
+      .filter((/** @type {{ model: any }} */ { model }) => model.type === "code")
+      .map((/** @type {{ model: any }} */ { model }) => ({
         count: model.executionCount,
         kinds: Array.from({ length: model.outputs.length }, (_, i) => model.outputs.get(i).type),
         streams: Array.from({ length: model.outputs.length }, (_, i) => model.outputs.get(i).toJSON().name ?? ""),
       })),
   );
+  /** @type {Record<string, object>} */
   const after = {};
   for (const theme of ["Light", "Dark"]) {
     const command = ["apputils:change-theme", { theme: `JupyterLab ${theme}` }];
-    await page.evaluate(([name, options]) => globalThis.jupyterapp.commands.execute(name, options), command);
+    await page.evaluate(([name, options]) => jupyterapp.commands.execute(name, options), command);
     after[theme.toLowerCase()] = await settled(page);
     if (folder) await photograph(page, join(folder, theme.toLowerCase()));
   }
   console.log(JSON.stringify({ seconds, cells, before, ...after, title: await page.title() }));
 } finally {
-  await context.close();
+  await browser.close();
 }
 
-/** One picture for each window full of the notebook. */
+/** One picture for each window full of the notebook. @param {Page} page @param {string} name */
 async function photograph(page, name) {
   const scroller = page.locator(".jp-WindowedPanel-outer").first();
   const { full, step } = await scroller.evaluate((e) => ({ full: e.scrollHeight, step: e.clientHeight }));

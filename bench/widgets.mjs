@@ -14,12 +14,12 @@ import {
 import { prepareDrawing } from "../web/widgets/arithmetic/prepare.js";
 
 const [what, folder] = process.argv.slice(2);
-const read = (name) => {
+const read = (/** @type {string} */ name) => {
   new Function(readFileSync(`${folder}/${name}.data.js`, "utf8"))();
   return globalThis.mnistLessons[name];
 };
-const median = (values) => values.sort((a, b) => a - b)[Math.floor(values.length / 2)];
-const cpuSeconds = async (act) => {
+const median = (/** @type {number[]} */ values) => values.sort((a, b) => a - b)[Math.floor(values.length / 2)];
+const cpuSeconds = async (/** @type {() => unknown} */ act) => {
   const before = process.cpuUsage();
   await act();
   const { user, system } = process.cpuUsage(before);
@@ -40,16 +40,18 @@ async function training() {
   const theirs = await theirRun(pixels, digits);
   await ours();
   await theirs(); // once to warm up, so that both are compiled
+  /** @type {number[][]} */
   const [oursAll, theirsAll] = [[], []];
   for (let i = 0; i < 5; i++) {
     oursAll.push((BATCH * OURS) / (await cpuSeconds(ours)));
     theirsAll.push((BATCH * THEIRS) / (await cpuSeconds(theirs)));
   }
-  const spread = (all) => `${Math.round(Math.min(...all))} to ${Math.round(Math.max(...all))}`;
+  const spread = (/** @type {number[]} */ all) => `${Math.round(Math.min(...all))} to ${Math.round(Math.max(...all))}`;
   const note = `examples per CPU second over 5 runs: ${spread(oursAll)}; TensorFlow.js ${spread(theirsAll)}`;
   return { ours: median(oursAll), baseline: median(theirsAll), note };
 }
 
+/** @param {Float32Array[]} images @param {number[]} labels */
 function ourRun(images, labels) {
   const random = randomNumbers(0);
   const layers = buildDense({ sizes: [784, 50, 50, 10], activation: "relu", initializer: "glorot", random });
@@ -68,14 +70,14 @@ function ourRun(images, labels) {
   };
 }
 
-/** The same with TensorFlow.js: one optimizer step a batch, nothing else. */
+/** The same with TensorFlow.js: one optimizer step a batch, nothing else. @param {Float32Array} pixels @param {number[]} labels */
 async function theirRun(pixels, labels) {
-  const require = createRequire(new URL("../web/package.json", import.meta.url));
+  const load = createRequire(new URL("../web/package.json", import.meta.url));
   const log = console.log;
   console.log = console.warn = () => {}; // it advertises its other packages
-  const tf = require("@tensorflow/tfjs-core");
-  require("@tensorflow/tfjs-backend-cpu");
-  const { layers, sequential } = require("@tensorflow/tfjs-layers");
+  const tf = load("@tensorflow/tfjs-core");
+  load("@tensorflow/tfjs-backend-cpu");
+  const { layers, sequential } = load("@tensorflow/tfjs-layers");
   await tf.setBackend("cpu");
   console.log = log;
   const model = sequential({
@@ -103,7 +105,7 @@ async function prediction() {
   const ink = new Uint8Array(336 * 336);
   for (let i = 40; i < 300; i++) for (let width = -13; width < 13; width++) ink[i * 336 + 320 - i + width] = 255;
   const predict = () => {
-    const image = prepareDrawing(ink, 336);
+    const image = /** @type {Uint8Array} */ (prepareDrawing(ink, 336));
     for (const layers of models) forward(layers, image);
   };
   for (let i = 0; i < 200; i++) predict(); // until it is compiled
@@ -123,4 +125,6 @@ async function prediction() {
   };
 }
 
-process.stdout.write(JSON.stringify(await { training, prediction }[what]()));
+/** @type {Record<string, () => Promise<object>>} */
+const measurements = { training, prediction };
+process.stdout.write(JSON.stringify(await measurements[what]()));

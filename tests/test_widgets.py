@@ -20,7 +20,6 @@ from widgets import WIDGETS
 
 ROOT = Path(__file__).parents[1]
 NODE = Path(sys.executable).with_name("node")
-TSC = ROOT / "web/node_modules/typescript/bin/tsc"
 
 RECIPES = {"dense": recipes.train_dense, "sigmoid": recipes.train_sigmoid, "cnn": recipes.train_cnn}
 
@@ -361,10 +360,6 @@ def test_scripts_and_data_stay_within_their_budgets(built):
 
 
 # The sources
-
-
-def test_sources_pass_the_type_checker():
-    run(NODE, TSC, "--project", ROOT / "web")
 
 
 def test_arithmetic_passes_its_own_tests():

@@ -14,6 +14,7 @@ const folder = process.argv[2];
 if (!folder) throw new Error("usage: node web/build.mjs OUTDIR");
 
 const source = join(import.meta.dirname, "widgets");
+/** @satisfies {import("esbuild").BuildOptions} */
 const settings = { bundle: true, minify: true, charset: "utf8", target: "es2022", legalComments: "none" };
 
 // A worker's script cannot be loaded from file://, so it travels inside the race's script as a string.

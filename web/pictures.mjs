@@ -4,11 +4,10 @@
 //
 // The site is opened as files, on a light page. A widget is shown as a reader first meets it.
 
-import { readdirSync, readFileSync, mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readdirSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
-import { chromium } from "playwright-core";
+import { launch } from "./browser.mjs";
 
 const [site, folder, executablePath] = process.argv.slice(2);
 if (!executablePath) throw new Error("usage: node web/pictures.mjs SITE OUTDIR BROWSER");
@@ -47,13 +46,8 @@ function lowerEdge(widget, limit) {
   return edge;
 }
 
-const quiet = ["no-sandbox", "disable-gpu", "disable-quic", "no-first-run", "disable-background-networking"];
-const args = [...quiet, "disable-component-update", "disable-sync"].map((flag) => `--${flag}`);
-const profile = mkdtempSync(join(tmpdir(), "profile-"));
-const context = await chromium.launchPersistentContext(profile, {
-  executablePath,
-  args,
-  headless: true,
+const browser = await launch(executablePath);
+const context = await browser.newContext({
   colorScheme: "light",
   reducedMotion: "reduce",
   viewport: { width: 760, height: 1200 },
@@ -83,6 +77,5 @@ try {
     await page.close();
   }
 } finally {
-  await context.close();
-  rmSync(profile, { recursive: true, force: true });
+  await browser.close();
 }

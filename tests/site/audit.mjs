@@ -10,13 +10,14 @@ import { createRequire } from "node:module";
 import { extname, join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { gzipSync } from "node:zlib";
+import { launch } from "../../web/browser.mjs";
 
 const [site, ...named] = process.argv.slice(2);
-const at = (folder) => createRequire(pathToFileURL(join(resolve(folder), "package.json")));
-const { chromium } = at("web")("playwright-core");
-const { default: lighthouse } = await import(pathToFileURL(at("_build/audit").resolve("lighthouse")).href);
+const installed = createRequire(pathToFileURL(resolve("_build/audit/package.json")));
+const { default: lighthouse } = await import(pathToFileURL(installed.resolve("lighthouse")).href);
 
 const GOALS = { performance: 90, accessibility: 100, "best-practices": 100, seo: 100 };
+/** @type {Record<string, string>} */
 const TYPES = {
   ".html": "text/html",
   ".css": "text/css",
@@ -27,13 +28,13 @@ const TYPES = {
 };
 const pages = named.length
   ? named
-  : readdirSync(site, { recursive: true })
+  : readdirSync(site, { recursive: true, encoding: "utf8" })
       .filter((name) => name.endsWith(".html") && !["index.html", "404.html", "search.html"].includes(name))
       .sort();
 
 // Compressed and cached, as the pages' host does it.
 const server = createServer((request, response) => {
-  const file = join(site, decodeURIComponent(new URL(request.url, "http://here").pathname));
+  const file = join(site, decodeURIComponent(new URL(request.url ?? "/", "http://here").pathname));
   if (!existsSync(file) || !statSync(file).isFile()) return response.writeHead(404).end();
   const headers = {
     "content-type": `${TYPES[extname(file)] ?? "text/plain"}; charset=utf-8`,
@@ -42,22 +43,11 @@ const server = createServer((request, response) => {
   if ([".woff2", ".png"].includes(extname(file))) return response.writeHead(200, headers).end(readFileSync(file));
   response.writeHead(200, { ...headers, "content-encoding": "gzip" }).end(gzipSync(readFileSync(file)));
 });
-await new Promise((ready) => server.listen(0, "127.0.0.1", ready));
-const origin = `http://127.0.0.1:${server.address().port}`;
-const port = server.address().port + 1;
-const browser = await chromium.launch({
-  executablePath: process.env.CHROMIUM,
-  args: [
-    `--remote-debugging-port=${port}`,
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-  ],
-});
+await new Promise((ready) => server.listen(0, "127.0.0.1", () => ready(undefined)));
+const address = /** @type {import("node:net").AddressInfo} */ (server.address());
+const origin = `http://127.0.0.1:${address.port}`;
+const port = address.port + 1;
+const browser = await launch(process.env.CHROMIUM, `--remote-debugging-port=${port}`);
 
 let failed = false;
 console.log(
@@ -79,6 +69,7 @@ for (const name of pages) {
   );
   if (short) {
     for (const [category, goal] of Object.entries(GOALS)) {
+      /** @type {{ score: number, auditRefs: { id: string, weight: number }[] }} */
       const { score, auditRefs } = lhr.categories[category];
       if (100 * score >= goal) continue;
       const bad = auditRefs

@@ -6,17 +6,18 @@
 
 import { createReadStream, existsSync, readFileSync, statSync } from "node:fs";
 import { createServer } from "node:http";
-import { createRequire } from "node:module";
 import { extname, join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { gzipSync } from "node:zlib";
+import { launch } from "../../web/browser.mjs";
 
-const require = createRequire(new URL("../../web/", import.meta.url));
-const { chromium } = require("playwright-core");
-const axe = readFileSync(require.resolve("axe-core/axe.min.js"), "utf8");
+/** @typedef {import("../../web/browser.mjs").Page} Page */
+
+const axeScript = readFileSync(join(import.meta.dirname, "../../web/node_modules/axe-core/axe.min.js"), "utf8");
 
 const [site, base] = process.argv.slice(2);
 const pages = readFileSync(0, "utf8").trim().split("\n");
+/** @type {Record<string, string>} */
 const TYPES = {
   ".html": "text/html",
   ".css": "text/css",
@@ -28,6 +29,7 @@ const TYPES = {
   ".xml": "application/xml",
 };
 const PICTURES = /\.(svg|png|jpe?g|webp)$/;
+/** @type {["light" | "dark", number, number][]} */
 const STATES = [
   ["light", 1280, 900],
   ["dark", 1280, 900],
@@ -36,7 +38,7 @@ const STATES = [
 ];
 
 const server = createServer((request, response) => {
-  const path = decodeURIComponent(new URL(request.url, "http://here").pathname);
+  const path = decodeURIComponent(new URL(request.url ?? "/", "http://here").pathname);
   const file = join(site, path.startsWith(base) ? path.slice(base.length) : "no such page");
   const found = existsSync(file) && statSync(file).isFile();
   response.writeHead(found ? 200 : 404, {
@@ -44,26 +46,20 @@ const server = createServer((request, response) => {
   });
   createReadStream(found ? file : join(site, "404.html")).pipe(response);
 });
-await new Promise((ready) => server.listen(0, "127.0.0.1", ready));
-const origin = `http://127.0.0.1:${server.address().port}`;
+await new Promise((ready) => server.listen(0, "127.0.0.1", () => ready(undefined)));
+const { port } = /** @type {import("node:net").AddressInfo} */ (server.address());
+const origin = `http://127.0.0.1:${port}`;
 
-const browser = await chromium.launch({
-  executablePath: process.env.CHROMIUM,
-  args: [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-  ],
-});
+const browser = await launch(process.env.CHROMIUM);
 
-/** Open a page in a state of its own; returns it with all that went wrong and every request it made. */
+/**
+ * Open a page in a state of its own; returns it with all that went wrong and every request it made.
+ * @param {string} address @param {import("../../web/browser.mjs").ContextOptions} options
+ */
 async function open(address, options, watch = "") {
   const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, ...options });
   const page = await context.newPage();
+  /** @type {Record<"errors" | "requests", string[]>} */
   const seen = { errors: [], requests: [] };
   page.on("pageerror", (error) => seen.errors.push(error.message));
   page.on("console", (message) => message.type() === "error" && seen.errors.push(message.text()));
@@ -79,7 +75,7 @@ const WATCH_SHIFT = `
     for (const entry of list.getEntries()) if (!entry.hadRecentInput) window.shift += entry.value;
   }).observe({ type: "layout-shift", buffered: true });`;
 
-/** Scroll to the end in steps, so that pictures that load when near do. */
+/** Scroll to the end in steps, so that pictures that load when near do. @param {Page} page */
 const scrollThrough = (page) =>
   page.evaluate(async () => {
     for (let at = 0; at < document.documentElement.scrollHeight; at += innerHeight) {
@@ -94,7 +90,7 @@ const scrollThrough = (page) =>
     await document.fonts.ready;
   });
 
-/** What stands out of the page sideways. */
+/** What stands out of the page sideways. @param {Page} page */
 const overflow = (page) =>
   page.evaluate(() => {
     const width = document.documentElement.clientWidth;
@@ -103,10 +99,11 @@ const overflow = (page) =>
     return [`${document.documentElement.scrollWidth} px`, ...out.slice(0, 5).map((e) => e.outerHTML.slice(0, 120))];
   });
 
+/** What axe finds wrong with a part of the page. @param {Page} page */
 async function violations(page, part = "html") {
   const found = await page.evaluate(
     (part) =>
-      globalThis.axe.run(part, {
+      axe.run(part, {
         runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"],
         resultTypes: ["violations"],
       }),
@@ -121,9 +118,9 @@ async function violations(page, part = "html") {
   );
 }
 
-/** axe on the page with everything unfolded, and on what its buttons open. */
+/** axe on the page with everything unfolded, and on what its buttons open. @param {Page} page */
 async function axed(page) {
-  await page.evaluate(axe);
+  await page.evaluate(axeScript);
   await page.evaluate(() => document.querySelectorAll("details").forEach((details) => (details.open = true)));
   const found = await violations(page);
   for (const opener of ["main .term", ".menu"]) {
@@ -137,20 +134,21 @@ async function axed(page) {
   return found;
 }
 
-/** What the page is made of, and what reading it from the top costs, gzipped. */
+/** What the page is made of, and what reading it from the top costs, gzipped. @param {Page} page @param {string[]} requests */
 async function content(page, requests) {
   const files = requests.filter((url) => url.startsWith(origin) && !PICTURES.test(new URL(url).pathname));
-  const size = (name) =>
+  const size = (/** @type {string} */ name) =>
     name.endsWith(".woff2") ? statSync(join(site, name)).size : gzipSync(readFileSync(join(site, name))).length;
   const names = [...new Set(files.map((url) => new URL(url).pathname.slice(base.length)))];
   const seen = await page.evaluate(() => {
     const ids = [...document.querySelectorAll("[id]")].map((element) => element.id);
+    const meta = (/** @type {string} */ key) => document.querySelector(`meta[${key}]`)?.getAttribute("content") ?? "";
     return {
       title: document.title,
       heads: document.querySelectorAll("h1").length,
-      description: document.querySelector("meta[name=description]")?.content ?? "",
-      card: document.querySelector("meta[property='og:image']")?.content ?? "",
-      policy: document.querySelector("meta[http-equiv='Content-Security-Policy']")?.content ?? "",
+      description: meta("name=description"),
+      card: meta("property='og:image'"),
+      policy: meta("http-equiv=Content-Security-Policy"),
       twice: ids.filter((id, index) => ids.indexOf(id) < index),
       pictures: [...document.images].map((i) => ({
         source: i.getAttribute("src"),
@@ -163,34 +161,36 @@ async function content(page, requests) {
       untypeset: document.querySelectorAll(".math, mjx-container, .MathJax, math merror").length,
       // Without what widgets build; what stands in for them is not of the same length.
       text:
-        document.querySelector("main").innerText.length -
-        [...document.querySelectorAll(".ml-widget")].reduce((sum, widget) => sum + widget.innerText.length, 0),
+        [...document.querySelectorAll("main")].reduce((sum, main) => sum + main.innerText.length, 0) -
+        [.../** @type {NodeListOf<HTMLElement>} */ (document.querySelectorAll(".ml-widget"))].reduce(
+          (sum, widget) => sum + widget.innerText.length,
+          0,
+        ),
     };
   });
   return { ...seen, bytes: Object.fromEntries(names.map((name) => [name, size(name)])) };
 }
 
-/** Press Tab from the top to the end: what was reached, what shows no focus, what lies out of view. */
+/** Press Tab from the top to the end: what was reached, what shows no focus, what lies out of view. @param {Page} page */
 async function keyboard(page) {
   await page.evaluate(() => {
     const can = "a[href], button, input, select, textarea, summary, [tabindex='0']";
-    const shown = [...document.querySelectorAll(can)].filter(
-      (e) => e.checkVisibility() && !e.disabled && e.tabIndex >= 0,
-    );
+    const all = /** @type {NodeListOf<HTMLInputElement>} */ (document.querySelectorAll(can));
+    const shown = [...all].filter((e) => e.checkVisibility() && !e.disabled && e.tabIndex >= 0);
     // Of radio buttons with one name the Tab key visits one.
-    globalThis.wanted = shown.filter((e) => e.type !== "radio" || e === shown.find((other) => other.name === e.name));
-    globalThis.reached = new Set();
-    document.activeElement.blur();
+    wanted = shown.filter((e) => e.type !== "radio" || e === shown.find((other) => other.name === e.name));
+    reached = new Set();
+    /** @type {HTMLElement} */ (document.activeElement).blur();
     scrollTo(0, 0);
   });
-  const result = { unseen: [], first: "" };
-  const limit = (await page.evaluate(() => globalThis.wanted.length)) + 5;
+  const result = { unseen: /** @type {string[]} */ ([]), first: "", missed: /** @type {string[]} */ ([]) };
+  const limit = (await page.evaluate(() => wanted.length)) + 5;
   for (let press = 0; press < limit; press += 1) {
     await page.keyboard.press("Tab");
     const at = await page.evaluate(() => {
-      const element = document.activeElement;
+      const element = /** @type {HTMLElement} */ (document.activeElement);
       if (element === document.body) return null;
-      globalThis.reached.add(element);
+      reached.add(element);
       const style = getComputedStyle(element);
       const box = element.getBoundingClientRect();
       const marked =
@@ -206,25 +206,26 @@ async function keyboard(page) {
     if (!at.fine) result.unseen.push(at.name);
   }
   result.missed = await page.evaluate(() =>
-    globalThis.wanted.filter((e) => !globalThis.reached.has(e)).map((e) => e.outerHTML.slice(0, 120)),
+    wanted.filter((e) => !reached.has(e)).map((e) => e.outerHTML.slice(0, 120)),
   );
   return result;
 }
 
-/** The page as a reader's system may ask for it: enlarged, without motion, with more contrast, in its own colors. */
+/** The page as a reader's system may ask for it: enlarged, without motion, with more contrast, in its own colors. @param {Page} page */
 async function asAsked(page) {
-  const result = { zoomed: {} };
+  /** @type {Record<number, string[]>} */
+  const zoomed = {};
   // 200 and 400 per cent of 1280 by 1024.
   for (const [percent, width, height] of [
     [200, 640, 512],
     [400, 320, 256],
   ]) {
     await page.setViewportSize({ width, height });
-    result.zoomed[percent] = await overflow(page);
+    zoomed[percent] = await overflow(page);
   }
   await page.setViewportSize({ width: 1280, height: 900 });
   await page.emulateMedia({ reducedMotion: "reduce" });
-  result.moving = await page.evaluate(() =>
+  const moving = await page.evaluate(() =>
     [...document.querySelectorAll("*")]
       .filter((e) =>
         [getComputedStyle(e), getComputedStyle(e, "::before")].some(
@@ -234,21 +235,21 @@ async function asAsked(page) {
       .map((e) => e.outerHTML.slice(0, 120)),
   );
   await page.emulateMedia({ contrast: "more" });
-  result.contrast = await page.evaluate(() => [
+  const contrast = await page.evaluate(() => [
     getComputedStyle(document.body).color,
     getComputedStyle(document.documentElement).backgroundColor,
   ]);
   await page.emulateMedia({ contrast: null, forcedColors: "active" });
-  result.forced = await page.evaluate(() =>
+  const forced = await page.evaluate(() =>
     [...document.querySelectorAll(".top button, .contents button, .contents input, .contents [aria-current]")]
       .filter((e) => e.checkVisibility() && getComputedStyle(e).borderLeftStyle === "none")
       .map((e) => e.outerHTML.slice(0, 120)),
   );
   await page.emulateMedia({ forcedColors: null });
-  return result;
+  return { zoomed, moving, contrast, forced };
 }
 
-/** From a folder on disk. */
+/** From a folder on disk. @param {string} name */
 async function fromDisk(name) {
   const { page, seen, close } = await open(pathToFileURL(join(site, name)).href, {});
   await scrollThrough(page);
@@ -256,11 +257,11 @@ async function fromDisk(name) {
   return { errors: seen.errors, elsewhere: seen.requests.filter((url) => !/^(file|data|blob):/.test(url)) };
 }
 
-/** With scripts off. */
+/** With scripts off. @param {string} address */
 async function withoutScripts(address) {
   const { page, close } = await open(address, { javaScriptEnabled: false });
   const result = await page.evaluate(() => ({
-    text: document.querySelector("main").innerText.length,
+    text: document.querySelector("main")?.innerText.length,
     links: [...document.querySelectorAll("#contents a")].filter((a) => a.checkVisibility()).length,
     dead: [...document.querySelectorAll("button")]
       .filter(
@@ -273,28 +274,33 @@ async function withoutScripts(address) {
   return result;
 }
 
+/** @type {Record<string, object>} */
 const report = {};
+
+/** @param {string} name */
 async function visit(name) {
   const address = `${origin}${base}${name}`;
-  const about = { states: {}, file: await fromDisk(name), noScript: await withoutScripts(address) };
+  /** @type {Record<string, object>} */
+  const states = {};
+  const about = { states, file: await fromDisk(name), noScript: await withoutScripts(address) };
   for (const [colorScheme, width, height] of STATES) {
     const { page, seen, close } = await open(address, { colorScheme, viewport: { width, height } }, WATCH_SHIFT);
     const full = colorScheme === "light" && width === 1280;
     if (full) Object.assign(about, await content(page, seen.requests));
     await scrollThrough(page);
-    const state = { shift: await page.evaluate(() => window.shift), overflow: await overflow(page) };
+    const state = { shift: await page.evaluate(() => shift), overflow: await overflow(page) };
     if (full) Object.assign(about, { keyboard: await keyboard(page) }, await asAsked(page));
-    state.axe = await axed(page);
-    state.errors = seen.errors;
-    state.elsewhere = seen.requests.filter((url) => !/^(data|blob):/.test(url) && !url.startsWith(origin));
-    about.states[`${colorScheme} ${width}`] = state;
+    const violated = await axed(page);
+    const elsewhere = seen.requests.filter((url) => !/^(data|blob):/.test(url) && !url.startsWith(origin));
+    states[`${colorScheme} ${width}`] = { ...state, axe: violated, errors: seen.errors, elsewhere };
     await close();
   }
   report[name] = about;
 }
 
-/** What the search finds, over http and from disk. */
+/** What the search finds, over http and from disk. @param {string} query */
 async function search(query) {
+  /** @type {Record<string, object>} */
   const hits = {};
   for (const [way, address] of [
     ["http", `${origin}${base}search.html`],
@@ -316,8 +322,8 @@ async function firstScreen() {
   await page.locator(".ml-sheet").waitFor();
   const seen = await page.evaluate(() =>
     ["h1", "h1 + p", "main img", ".ml-sheet", ".doors li:first-child", ".doors li:last-child"].filter((name) => {
-      const box = document.querySelector(name).getBoundingClientRect();
-      return box.height > 0 && box.top >= 0 && box.bottom <= innerHeight && box.right <= innerWidth;
+      const box = document.querySelector(name)?.getBoundingClientRect();
+      return box && box.height > 0 && box.top >= 0 && box.bottom <= innerHeight && box.right <= innerWidth;
     }),
   );
   await close();
@@ -329,10 +335,12 @@ async function missing() {
   const { page, seen, close } = await open(`${origin}${base}no/such/page.html`, {});
   const result = {
     head: await page.locator("h1").innerText(),
-    styled: await page.evaluate(() => getComputedStyle(document.querySelector(".top")).display),
+    styled: await page.evaluate(
+      () => getComputedStyle(/** @type {Element} */ (document.querySelector(".top"))).display,
+    ),
     links: await page.locator("#contents a").evaluateAll((links) =>
       links
-        .map((a) => new URL(a.href))
+        .map((a) => new URL(/** @type {HTMLAnchorElement} */ (a).href))
         .filter((a) => a.origin === location.origin)
         .map((a) => a.pathname),
     ),
@@ -343,13 +351,13 @@ async function missing() {
   return result;
 }
 
-/** What the keyboard makes of the first table that may be sorted, from disk: each column's head pressed twice. */
+/** What the keyboard makes of the first table that may be sorted, from disk: each column's head pressed twice. @param {string} name */
 async function sorting(name) {
   const { page, seen, close } = await open(pathToFileURL(join(site, name)).href, {});
   const order = () =>
     page.evaluate(() => {
-      const table = document.querySelector("table.ml-sortable");
-      const heads = [...table.tHead.rows[0].cells];
+      const table = /** @type {HTMLTableElement} */ (document.querySelector("table.ml-sortable"));
+      const heads = [...table.rows[0].cells];
       return {
         rows: [...table.tBodies[0].rows].map((row) => [...row.cells].map((cell) => cell.textContent.trim())),
         sorted: heads.map((head) => head.getAttribute("aria-sort")),
@@ -374,6 +382,7 @@ for (const name of pages) {
   process.stderr.write(`${name}: ${Date.now() - start} ms\n`);
 }
 const queries = ["vanishing gradient", "vanishing gradeint", "learning rate", "softmax"];
+/** @type {Record<string, object>} */
 const searches = {};
 for (const query of queries) searches[query] = await search(query);
 const first = await firstScreen();

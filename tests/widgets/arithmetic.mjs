@@ -10,18 +10,23 @@ import { buildDense, computeGradients, forward, zeroGradients } from "../../web/
 import { prepareDrawing } from "../../web/widgets/arithmetic/prepare.js";
 import { createRunner } from "../../web/widgets/arithmetic/race.js";
 
-/** A data file as the page gets it: a script that leaves its content in a global variable. */
+/** @typedef {import("../../web/widgets/arithmetic/network.js").Dense} Dense */
+
+/** A data file as the page gets it: a script that leaves its content in a global variable. @param {string} file */
 const read = (file) => {
   globalThis.mnistLessons = {};
   new Function(readFileSync(file, "utf8"))();
   return Object.values(globalThis.mnistLessons)[0];
 };
+/** @param {string} file @param {number} size  in bytes */
 const rows = (file, size) => {
   const bytes = readFileSync(file);
   return Array.from({ length: bytes.length / size }, (_, i) => bytes.subarray(size * i, size * (i + 1)));
 };
-const scaled = (images) => images.map((image) => Float32Array.from(image, (value) => value / 255));
+const scaled = (/** @type {Uint8Array[]} */ images) =>
+  images.map((image) => Float32Array.from(image, (value) => value / 255));
 
+/** What Python asks for, by name. @type {Record<string, (request: any) => unknown>} */
 const commands = {
   forward({ model, images, out }) {
     const { layers } = readModel(read(model));
@@ -37,7 +42,7 @@ const commands = {
   gradients({ sizes, activation, kernels, biases, images, labels }) {
     const layers = buildDense({ sizes, activation, initializer: "glorot", random: Math.random });
     layers
-      .filter(({ type }) => type === "dense")
+      .filter((layer) => layer.type === "dense")
       .forEach((layer, i) => {
         layer.kernel.set(kernels[i].flat());
         layer.bias.set(biases[i]);
@@ -51,7 +56,12 @@ const commands = {
     };
   },
   prepare({ drawings, width, height, out }) {
-    writeFileSync(out, Buffer.concat(rows(drawings, width * height).map((ink) => prepareDrawing(ink, width))));
+    writeFileSync(
+      out,
+      Buffer.concat(
+        rows(drawings, width * height).map((ink) => /** @type {Uint8Array} */ (prepareDrawing(ink, width))),
+      ),
+    );
   },
   race({ images, labels, activation, settings, steps }) {
     const runner = createRunner({ images: scaled(rows(images, 784)), labels, activation, settings });

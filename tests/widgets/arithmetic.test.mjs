@@ -54,7 +54,7 @@ test("bytes and digits are decoded", () => {
 });
 
 test("random numbers repeat with their seed and fill the interval evenly", () => {
-  const draw = (seed) => Array.from({ length: 10000 }, randomNumbers(seed));
+  const draw = (/** @type {number} */ seed) => Array.from({ length: 10000 }, randomNumbers(seed));
   assert.deepEqual(draw(3), draw(3));
   assert.notDeepEqual(draw(3), draw(4));
   const counts = new Array(10).fill(0);
@@ -66,9 +66,10 @@ test("a step goes down the gradient by the learning rate", () => {
   const layers = buildDense({ sizes: [2, 3, 2], activation: "tanh", initializer: "he", random: randomNumbers(1) });
   const gradients = zeroGradients(layers);
   computeGradients(layers, [[0.5, 1]], [1], gradients);
-  const before = layers[0].kernel[1];
+  const { kernel } = /** @type {import("../../web/widgets/arithmetic/network.js").Dense} */ (layers[0]);
+  const before = kernel[1];
   descend(layers, gradients, 0.5);
-  assert.ok(Math.abs(layers[0].kernel[1] - (before - 0.5 * gradients.kernels[0][1])) < 1e-7);
+  assert.ok(Math.abs(kernel[1] - (before - 0.5 * gradients.kernels[0][1])) < 1e-7);
 });
 
 test("unknown activations are refused", () => {
@@ -125,6 +126,7 @@ test("a kernel's sums are the products' sums", () => {
 });
 
 test("the neuron's gradient is the slope of its loss, and its loss at 0 is ln 2", () => {
+  /** @type {import("../../web/widgets/arithmetic/neuron.js").Digits} */
   const digits = {
     points: [
       [1, 2],

@@ -5,38 +5,34 @@
 // Ends with an error that says what went wrong.
 
 import assert from "node:assert/strict";
-import { createRequire } from "node:module";
+import { join } from "node:path";
+import { launch } from "../../web/browser.mjs";
 
-const require = createRequire(new URL("../../web/package.json", import.meta.url));
-const { chromium } = require("playwright-core");
-const axe = require.resolve("axe-core/axe.min.js");
+/** @typedef {import("../../web/browser.mjs").Page} Page */
+/** @typedef {ReturnType<Page["locator"]>} Locator */
+/** @typedef {[number, number]} Point  from the left and from the top, as shares of the sheet */
+/**
+ * @typedef {object} Options
+ * @property {number} [width]
+ * @property {"light" | "dark"} [theme]
+ * @property {boolean} [touch]
+ * @property {string} [query]
+ * @property {boolean} [scripts]
+ * @property {(page: Page) => Promise<unknown>} [alter]  done to the page before it loads
+ * @property {string[]} [faults]  what its errors may say
+ */
+
+const axe = join(import.meta.dirname, "../../web/node_modules/axe-core/axe.min.js");
 
 const [base, name] = process.argv.slice(2);
 const online = base.startsWith("http");
 const RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"];
 
-const browser = await chromium.launch({
-  executablePath: process.env.CHROMIUM,
-  args: [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-  ],
-});
-/** Open the widget's page; whatever it reports or asks of another host fails the test at the end. */
-async function open({
-  width = 1280,
-  theme = "light",
-  touch = false,
-  query = "",
-  scripts = true,
-  alter,
-  faults = [],
-} = {}) {
+const browser = await launch(process.env.CHROMIUM);
+
+/** Open the widget's page; whatever it reports or asks of another host fails the test at the end. @param {Options} options */
+async function open(options) {
+  const { width = 1280, theme = "light", touch = false, query = "", scripts = true, alter, faults = [] } = options;
   const context = await browser.newContext({
     viewport: { width, height: 900 },
     hasTouch: touch,
@@ -44,9 +40,10 @@ async function open({
     reducedMotion: "reduce",
   });
   const page = await context.newPage();
+  /** @type {string[]} */
   const problems = [];
   page.on("console", (message) => message.type() === "error" && problems.push(message.text()));
-  page.on("pageerror", (error) => problems.push(error.stack));
+  page.on("pageerror", (error) => problems.push(error.stack ?? error.message));
   page.on("request", (request) => {
     if (!/^(data|blob):/.test(request.url()) && !request.url().startsWith(base)) problems.push(request.url());
   });
@@ -64,7 +61,8 @@ async function open({
   return { page, widget: page.locator(".ml-widget"), requests: problems, close };
 }
 
-async function ready(options) {
+/** Open the widget's page and wait until the widget is there. @param {Options} options */
+async function ready(options = {}) {
   const opened = await open(options);
   await opened.page.waitForSelector(".ml-widget-body", { timeout: 30_000 });
   return opened;
@@ -74,14 +72,17 @@ async function ready(options) {
 
 async function checkLooks() {
   // A page looks the same from disk; one state is enough to see that it is there.
-  for (const theme of online ? ["light", "dark"] : ["dark"]) {
+  for (const theme of /** @type {("light" | "dark")[]} */ (online ? ["light", "dark"] : ["dark"])) {
     for (const width of online ? [1280, 360] : [360]) {
       const { page, close } = await ready({ theme, width });
-      await page.locator(".ml-widget summary").evaluateAll((all) => all.forEach((each) => each.click()));
+      await page
+        .locator(".ml-widget summary")
+        .evaluateAll((all) => all.forEach((each) => /** @type {HTMLElement} */ (each).click()));
       await page.waitForTimeout(300);
       await page.addScriptTag({ path: axe });
       const { violations } = await page.evaluate(
-        (values) => window.axe.run({ include: [".ml-widget"] }, { preload: false, runOnly: { type: "tag", values } }),
+        (values) =>
+          globalThis.axe.run({ include: [".ml-widget"] }, { preload: false, runOnly: { type: "tag", values } }),
         RULES,
       );
       assert.deepEqual(
@@ -94,7 +95,7 @@ async function checkLooks() {
       const small = await page.locator(".ml-widget").evaluate((widget) =>
         [...widget.querySelectorAll("button, select, summary, input, [role=application]")]
           .filter((each) => each.checkVisibility())
-          .map((each) => (each.type === "checkbox" ? each.closest("label") : each))
+          .map((each) => (each.matches("[type=checkbox]") ? (each.closest("label") ?? each) : each))
           .filter((each) => each.getBoundingClientRect().height < 44 || each.getBoundingClientRect().width < 44)
           .map((each) => each.outerHTML),
       );
@@ -107,16 +108,17 @@ async function checkLooks() {
   }
 }
 
-/** The Tab key alone walks through the widget, out at its end, and the focus is always seen. */
+/** The Tab key alone walks through the widget, out at its end, and the focus is always seen. @param {Page} page */
 async function checkKeyboard(page) {
   await page.locator("#before").focus();
   for (let presses = 0; presses < 250; presses++) {
     await page.keyboard.press("Tab");
-    const at = await page.evaluate(() => ({
-      id: document.activeElement.id,
-      inside: Boolean(document.activeElement.closest(".ml-widget")),
-      outline: getComputedStyle(document.activeElement).outlineStyle,
-    }));
+    const at = await page.evaluate(() => {
+      const { activeElement: element } = document;
+      return element
+        ? { id: element.id, inside: element.closest(".ml-widget"), outline: getComputedStyle(element).outlineStyle }
+        : { id: "", inside: null, outline: "" };
+    });
     if (at.id === "after") return;
     assert.ok(at.inside, "the focus left the page");
     assert.notEqual(at.outline, "none", "a focus that is not seen");
@@ -139,14 +141,14 @@ async function checkFallback() {
   await failed.close();
 }
 
-/** A data file that arrives damaged, or not at all: the page says so, and its own text stands. */
+/** A data file that arrives damaged, or not at all: the page says so, and its own text stands. @param {string} file */
 async function checkDamage(file) {
   if (!online) return;
-  for (const [body, complaint] of [
-    ["globalThis.mnistLessons={}", "is damaged"],
-    [null, "could not be loaded"],
+  for (const { body, complaint } of [
+    { body: "globalThis.mnistLessons={}", complaint: "is damaged" },
+    { body: null, complaint: "could not be loaded" },
   ]) {
-    const alter = (page) =>
+    const alter = (/** @type {Page} */ page) =>
       page.route(`**/${file}.data.js`, (route) =>
         body === null ? route.abort() : route.fulfill({ body, contentType: "text/javascript" }),
       );
@@ -160,6 +162,7 @@ async function checkDamage(file) {
 
 // Draw a digit
 
+/** @type {Point[]} */
 const SEVEN = [
   [0.3, 0.2],
   [0.7, 0.2],
@@ -167,11 +170,18 @@ const SEVEN = [
   [0.45, 0.85],
 ];
 
+/** Where something is on the page, which fails the test where it is not seen. @param {Locator} locator */
+const boxOf = async (locator) => (await locator.boundingBox()) ?? assert.fail(`${locator} is not seen`);
+/** What a pattern finds, which fails the test where it finds nothing. @param {RegExp} pattern @param {string | null} text */
+const find = (pattern, text) => pattern.exec(text ?? "") ?? assert.fail(`expected ${pattern}, got ${text}`);
+
+/** Where a point of the sheet is on the page. @param {Page} page @param {Point} point @returns {Promise<Point>} */
 async function place(page, [x, y]) {
-  const box = await page.locator(".ml-sheet canvas").boundingBox();
+  const box = await boxOf(page.locator(".ml-sheet canvas"));
   return [box.x + x * box.width, box.y + y * box.height];
 }
 
+/** @param {Page} page @param {Point[]} points */
 async function drawByMouse(page, points, steps = 10) {
   await page.locator(".ml-sheet").scrollIntoViewIfNeeded();
   await page.mouse.move(...(await place(page, points[0])));
@@ -180,25 +190,35 @@ async function drawByMouse(page, points, steps = 10) {
   await page.mouse.up();
 }
 
-const ink = (page) =>
-  page.locator(".ml-sheet canvas").evaluate((canvas) => {
-    const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+/** How much ink is in a part of the sheet, in canvas pixels; without a part, on all of it. @param {Page} page @param {number[]} [part] */
+const ink = (page, part) =>
+  page.locator(".ml-sheet canvas").evaluate((element, part) => {
+    const canvas = /** @type {HTMLCanvasElement} */ (element);
+    const [x, y, width, height] = part ?? [0, 0, canvas.width, canvas.height];
+    const context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
+    const { data } = context.getImageData(x, y, width, height);
     return data.reduce((sum, value, i) => sum + (i % 4 === 3 ? value : 0), 0) / 255;
-  });
+  }, part);
 
-/** Wait until something that is read equals what is expected, or say what it was. */
+/**
+ * Wait until something that is read equals what is expected, or say what it was.
+ * @template Value
+ * @param {() => Promise<Value>} readValue @param {Value | RegExp} expected
+ */
 async function becomes(readValue, expected, what = "") {
   let value;
   for (let tries = 0; tries < 100; tries++) {
     value = await readValue();
-    if (expected instanceof RegExp ? expected.test(value) : value === expected) return;
+    if (expected instanceof RegExp ? expected.test(String(value)) : value === expected) return;
     await new Promise((resolve) => setTimeout(resolve, 100));
   }
   assert.fail(`${what} expected ${expected}, got ${value}`);
 }
+/** @param {Page} page @param {string | RegExp} expected */
 const answers = (page, expected, i = 0) =>
   becomes(async () => (await page.locator(".ml-answer").nth(i).innerText()).trim(), expected, "answer:");
-const spoken = (page) => page.locator(".ml-widget > [role=status]").textContent();
+const spoken = (/** @type {Page} */ page) => page.locator(".ml-widget > [role=status]").textContent();
+/** @param {Page} page @param {string} label */
 const press = (page, label) => page.locator(".ml-widget").getByRole("button", { name: label, exact: true }).click();
 
 async function drawDigit() {
@@ -230,8 +250,9 @@ async function drawDigit() {
   await reportsDamagedWeights();
 }
 
+/** @param {Page} page @param {Locator} widget */
 async function comparesNetworks(page, widget) {
-  const sheet = () => page.locator(".ml-sheet").evaluate((element) => element.offsetLeft);
+  const sheet = () => page.locator(".ml-sheet").evaluate((element) => /** @type {HTMLElement} */ (element).offsetLeft);
   const before = await sheet();
   for (const title of ["Dense network, sigmoid", "Convolutional network"])
     await widget.getByRole("checkbox", { name: title }).check();
@@ -243,13 +264,14 @@ async function comparesNetworks(page, widget) {
     .locator(".ml-activations")
     .evaluateAll((all) => all.map((each) => each.getAttribute("aria-label")));
   assert.equal(labels.length, 7);
-  assert.match(labels[0], /^Hidden layer 1: 128 units; \d+ of 128 above 0$/);
-  assert.match(labels[4], /^Hidden layer 1: 16 filters, 14 by 14 places each; \d+ of 3136 above 0$/);
+  assert.match(String(labels[0]), /^Hidden layer 1: 128 units; \d+ of 128 above 0$/);
+  assert.match(String(labels[4]), /^Hidden layer 1: 16 filters, 14 by 14 places each; \d+ of 3136 above 0$/);
   await widget.getByRole("checkbox", { name: "Dense network, sigmoid" }).uncheck();
   assert.equal(await widget.locator(".ml-column:visible").count(), 2);
   assert.equal(await sheet(), before, "the sheet moves when networks join");
 }
 
+/** @param {Page} page @param {Locator} widget */
 async function takesTestDigits(page, widget) {
   await widget.getByText("Take a test digit instead").click();
   const digits = widget.locator(".ml-picker button");
@@ -268,6 +290,7 @@ async function takesTestDigits(page, widget) {
   await answers(page, "3");
 }
 
+/** @param {Page} page @param {Locator} widget */
 async function changesWhatIsSeen(page, widget) {
   const numbers = async () => (await widget.locator(".ml-number").allInnerTexts()).join(" ");
   await answers(page, "3");
@@ -294,10 +317,10 @@ async function survivesOddInput() {
   assert.ok((await ink(page)) > 100, "a dot leaves no ink");
   await page.locator(".ml-answer").waitFor();
 
-  const spiral = Array.from({ length: 3000 }, (_, i) => [
-    0.5 + (i / 7000) * Math.cos(i / 20),
-    0.5 + (i / 7000) * Math.sin(i / 20),
-  ]);
+  const spiral = Array.from(
+    { length: 3000 },
+    (_, i) => /** @type {Point} */ ([0.5 + (i / 7000) * Math.cos(i / 20), 0.5 + (i / 7000) * Math.sin(i / 20)]),
+  );
   const [left, top] = await place(page, [0, 0]);
   const [right, bottom] = await place(page, [1, 1]);
   const cdp = await page.context().newCDPSession(page);
@@ -333,18 +356,19 @@ async function drawsByTouch() {
   const { page, close } = await ready({ width: 360, touch: true });
   await page.locator(".ml-sheet").scrollIntoViewIfNeeded();
   const cdp = await page.context().newCDPSession(page);
+  /** @typedef {"touchStart" | "touchMove" | "touchEnd"} Touch */
+  /** @param {Touch} type @param {Point[]} points */
   const send = (type, points) =>
     cdp.send("Input.dispatchTouchEvent", { type, touchPoints: points.map(([x, y], id) => ({ x, y, id })) });
+  /** @param {Touch} type @param {...Point} points */
   const touch = async (type, ...points) => send(type, await Promise.all(points.map((point) => place(page, point))));
   const scrolled = () => page.evaluate(() => scrollY);
   const before = await scrolled();
   await touch("touchStart", SEVEN[0]);
   for (let i = 1; i < SEVEN.length; i++) {
     for (let share = 0.1; share <= 1; share += 0.1) {
-      await touch(
-        "touchMove",
-        [0, 1].map((axis) => SEVEN[i - 1][axis] + share * (SEVEN[i][axis] - SEVEN[i - 1][axis])),
-      );
+      const [[x0, y0], [x1, y1]] = SEVEN.slice(i - 1);
+      await touch("touchMove", [x0 + share * (x1 - x0), y0 + share * (y1 - y0)]);
     }
   }
   await touch("touchEnd");
@@ -360,17 +384,11 @@ async function drawsByTouch() {
   await touch("touchMove", [0.5, 0.9], [0.9, 0.1]);
   await touch("touchEnd");
   await answers(page, "1");
-  assert.equal(
-    await page
-      .locator(".ml-sheet canvas")
-      .evaluate((canvas) => canvas.getContext("2d").getImageData(30, 30, 60, 60).data.some(Boolean)),
-    false,
-    "the second finger drew",
-  );
+  assert.equal(await ink(page, [30, 30, 60, 60]), 0, "the second finger drew");
   await answers(page, "1");
 
   // Beside the sheet, a finger scrolls.
-  const { x, y } = await page.locator(".ml-under").boundingBox();
+  const { x, y } = await boxOf(page.locator(".ml-under"));
   await send("touchStart", [[x + 5, y + 130]]);
   for (let moved = 20; moved <= 200; moved += 20) await send("touchMove", [[x + 5, y + 130 - moved]]);
   await send("touchEnd", []);
@@ -391,7 +409,7 @@ async function answersInSight() {
   const line = page.locator(".ml-headline");
   assert.match(await line.innerText(), /^7, .* sure$/);
   const [top, bottom] = [
-    (await line.boundingBox()).y,
+    (await boxOf(line)).y,
     await page.locator(".ml-sheet").evaluate((sheet) => sheet.getBoundingClientRect().bottom),
   ];
   assert.ok(bottom - top < 640 - 61, `${bottom - top} px from the answer to the foot of the sheet`);
@@ -417,14 +435,14 @@ async function drawsByKeys() {
   await page.keyboard.press("Shift+ArrowRight");
   assert.equal(await ink(page), before);
   await page.keyboard.press("Tab");
-  assert.equal(await page.evaluate(() => document.activeElement.textContent), "Clear");
+  assert.equal(await page.evaluate(() => document.activeElement?.textContent), "Clear");
   await close();
 }
 
 /** One digit of a model's weights changed on the way: this network is refused, the others work on. */
 async function reportsDamagedWeights() {
   if (!online) return;
-  const alter = (page) =>
+  const alter = (/** @type {Page} */ page) =>
     page.route("**/model-cnn.data.js", async (route) => {
       const body = await (await route.fetch()).text();
       const at = body.lastIndexOf('"]') - 1;
@@ -484,11 +502,12 @@ async function race() {
   const { page, widget, close } = await ready({ query });
   const status = page.locator(".ml-race > .ml-state");
   const step = async () => Number(/Step (\d+)/.exec(await status.innerText())?.[1] ?? 0);
-  const reach = (wanted) =>
+  const reach = (/** @type {number} */ wanted) =>
     page.waitForFunction(
-      (least) =>
-        Number(/(?:Step|Finished:) (\d+)/.exec(document.querySelector(".ml-race > .ml-state").textContent)?.[1]) >=
-        least,
+      (least) => {
+        const text = document.querySelector(".ml-race > .ml-state")?.textContent ?? "";
+        return Number(/(?:Step|Finished:) (\d+)/.exec(text)?.[1]) >= least;
+      },
       wanted,
       { timeout: 120_000 },
     );
@@ -533,9 +552,9 @@ async function race() {
   await reach(800);
   assert.equal(await status.innerText(), "Finished: 800 steps.");
   assert.ok(await widget.getByRole("button", { name: "20 steps" }).isDisabled());
-  assert.match(
-    await widget.locator("svg").first().getAttribute("aria-label"),
+  find(
     /^Training loss, last measurement: ReLU [\d.]+, sigmoid [\d.]+$/,
+    await widget.locator("svg").first().getAttribute("aria-label"),
   );
   assert.equal(await widget.locator(".ml-table").nth(1).locator("tbody tr").count(), 3);
   await widget.getByText("Every measurement").click();
@@ -550,7 +569,7 @@ async function race() {
   });
   await press(damaged.page, "Start");
   await damaged.page.waitForFunction(() =>
-    /The race cannot run: the file race.data.js could not be loaded/.test(document.body.textContent),
+    /The race cannot run: the file race.data.js could not be loaded/.test(document.body.textContent ?? ""),
   );
   await damaged.close();
 }
@@ -565,11 +584,12 @@ async function oneNeuron() {
   await widget.getByLabel("Weight w₁").fill("-3");
   await widget.getByLabel("Weight w₂").fill("1.5");
   assert.notEqual(await line(), before, "the line does not move");
-  const right = Number(/^(\d+) of 200/.exec(await text())[1]);
+  const right = Number(find(/^(\d+) of 200/, await text())[1]);
   assert.ok(right > 185, await text());
-  const [, w1, x1, w2, x2, b, z] = /z = (.+) × (.+) \+ (.+) × (.+) \+ (.+) = (.+);/
-    .exec(await widget.locator(".ml-formula").innerText())
-    .map((part) => Number(part.replace(/[()]/g, "").replace("−", "-")));
+  const sum = /z = (.+) × (.+) \+ (.+) × (.+) \+ (.+) = (.+);/;
+  const [, w1, x1, w2, x2, b, z] = find(sum, await widget.locator(".ml-formula").innerText()).map((part) =>
+    Number(part.replace(/[()]/g, "").replace("−", "-")),
+  );
   assert.ok(Math.abs(w1 * x1 + w2 * x2 + b - z) < 0.006, "the formula does not add up");
   await widget.getByLabel("Activation").selectOption("ReLU");
   assert.match(await widget.locator(".ml-formula").innerText(), /ReLU\(z\) = /);
@@ -589,7 +609,7 @@ async function gradientStep() {
   const { page, widget, close } = await ready();
   const losses = async () =>
     (await widget.locator(".ml-neuron > div .ml-table tbody tr td:last-child").allInnerTexts()).map(Number);
-  const promised = /= (\S+), w₂/.exec(await widget.locator(".ml-formula").innerText())[1];
+  const promised = find(/= (\S+), w₂/, await widget.locator(".ml-formula").innerText())[1];
   await press(page, "Step");
   assert.equal(await widget.locator(".ml-table tbody tr:last-child td").first().innerText(), promised);
   await widget.getByText("The loss in numbers").click();
@@ -611,8 +631,8 @@ async function gradientStep() {
 async function convolution() {
   const { page, widget, close } = await ready();
   const sum = async () =>
-    Number(/add up to (−?[\d.]+\d)/.exec(await widget.locator(".ml-formula").innerText())[1].replace("−", "-"));
-  const cells = async (caption) =>
+    Number(find(/add up to (−?[\d.]+\d)/, await widget.locator(".ml-formula").innerText())[1].replace("−", "-"));
+  const cells = async (/** @type {string} */ caption) =>
     (await widget.locator("table", { hasText: caption }).locator("td").allInnerTexts()).map((text) =>
       Number(text.replace("−", "-")),
     );
@@ -638,7 +658,7 @@ async function convolution() {
   await widget.getByLabel("Column", { exact: true }).fill("23");
   await press(page, "Next place");
   assert.match(await widget.locator(".ml-formula").innerText(), /^Row 0, column 0/);
-  const box = await widget.locator(".ml-stack svg").first().boundingBox();
+  const box = await boxOf(widget.locator(".ml-stack svg").first());
   await page.mouse.click(box.x + box.width / 2 + 3, box.y + box.height / 2 + 3);
   assert.match(await widget.locator(".ml-formula").innerText(), /^Row 12, column 12/);
   await close();
@@ -647,14 +667,14 @@ async function convolution() {
 
 async function errorGallery() {
   const { page, widget, close } = await ready();
-  const all = Number(/^\d+ of (\d+) errors/.exec(await widget.locator(".ml-state").innerText())[1]);
+  const all = Number(find(/^\d+ of (\d+) errors/, await widget.locator(".ml-state").innerText())[1]);
   const counts = await widget.locator(".ml-matrix button").allInnerTexts();
   assert.equal(
     counts.map(Number).reduce((a, b) => a + b, 0),
     all,
   );
   const cell = widget.locator(".ml-matrix button", { hasText: /^[2-9]$/ }).first();
-  const [, count, truth, guess] = /(\d+) labeled (\d), predicted (\d)/.exec(await cell.getAttribute("aria-label"));
+  const [, count, truth, guess] = find(/(\d+) labeled (\d), predicted (\d)/, await cell.getAttribute("aria-label"));
   await cell.focus();
   await page.keyboard.press("Enter");
   assert.equal(await cell.getAttribute("aria-pressed"), "true");
@@ -673,6 +693,7 @@ async function errorGallery() {
   await checkDamage("errors");
 }
 
+/** @type {Record<string, () => Promise<void>>} */
 const USE = {
   "draw-digit": drawDigit,
   "try-digit": tryDigit,

@@ -3,22 +3,22 @@
 python web/sphinx/browser.py    print where it is
 """
 
+import json
 import shutil
 import sys
+from pathlib import Path
 
-NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+NAMES = (
+    "chromium",
+    "chromium-browser",
+    "google-chrome",
+    "google-chrome-stable",
+    "/Applications/Chromium.app/Contents/MacOS/Chromium",
+    "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
+)
 NONE = f"no browser is installed; expected one of {', '.join(NAMES)} (on Debian and Ubuntu: apt-get install chromium)"
 # A fresh profile beside these: nothing of a person's own browser, and no word to anyone outside.
-FLAGS = (
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
+FLAGS: list[str] = json.loads(Path(__file__).with_suffix(".json").read_text(encoding="utf-8"))
 
 
 def find() -> str | None:

@@ -10,7 +10,7 @@ for await (const line of createInterface({ input: process.stdin })) {
       math: temml.renderToString(tex, { displayMode: display, throwOnError: true, strict: true, annotate: true }),
     };
   } catch (error) {
-    answer = { error: error.message };
+    answer = { error: /** @type {Error} */ (error).message };
   }
   process.stdout.write(`${JSON.stringify(answer)}\n`);
 }

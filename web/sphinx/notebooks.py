@@ -37,11 +37,10 @@ from execute import (
 )
 from folders import BUILD, ROOT, SITE
 from plain import Book, writer
-from toc import documents_in_toc
+from toc import documents_in_toc, home
 
 FOLDER = ROOT / "notebooks"
 PICTURES = BUILD / "pictures"
-HOME = "book/index.md"  # nobody's lesson
 # What a page shows without the cell, or in a fold of its own, is the page's alone.
 PAGE_ONLY = ({"remove-cell"}, {"remove-input", "hide-output"})
 SHOWN_EVERYWHERE = {"image/png", "image/svg+xml", "text/html", "text/latex", "text/markdown", "text/plain"}
@@ -92,7 +91,7 @@ def main() -> None:
 
 def lessons() -> list[str]:
     """Return the pages that learners open as notebooks, in reading order."""
-    return [name for name in documents_in_toc() if is_notebook(name) and name != HOME]
+    return [name for name in documents_in_toc() if is_notebook(name) and name != f"{home()}.md"]
 
 
 def offered_file(name: str) -> Path:
@@ -140,7 +139,7 @@ def _support(book: Book) -> Iterator[tuple[str, str]]:
         "README.md",
         README.format(
             title="MNIST Lessons",
-            site=where.page(HOME),
+            site=where.page(home()),
             repository=where.repository,
             binder=where.binder(addresses.notebook(lessons()[0])),
             chapters="\n".join(f"- {_entry(name, book)}" for name in lessons() if "/exercises/" not in name),
@@ -242,12 +241,12 @@ def exercise_cells(name: str, book: Book) -> Iterator[NotebookNode]:
 def opening(name: str, book: Book) -> list[NotebookNode]:
     """Return the first cells: where this stands on the site, how to use it, and the package where it is missing."""
     where = book.addresses
-    home = f"From [MNIST Lessons]({where.page(HOME)})."
+    origin = f"From [MNIST Lessons]({where.page(home())})."
     if name.startswith("book/exercises/"):
         _, title, _ = book.references["pages"][name.removesuffix(".md")]
         chapter = Path(name).stem
         text = (
-            f"*{home}*\n\n# {title}\n\n"
+            f"*{origin}*\n\n# {title}\n\n"
             f"They go with [the chapter](../{chapter}.ipynb) ([on the site]({where.page(f'book/{chapter}')})).\n\n"
             "Run the first two cells with Shift+Enter. Then do any exercise, in any order: put your answer where the "
             "cell says `raise NotImplementedError`, run it, and run the tests below it. They say nothing if they pass. "
@@ -257,7 +256,7 @@ def opening(name: str, book: Book) -> list[NotebookNode]:
     else:
         uses_keras = "keras" in (book.root / name).read_text(encoding="utf-8")
         text = (
-            f"*{home} This chapter is [on the site]({where.page(name)}), too. "
+            f"*{origin} This chapter is [on the site]({where.page(name)}), too. "
             "Run a cell with Shift+Enter, or all of them from the menu. Change any number and run on: "
             f"the text keeps the book's numbers.{f' {GPU}' if uses_keras else ''}*"
         )

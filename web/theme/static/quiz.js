@@ -2,8 +2,8 @@
 for (const question of document.querySelectorAll(".ml-quiz-question")) {
   const options = [...question.querySelectorAll("input")];
   const answers = question.querySelectorAll("li");
-  const button = question.querySelector("button");
-  const result = question.querySelector("[aria-live]");
+  const button = /** @type {HTMLButtonElement} */ (question.querySelector("button"));
+  const result = /** @type {Element} */ (question.querySelector("[aria-live]"));
 
   button.hidden = false;
   button.addEventListener("click", () => {

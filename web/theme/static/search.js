@@ -2,10 +2,9 @@
 "use strict";
 
 const query = new URLSearchParams(location.search).get("q")?.trim() ?? "";
-const found = document.getElementById("found");
-const results = document.getElementById("results");
-const terms = document.getElementById("terms");
-document.getElementById("find").value = query;
+const at = (/** @type {string} */ id) => /** @type {HTMLElement} */ (document.getElementById(id));
+const found = at("found");
+/** @type {HTMLInputElement} */ (at("find")).value = query;
 
 const engine = new MiniSearch({
   fields: ["title", "page", "text"],
@@ -13,16 +12,17 @@ const engine = new MiniSearch({
   // Where something is taught comes before where it is listed, practiced or looked up.
   searchOptions: {
     boost: { title: 4, page: 2 },
-    boostDocument: (id, word, { kind }) => (kind === "chapter" ? 2 : 1),
+    boostDocument: (_id, _word, section) => (section?.kind === "chapter" ? 2 : 1),
     prefix: (term) => term.length > 3,
     fuzzy: (term) => (term.length > 5 ? 0.15 : false),
   },
 });
-engine.addAll(window.bookSections.map((section, id) => ({ id, ...section })));
+engine.addAll(bookSections.map((section, id) => ({ id, ...section })));
 
+/** What stands around the first of some words in a text, each of them marked. @param {string} text @param {string[]} words */
 function excerpt(text, words) {
-  const at = Math.max(0, text.search(new RegExp(words.map((word) => word.replace(/\W/g, "\\$&")).join("|"), "i")));
-  const start = at > 80 ? text.indexOf(" ", at - 80) + 1 : 0;
+  const first = Math.max(0, text.search(new RegExp(words.map((word) => word.replace(/\W/g, "\\$&")).join("|"), "i")));
+  const start = first > 80 ? text.indexOf(" ", first - 80) + 1 : 0;
   const end = start + 220 < text.length ? text.lastIndexOf(" ", start + 220) : text.length;
   const piece = (start ? "… " : "") + text.slice(start, end) + (end < text.length ? " …" : "");
   const paragraph = document.createElement("p");
@@ -48,7 +48,7 @@ if (query) {
     item.append(link);
     if (hit.page) item.append(Object.assign(document.createElement("span"), { textContent: ` in ${hit.page}` }));
     if (hit.text) item.append(excerpt(hit.text, hit.terms));
-    (hit.kind === "term" ? terms : results).append(item);
+    at(hit.kind === "term" ? "terms" : "results").append(item);
   }
 } else {
   found.textContent = "Write what you look for into the field.";

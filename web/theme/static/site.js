@@ -2,7 +2,7 @@
 "use strict";
 
 // Light or dark: the system's choice, until the reader makes one.
-const theme = document.getElementById("theme");
+const theme = /** @type {HTMLElement} */ (document.getElementById("theme"));
 const system = matchMedia("(prefers-color-scheme: dark)");
 const root = document.documentElement;
 const isDark = () => (root.dataset.theme ? root.dataset.theme === "dark" : system.matches);
@@ -21,9 +21,9 @@ showTheme();
 theme.hidden = false;
 
 // The drawer closes when one of its links leads to a place on this page.
-const contents = document.getElementById("contents");
+const contents = /** @type {HTMLElement} */ (document.getElementById("contents"));
 contents.addEventListener("click", (event) => {
-  if (event.target.closest("a") && contents.matches(":popover-open")) contents.hidePopover();
+  if (/** @type {Element} */ (event.target).closest("a") && contents.matches(":popover-open")) contents.hidePopover();
 });
 contents.querySelector("[aria-current]")?.scrollIntoView({ block: "nearest" });
 
@@ -38,7 +38,7 @@ if (navigator.clipboard) {
     });
     button.setAttribute("aria-label", "Copy this code");
     button.addEventListener("click", async () => {
-      await navigator.clipboard.writeText(block.querySelector("pre").textContent);
+      await navigator.clipboard.writeText(block.querySelector("pre")?.textContent ?? "");
       button.textContent = "Copied";
       setTimeout(() => (button.textContent = "Copy"), 2000);
     });
@@ -47,13 +47,14 @@ if (navigator.clipboard) {
 }
 
 // A table that may be sorted is, by the column whose head is pressed; pressed again, the other way round.
-for (const table of document.querySelectorAll("table.ml-sortable")) {
+for (const table of document.querySelectorAll("table")) {
+  if (!table.matches(".ml-sortable") || !table.tHead) continue;
   const body = table.tBodies[0];
   const heads = [...table.tHead.rows[0].cells];
   const number = /^(?:about |<|≈)?\s*[-−]?\d/;
   for (const [column, head] of heads.entries()) {
-    const text = (row) => row.cells[column].textContent.trim();
-    const size = (row) =>
+    const text = (/** @type {HTMLTableRowElement} */ row) => row.cells[column].textContent.trim();
+    const size = (/** @type {HTMLTableRowElement} */ row) =>
       parseFloat(
         text(row)
           .replace("−", "-")
@@ -77,6 +78,7 @@ for (const table of document.querySelectorAll("table.ml-sortable")) {
 }
 
 // What is wider than the page scrolls, by keyboard too.
+/** @type {NodeListOf<HTMLElement>} */
 const wide = document.querySelectorAll("pre, .text_html, .pst-scrollable-table-container, .formula");
 const mark = () => {
   const scrolls = [...wide].map((element) => element.scrollWidth > element.clientWidth); // measured at once, then marked
