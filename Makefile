@@ -129,10 +129,10 @@ lint: .venv/dev/.done web/node_modules/.dev  ## check style, types and the form 
 	@.venv/dev/bin/check-jsonschema --quiet --builtin-schema vendor.github-workflows .github/workflows/*.yml
 	@.venv/dev/bin/check-jsonschema --quiet --builtin-schema vendor.github-actions .github/actions/*/action.yml
 
-bench: .venv/dev/.done web/node_modules/.dev  ## measure what the book costs; ONLY=chapters measures one table
+bench: .venv/book/.done .venv/dev/.done web/node_modules/.dev  ## measure what the book costs; ONLY=chapters measures one table
 	@MNIST_LESSONS_STORE="$$PWD/_build/models" PYTHONPATH=web/sphinx .venv/dev/bin/python -m bench $(if $(ONLY),--only $(ONLY))
 
-experiments: .venv/dev/.done  ## make the stored tables of heavy experiments anew; ONLY=old_protocol makes one
+experiments: .venv/book/.done .venv/dev/.done  ## regenerate the stored tables of heavy experiments; ONLY=old_protocol makes one
 	@.venv/dev/bin/python -m experiments $(ONLY)
 
 clean:  ## remove what was built; the environments stay

@@ -1,19 +1,35 @@
-"""What the book costs, measured: one file a table, each row a ratio against a named baseline of the same run."""
+"""What the book costs, reported: one file a table, each row beside a baseline of the same session or a target.
+
+A table is a module with a function ``rows()``. What it measures are runs of `experiments.runner.measure`.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NotRequired, TypedDict
+
+
+class Figures(TypedDict):
+    """What a row reports.
+
+    ``ours`` is the figure, ``baseline`` what it is compared with, in the same unit. ``note`` has the rest, such as a
+    range over seeds. ``missed`` says why the target is not met although the figure may meet it.
+    """
+
+    ours: float
+    baseline: NotRequired[float]
+    note: NotRequired[str]
+    missed: NotRequired[str]
 
 
 @dataclass(frozen=True)
 class Row:
-    """One line of a table: what is measured, in which unit, and what it has to reach.
+    """One line of a table: what is measured, in which unit, and its target.
 
-    ``measure()`` returns ``{"ours": number}`` and, where there is something to compare with, ``baseline``,
-    a number in the same unit; optionally ``seeds`` and ``note``. The ratio is baseline / ours.
-    ``goal`` is one comparison, such as ``"ratio >= 20"`` or ``"ours <= 60"``; empty where there is none.
+    ``target`` is one comparison, such as ``"ours <= 60"`` or ``"ratio >= 20"``, where the ratio is baseline / ours;
+    it is empty where there is none.
     """
 
     name: str
     unit: str
-    goal: str
-    measure: Callable[[], dict]
+    target: str
+    measure: Callable[[], Figures]

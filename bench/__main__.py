@@ -1,110 +1,68 @@
-"""Measure the tables of this folder: ``python -m bench [--only TABLE ...] [--again]``.
+"""Print the tables of this folder: ``python -m bench [--only TABLE ...]``.
 
-Each row is written to _build/bench.json as soon as it is measured, so a run that was interrupted goes on where it
-stopped: a row is measured again when the code that it measures, or a pinned version, has changed, or with --again.
+What was measured on this machine with the same code is not measured again. Each table is written to
+_build/bench/TABLE.json too, with its notes.
 """
 
 import argparse
-import hashlib
 import importlib
 import json
 import operator
-import os
-import platform
-import shutil
 import sys
 import time
-from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
-from bench import Row, _runs
+from bench import Row
+from experiments.runner import RunError, machine
 
-ROOT = Path(__file__).resolve().parents[1]
-RESULTS = ROOT / "_build" / "bench.json"
+REPORTS = Path(__file__).resolve().parents[1] / "_build" / "bench"
 COMPARISONS = {"<=": operator.le, ">=": operator.ge}
 
 
 def main() -> None:
-    """Measure what is not measured yet, and print every table."""
-    tables = sorted(file.stem for file in Path(__file__).parent.glob("*.py") if not file.stem.startswith("_"))
+    """Print every table and end with an error if a row could not be measured or misses its target."""
+    tables = sorted(file.stem for file in Path(__file__).parent.glob("[!_]*.py"))
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__.split("\n\n")[0])
     parser.add_argument("--only", nargs="+", metavar="TABLE", choices=tables, default=tables, help=", ".join(tables))
-    parser.add_argument("--again", action="store_true", help="measure rows anew that are measured already")
-    arguments = parser.parse_args()
-    if arguments.again and "training" in arguments.only:
-        shutil.rmtree(_runs.RUNS, ignore_errors=True)
-    missed = 0
-    for table in arguments.only:
-        print(
-            f"\n{table}\n{'row':<48}{'baseline':>12}{'ours':>12}  {'unit':<16}{'ratio':>8}  {'goal':<16}met", flush=True
-        )
+    troubles = []
+    for table in parser.parse_args().only:
+        heads = f"{'row':<48}{'baseline':>12}{'ours':>12}  {'unit':<16}{'ratio':>8}  {'target':<16}met"
+        print(f"\n{table}\n{heads}", flush=True)
+        results = []
         for row in importlib.import_module(f"bench.{table}").rows():
-            result = (None if arguments.again else find(table, row)) or measure(table, row)
-            print(line(result), flush=True)
-            missed += result["met"] is False
-    if missed:
-        sys.exit(f"bench: {missed} rows miss their goal")
+            try:
+                results.append(report(row))
+            except RunError as error:
+                troubles.append(f"{row.name}: {error}")
+                continue
+            print(line(results[-1]), flush=True)
+            if results[-1]["met"] is False:
+                troubles.append(f"{row.name}: target not met {results[-1].get('missed', '')}".rstrip())
+        REPORTS.mkdir(parents=True, exist_ok=True)
+        content = {"machine": machine(), "date": time.strftime("%Y-%m-%d"), "rows": results}
+        (REPORTS / f"{table}.json").write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    if troubles:
+        sys.exit("\n".join(["bench:", *troubles]))
 
 
-def key() -> str:
-    """Hash the code that the rows measure and the versions that it runs on."""
-    folders = ("bench", "mnist_lessons", "book", "web/sphinx", "web/widgets")
-    suffixes = {".py", ".md", ".js", ".mjs", ".css"}
-    files = sorted(f for folder in folders for f in (ROOT / folder).rglob("*") if f.suffix in suffixes)
-    digest = hashlib.sha256(sys.version.encode())
-    for file in [*files, ROOT / "constraints.txt", ROOT / "web" / "package-lock.json"]:
-        digest.update(file.read_bytes())
-    return digest.hexdigest()[:16]
+def report(row: Row) -> dict[str, Any]:
+    """Measure what a row needs and is not measured yet, and judge it."""
+    figures = row.measure()
+    ratio = figures["baseline"] / figures["ours"] if "baseline" in figures else None
+    met = "missed" not in figures and _holds(row.target, {"ours": figures["ours"], "ratio": ratio})
+    return {"row": row.name, "unit": row.unit, "target": row.target, **figures, "ratio": ratio, "met": met}
 
 
-def find(table: str, row: Row) -> dict | None:
-    """Return the newest result of a row for this code, or None."""
-    return next((r for r in reversed(kept()) if (r["table"], r["row"], r["key"]) == (table, row.name, key())), None)
-
-
-def kept() -> list[dict]:
-    """Return all results on file, oldest first."""
-    return json.loads(RESULTS.read_text()) if RESULTS.is_file() else []
-
-
-def measure(table: str, row: Row) -> dict:
-    """Measure a row and append it to the results."""
-    measured = key()  # before a long measurement, during which somebody may edit
-    found = row.measure()
-    baseline, ours = found.get("baseline"), found["ours"]
-    ratio = None if baseline is None else baseline / ours
-    result = {
-        "table": table,
-        "row": row.name,
-        "baseline": baseline,
-        "ours": ours,
-        "unit": row.unit,
-        "ratio": ratio,
-        "goal": row.goal,
-        "met": met(row.goal, {"ours": ours, "ratio": ratio}),
-        "seeds": found.get("seeds"),
-        "note": found.get("note"),
-        "versions": {"python": platform.python_version(), **{name: version(name) for name in ("keras", "numpy")}},
-        "machine": f"{os.cpu_count()} cores, {platform.machine()}, {platform.system()}",
-        "date": time.strftime("%Y-%m-%d"),
-        "key": measured,
-    }
-    RESULTS.parent.mkdir(exist_ok=True)
-    part = RESULTS.with_suffix(".part")
-    part.write_text(json.dumps([*kept(), result], indent=1) + "\n")
-    part.replace(RESULTS)
-    return result
-
-
-def met(goal: str, figures: dict) -> bool | None:
-    """Tell whether a goal like "ours <= 60" holds; None where there is no goal."""
-    if not goal:
+def _holds(target: str, figures: dict[str, Any]) -> bool | None:
+    """Tell whether a comparison like "ours <= 60" holds; None where there is none."""
+    if not target:
         return None
-    quantity, comparison, number = goal.split()
-    return COMPARISONS[comparison](figures[quantity], float(number))
+    quantity, comparison, number = target.split()
+    return bool(COMPARISONS[comparison](figures[quantity], float(number)))
 
 
-def line(result: dict) -> str:
+def line(result: dict[str, Any]) -> str:
     """Return a result as a line of the printed table."""
 
     def number(value: float | None, width: int) -> str:
@@ -112,8 +70,8 @@ def line(result: dict) -> str:
 
     verdict = {True: "yes", False: "NO", None: ""}[result["met"]]
     return (
-        f"{result['row']:<48}{number(result['baseline'], 12)}{number(result['ours'], 12)}  {result['unit']:<16}"
-        f"{number(result['ratio'], 8)}  {result['goal']:<16}{verdict}"
+        f"{result['row']:<48}{number(result.get('baseline'), 12)}{number(result['ours'], 12)}  {result['unit']:<16}"
+        f"{number(result['ratio'], 8)}  {result['target']:<16}{verdict}"
     )
 
 

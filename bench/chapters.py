@@ -1,4 +1,4 @@
-"""What it costs to execute the chapters: every model trained anew, one chapter at a time, on one core."""
+"""What it costs to execute the chapters: every model trained, one chapter at a time, on one core."""
 
 import functools
 import json
@@ -6,12 +6,12 @@ import os
 import subprocess
 import sys
 import tempfile
-from pathlib import Path
 
 import toc
-from bench import Row
+from bench import Figures, Row
+from experiments.runner import ROOT, measure
 
-ROOT = Path(__file__).resolve().parents[1]
+RESTS_ON = [ROOT / "_toc.yml", ROOT / "book", ROOT / "web" / "sphinx"]
 
 
 def rows() -> list[Row]:
@@ -24,38 +24,31 @@ def rows() -> list[Row]:
     return [*found, Row("all chapters, cold", "CPU s", "ours <= 300", total)]
 
 
-def figure(name: str, what: str) -> dict:
+def figure(name: str, what: str) -> Figures:
     """Return one figure of a chapter."""
     return {"ours": executed()[name][what], "note": "one core, nothing stored"}
 
 
-def total() -> dict:
+def total() -> Figures:
     """Return the CPU seconds of all chapters together."""
     return {"ours": sum(spent["cpu_seconds"] for spent in executed().values())}
 
 
 @functools.cache
-def executed() -> dict[str, dict]:
-    """Execute all chapters from an empty store, in reading order."""
+def executed() -> dict[str, dict[str, float]]:
+    """Return what each chapter took."""
+    result: dict[str, dict[str, float]] = measure(execute_all, files=RESTS_ON).result
+    return result
+
+
+def execute_all() -> dict[str, dict[str, float]]:
+    """Execute all chapters from an empty store, in reading order; return what each took."""
     spent = {}
+    build = [sys.executable, str(ROOT / "web/sphinx/build.py"), "--jobs", "1", "--execute"]
     with tempfile.TemporaryDirectory() as store:
         for name in toc.chapters():
-            command = [
-                str(ROOT / ".venv/book/bin/python"),
-                str(ROOT / "web/sphinx/build.py"),
-                "--jobs",
-                "1",
-                "--execute",
-                name,
-            ]
-            if hasattr(os, "sched_setaffinity"):
-                command = [sys.executable, "-c", PINNED, *command]
-            subprocess.run(
-                command, check=True, env=os.environ | {"MNIST_LESSONS_STORE": store}, stdout=subprocess.DEVNULL
-            )
-            file = ROOT / "_build" / "executed" / f"{name}.ipynb"
-            spent[name] = json.loads(file.read_text())["metadata"]["execution"]
+            environment = os.environ | {"MNIST_LESSONS_STORE": store}
+            subprocess.run([*build, name], check=True, env=environment, stdout=subprocess.DEVNULL)
+            executed = (ROOT / "_build" / "executed" / f"{name}.ipynb").read_text(encoding="utf-8")
+            spent[name] = json.loads(executed)["metadata"]["execution"]
     return spent
-
-
-PINNED = "import os, sys; os.sched_setaffinity(0, {min(os.sched_getaffinity(0))}); os.execv(sys.argv[1], sys.argv[1:])"

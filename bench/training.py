@@ -1,27 +1,27 @@
-"""What training costs beside well-known recipes: CPU seconds on one core, baseline and ours in the same run.
+"""What training costs beside well-known recipes: CPU seconds on one core, baseline and ours in the same session.
 
 Ours run a fixed number of epochs with hyperparameters chosen on the validation split. The test accuracy of a baseline
 by epoch is logged for reporting only. Costs are medians, with their range in the note.
 """
 
 from functools import partial
-from statistics import median
+from statistics import mean, median
+from typing import Any
 
-from bench import Row
-from bench._runs import measured
+from bench import Figures, Row
+from experiments import baselines, epoch_costs, recipe_costs, train_fast
+from experiments.runner import measure
 
-SEEDS = 5
-# mnist_convnet takes minutes and is a yardstick.
-CONVNET_SEEDS = 3
+Found = list[dict[str, Any]]
 
 
 def rows() -> list[Row]:
     """Return the table's rows, the cheap ones first."""
     return [
-        Row("seed sweep, batch 32", "CPU s a model", "ratio >= 5", partial(pair, "fit-32", "seeds-32")),
-        Row("seed sweep, batch 2000", "CPU s a model", "ratio >= 3", partial(pair, "fit-2000", "seeds-2000")),
-        Row("5 learning rates a seed, batch 32", "CPU s a model", "", partial(pair, "fit-32", "rates-32")),
-        Row("5 learning rates a seed, batch 2000", "CPU s a model", "", partial(pair, "fit-2000", "rates-2000")),
+        Row("seed sweep, batch 32", "CPU s a model", "ratio >= 5", partial(stacked, 32, 1, rates=1)),
+        Row("seed sweep, batch 2000", "CPU s a model", "ratio >= 3", partial(stacked, 2000, 10, rates=1)),
+        Row("5 learning rates a seed, batch 32", "CPU s a model", "", partial(stacked, 32, 1, rates=5)),
+        Row("5 learning rates a seed, batch 2000", "CPU s a model", "", partial(stacked, 2000, 10, rates=5)),
         Row("the old recipe, same algorithm", "CPU s", "ratio >= 6", old_recipe),
         Row("97.78 % test accuracy, every seed", "CPU s", "ratio >= 40", reach_9778),
         Row("99.0 % test accuracy, every seed", "CPU s", "ratio >= 20", reach_99),
@@ -31,86 +31,90 @@ def rows() -> list[Row]:
     ]
 
 
-def pair(baseline: str, ours: str) -> dict:
-    """Run both three times, taking turns, and compare the medians: 2 networks by `fit`, 10 seeds by `run`."""
-    turns = [(measured(baseline, number), measured(ours, number)) for number in range(3)]
-    theirs, mine = zip(*turns, strict=True)
-    return {"baseline": cost(theirs), "ours": cost(mine), "seeds": 10, "note": f"{said(theirs)} | {said(mine)}"}
+def stacked(batch_size: int, epochs: int, *, rates: int) -> Figures:
+    """Compare 2 networks by `fit` with 10 seeds by `sweeps.run`, each three times in turn."""
+    theirs, ours = [], []
+    for repetition in range(3):
+        theirs.append(measure(baselines.fit_in_a_loop, batch_size, epochs, repetition).result)
+        ours.append(measure(recipe_costs.train_stacked, batch_size, epochs, rates, repetition).result)
+    return compare(theirs, ours)
 
 
-def old_recipe() -> dict:
+def old_recipe() -> Figures:
     """25 epochs by the book's compiled epoch, beside `fit`; the accuracies have to agree."""
-    theirs, mine = runs("old-fit"), runs("old-compiled")
-    apart = 100 * abs(mean_accuracy(theirs) - mean_accuracy(mine))
-    # Cheaper but less accurate is no gain: it counts as endless.
-    ours = cost(mine) if apart <= 0.15 else float("inf")
-    note = f"accuracies {apart:.2f} points apart; {said(theirs)} | {said(mine)}"
-    return {"baseline": cost(theirs), "ours": ours, "seeds": SEEDS, "note": note}
+    theirs, ours = found("old-fit"), found("old-compiled")
+    apart = 100 * abs(mean(column(theirs, "accuracy")) - mean(column(ours, "accuracy")))
+    return compare(theirs, ours, "" if apart <= 0.15 else f"accuracies {apart:.2f} points apart")
 
 
-def reach_9778() -> dict:
+def reach_9778() -> Figures:
     """The accuracy that the old notebook reported, beside its 25 epochs."""
-    found, theirs = runs("fast-98"), runs("old-fit")
-    reached = [run["accuracy"] >= 0.9778 for run in found]
-    return reach(found, all(reached), f"{sum(reached)} of {SEEDS} seeds", cost(theirs), said(theirs))
+    ours = found("fast-98")
+    return compare(found("old-fit"), ours, short_of(0.9778, ours))
 
 
-def reach_99() -> dict:
+def reach_99() -> Figures:
     """99.0 %, beside mnist_convnet up to its first epoch at 99.0 %."""
     # Where it never comes there, all its epochs count, which is too little.
-    found, theirs = runs("fast-99"), [run["cpu_to_99"] or run["cpu"] for run in runs("convnet", CONVNET_SEEDS)]
-    reached = [run["accuracy"] >= 0.99 for run in found]
-    note = f"mnist_convnet to its first 99.0 %: {min(theirs):.0f} to {max(theirs):.0f} s"
-    return reach(found, all(reached), f"{sum(reached)} of {SEEDS} seeds", median(theirs), note)
+    theirs = [run | {"cpu_seconds": run["cpu_to_99"] or run["cpu_seconds"]} for run in found("convnet")]
+    ours = found("fast-99")
+    return compare(theirs, ours, short_of(0.99, ours))
 
 
-def reach_995() -> dict:
+def reach_995() -> Figures:
     """99.5 %, beside all 15 epochs of mnist_convnet."""
-    found, theirs = runs("fast-995"), runs("convnet", CONVNET_SEEDS)
-    accuracy = median(run["accuracy"] for run in found)
-    note = f"mnist_convnet's best epoch: {100 * max(max(run['accuracies']) for run in theirs):.2f} %; {said(theirs)}"
-    return reach(found, accuracy >= 0.995, f"median {100 * accuracy:.2f} %", cost(theirs), note)
+    theirs, ours = found("convnet"), found("fast-995")
+    accuracy = median(column(ours, "accuracy"))
+    return compare(theirs, ours, "" if accuracy >= 0.995 else f"the median accuracy is {100 * accuracy:.2f} %")
 
 
-def reach(found: list[dict], reached: bool, how: str, baseline: float, note: str) -> dict:
-    """Compare the cost of a recipe that has to reach an accuracy; short of it, it counts as endless."""
-    ours = cost(found) if reached else float("inf")
-    return {"baseline": baseline, "ours": ours, "seeds": SEEDS, "note": f"{note} | {how}; {said(found)}"}
+def short_of(accuracy: float, runs: Found) -> str:
+    """Say how many runs do not reach an accuracy; nothing if all do."""
+    short = sum(reached < accuracy for reached in column(runs, "accuracy"))
+    return f"{short} of {len(runs)} seeds do not reach {100 * accuracy:.2f} %" if short else ""
 
 
-def best() -> dict:
+def compare(theirs: Found, ours: Found, missed: str = "") -> Figures:
+    """Return the median CPU seconds of both, and why ours do not count, if anything."""
+    figures: Figures = {"baseline": cost(theirs), "ours": cost(ours), "note": f"{ranges(theirs)} | {ranges(ours)}"}
+    if missed:
+        figures["missed"] = missed
+    return figures
+
+
+def best() -> Figures:
     """The median accuracy of the best recipe, if it keeps to its time."""
-    found = runs("best")
-    accuracy = 100 * median(run["accuracy"] for run in found)
-    return {"ours": accuracy if cost(found) <= 300 else 0.0, "seeds": SEEDS, "note": said(found)}
+    runs = found("best")
+    figures: Figures = {"ours": 100 * median(column(runs, "accuracy")), "note": ranges(runs)}
+    if cost(runs) > 300:
+        figures["missed"] = f"it takes {cost(runs):.0f} CPU s"
+    return figures
 
 
-def peak() -> dict:
+def peak() -> Figures:
     """Peak memory of the process that trains to 99.0 %, imports included."""
-    theirs, ours = ([run["peak"] for run in runs(name)] for name in ("old-fit", "fast-99"))
-    bare = measured("import")["peak"]
-    return {"baseline": median(theirs), "ours": median(ours), "note": f"importing TensorFlow alone: {bare:.0f} MB"}
+    theirs, ours = (median(column(found(name), "peak_mb")) for name in ("old-fit", "fast-99"))
+    bare = measure(epoch_costs.run_step, "import", 0).result["peak_mb"]
+    return {"baseline": theirs, "ours": ours, "note": f"importing TensorFlow alone: {bare:.0f} MB"}
 
 
-def runs(name: str, seeds: int = SEEDS) -> list[dict]:
-    """Return one measured run a seed."""
-    return [measured(name, seed) for seed in range(seeds)]
+def found(name: str) -> Found:
+    """Return what each training by a recipe of the experiment found."""
+    return [run.result for run in train_fast.trainings(name)]
 
 
-def cost(found) -> float:
-    return median(run["cpu"] for run in found)
+def column(runs: Found, name: str) -> list[float]:
+    return [run[name] for run in runs]
 
 
-def mean_accuracy(found) -> float:
-    return sum(run["accuracy"] for run in found) / len(found)
+def cost(runs: Found) -> float:
+    return median(column(runs, "cpu_seconds"))
 
 
-def said(found) -> str:
+def ranges(runs: Found) -> str:
     """Put the ranges of runs into words."""
-    cpu, wall = ([run[name] for run in found] for name in ("cpu", "wall"))
-    correct = [100 * run["accuracy"] for run in found]
-    peak = max(run["peak"] for run in found)
+    cpu, correct = column(runs, "cpu_seconds"), [100 * accuracy for accuracy in column(runs, "accuracy")]
     return (
-        f"CPU {min(cpu):.1f} to {max(cpu):.1f} s, wall {median(wall):.1f} s, peak {peak:.0f} MB, "
-        f"accuracy {min(correct):.2f} to {max(correct):.2f} %"
+        f"CPU {min(cpu):.1f} to {max(cpu):.1f} s, wall {median(column(runs, 'wall_seconds')):.1f} s, "
+        f"peak {max(column(runs, 'peak_mb')):.0f} MB, accuracy {min(correct):.2f} to {max(correct):.2f} %"
     )

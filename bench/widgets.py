@@ -6,10 +6,11 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
-from bench import Row
+from bench import Figures, Row
+from experiments.runner import ROOT, measure
 
-ROOT = Path(__file__).parents[1]
 NODE = Path(sys.executable).with_name("node")
 BUILT = ROOT / "_build" / "widgets"
 
@@ -21,11 +22,11 @@ def rows() -> list[Row]:
             "training 784-50-50-10 with ReLU in the page",
             "images per CPU s",
             "ours >= 12000",
-            lambda: {"ours": training()["ours"]},
+            lambda: {"ours": measured("training")["ours"]},
         ),
         # The unit is a time, so that more than 1 is better here as in the other tables.
         Row("the same, against TensorFlow.js, CPU backend", "CPU µs an image", "ratio >= 4", per_example),
-        Row("prediction by all three, with preparation", "CPU ms", "ours <= 5", prediction),
+        Row("prediction by all three, with preparation", "CPU ms", "ours <= 5", lambda: measured("prediction")),
         *[
             Row(f"script of {file.stem}", "KB, gzipped", "ours <= 15", functools.partial(size, file))
             for file in sorted(BUILT.glob("*.js"))
@@ -42,27 +43,22 @@ def rows() -> list[Row]:
     ]
 
 
-@functools.cache
-def training() -> dict:
-    """Train the same network on the same digits by both: examples per CPU second, medians of alternating runs."""
-    return measured("training")
-
-
-def per_example() -> dict:
+def per_example() -> Figures:
     """Turn both speeds into CPU time for one example."""
-    speeds = training()
+    speeds = measured("training")
     return {"ours": 1e6 / speeds["ours"], "baseline": 1e6 / speeds["baseline"], "note": speeds["note"]}
 
 
-def prediction() -> dict:
-    """Prepare a drawing of 336 x 336 and ask all three networks."""
-    return measured("prediction")
+def measured(what: str) -> Any:
+    """Train the same network by both in turn, or predict by all three; return the medians."""
+    files = [*BUILT.glob("*.data.js"), ROOT / "web" / "widgets" / "arithmetic", ROOT / "web" / "package-lock.json"]
+    return measure(run_script, what, files=files, environment="dev").result
 
 
-def measured(what: str) -> dict:
+def run_script(what: str) -> Any:
     """Run the JavaScript part of this file."""
     script = Path(__file__).with_suffix(".mjs")
-    done = subprocess.run([NODE, script, what, BUILT], capture_output=True, text=True, check=True)
+    done = subprocess.run([NODE, script, what, BUILT], capture_output=True, encoding="utf-8", check=True)
     return json.loads(done.stdout)
 
 
@@ -71,6 +67,6 @@ def drawing(*models: str) -> list[Path]:
     return [BUILT / "draw-digit.js", BUILT / "widgets.css", *(BUILT / f"model-{name}.data.js" for name in models)]
 
 
-def size(*files: Path) -> dict:
+def size(*files: Path) -> Figures:
     """Add up what files weigh on their way to the reader."""
     return {"ours": sum(len(gzip.compress(file.read_bytes(), mtime=0)) for file in files) / 1000}

@@ -1,11 +1,18 @@
-"""Make the stored tables anew: ``python -m experiments [NAME ...]``."""
+"""Make the stored tables of experiments: ``python -m experiments [NAME ...]``."""
 
 import argparse
 import importlib
+import sys
 from pathlib import Path
 
-known = sorted(file.stem for file in Path(__file__).parent.glob("*.py") if not file.stem.startswith("_"))
+from experiments.runner import RunError
+
+files = sorted(Path(__file__).parent.glob("[!_]*.py"))
+known = [file.stem for file in files if "\ndef main()" in file.read_text(encoding="utf-8")]
 parser = argparse.ArgumentParser(prog="python -m experiments", description=__doc__)
 parser.add_argument("names", nargs="*", metavar="NAME", choices=[[], *known], default=known, help=", ".join(known))
 for name in parser.parse_args().names:
-    importlib.import_module(f"experiments.{name}").main()
+    try:
+        importlib.import_module(f"experiments.{name}").main()
+    except RunError as error:
+        sys.exit(f"experiments: {error}")

@@ -1,11 +1,12 @@
-"""The dense network and the CNN, each trained on digits as they are and on digits moved and turned anew each epoch."""
+"""The dense network and the CNN, each trained on digits as they are and on digits moved and turned at random."""
 
-import functools
 import itertools
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
-from experiments import save_table
+from experiments.runner import Run, measure, save_table
 from mnist_lessons import models
 from mnist_lessons.augmentation import augment, rotate, shift
 from mnist_lessons.data import Split, split_mnist
@@ -13,10 +14,10 @@ from mnist_lessons.evaluation import confusion_matrix
 from mnist_lessons.tables import Row
 
 SEEDS = range(5)
-NETWORKS = {"dense": models.build_dense, "cnn": models.build_cnn}
-# What is drawn by lot for each image in each epoch. The last turns about the middle of the image, half a pixel
+NETWORKS: dict[str, Callable[..., Any]] = {"dense": models.build_dense, "cnn": models.build_cnn}
+# What is sampled for each image in each epoch. The last turns about the middle of the image, half a pixel
 # off the center of the digits.
-TRAININGS: dict[str, dict] = {
+TRAININGS: dict[str, dict[str, Any]] = {
     "none": {},
     "gentle": {"degrees": 10, "pixels": 1},
     "rotation": {"degrees": 30},
@@ -42,29 +43,21 @@ def main() -> None:
         if network == "dense" or training not in DENSE_ONLY
     ]
     longer = [("dense", seed, training, LONG) for seed, training in itertools.product(SEEDS, LONG_TRAININGS)]
-    save_table(
-        "augmentation",
-        {"-".join(map(str, case)): functools.partial(accuracies, *case) for case in cases + longer},
-        experiment="augmentation",
-        seeds="0 to 4",
-    )
-    save_table(
-        "augmentation-pairs",
-        {
-            "-".join(map(str, case)): functools.partial(pairs, *case)
-            for case in cases
-            if case[2] in ("none", "all angles", "off center")
-        },
-        experiment="augmentation",
-        seeds="0 to 4, the same networks as in the table augmentation",
-    )
+    runs = {case: measure(train, *case) for case in cases + longer}
+    rows = [row for case, run in runs.items() for row in accuracies(*case, run)]
+    save_table("augmentation", [*runs.values()], rows=rows, experiment="augmentation", seeds="0 to 4")
+    runs = {case: runs[case] for case in cases if case[2] in ("none", "all angles", "off center")}
+    rows = [row for case, run in runs.items() for row in pairs(*case, run)]
+    seeds = "0 to 4, the same networks as in the table augmentation"
+    save_table("augmentation-pairs", [*runs.values()], rows=rows, experiment="augmentation", seeds=seeds)
 
 
-def accuracies(network: str, seed: int, training: str, epochs: int) -> list[Row]:
+def accuracies(network: str, seed: int, training: str, epochs: int, run: Run) -> list[Row]:
     """Return a trained network's accuracy on each set of images, and how it takes sixes and nines for each other."""
     case = {"network": network, "training": training, "epochs": epochs, "seed": seed}
     rows = []
-    for (change, amount), matrix in measure(network, seed, training, epochs).items():
+    for change, amount, matrix in run.result:
+        matrix = np.array(matrix)
         shares = matrix / matrix.sum(axis=1, keepdims=True)
         measured = {
             "accuracy": np.trace(matrix) / matrix.sum(),
@@ -75,36 +68,34 @@ def accuracies(network: str, seed: int, training: str, epochs: int) -> list[Row]
     return rows
 
 
-def pairs(network: str, seed: int, training: str, epochs: int) -> list[Row]:
+def pairs(network: str, seed: int, training: str, epochs: int, run: Run) -> list[Row]:
     """Return how often each digit is taken for each: upside down, and turned by any angle about either point."""
     case = {"network": network, "training": training, "seed": seed}
-    matrices = measure(network, seed, training, epochs)
     return [
         case | {"change": change, "amount": amount, "digit": digit, "taken_for": tuple(row)}
-        for change, amount in (("rotation", 180), ("any angle", 180), ("off center", 180))
-        for digit, row in enumerate(matrices[change, amount].tolist())
+        for change, amount, matrix in run.result
+        if amount == 180
+        for digit, row in enumerate(matrix)
     ]
 
 
-@functools.cache  # both tables ask for it
-def measure(network: str, seed: int, training: str, epochs: int) -> dict[tuple[str, int], np.ndarray]:
-    """Train a network and return its confusion matrix on each set of images, named by change and amount."""
+def train(network: str, seed: int, training: str, epochs: int) -> list[tuple[str, int, np.ndarray]]:
+    """Train a network and return its confusion matrix on each set of images, after the change and its amount."""
     import keras
 
     splits = split_mnist()
     keras.utils.set_random_seed(seed)
     model = NETWORKS[network]()
     fit(model, splits.train, seed=seed, epochs=epochs, **TRAININGS[training])
-    found = {}
+    found = []
     for name, (images, labels) in (changed_sets() | {("validation", 0): splits.validation}).items():
         predicted_labels = model.predict(images, batch_size=1000, verbose=0).argmax(axis=1)
-        found[name] = confusion_matrix(labels, predicted_labels)
-    keras.backend.clear_session()
+        found.append((*name, confusion_matrix(labels, predicted_labels)))
     return found
 
 
-def fit(model, train: Split, *, seed: int, epochs: int, **drawn: float) -> None:  # type: ignore[no-untyped-def]
-    """Train as `loops.compile_and_fit` does, at the rate of the book's recipes, on images drawn anew each epoch."""
+def fit(model: Any, train: Split, *, seed: int, epochs: int, **drawn: Any) -> None:
+    """Train as `loops.compile_and_fit` does, at the rate of the book's recipes, on images augmented in each epoch."""
     import keras
 
     images, labels = train
@@ -119,7 +110,6 @@ def fit(model, train: Split, *, seed: int, epochs: int, **drawn: float) -> None:
         model.fit(augment(images, generator=generator, **drawn), labels, batch_size=128, verbose=0)
 
 
-@functools.cache
 def changed_sets() -> dict[tuple[str, int], Split]:
     """Return the test images turned to either side, moved in one of four directions, and turned by any angle.
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy import ndimage
 
-from experiments import save_table
+from experiments.runner import measure, save_table
 from mnist_lessons import models
 from mnist_lessons.augmentation import gaussian_noise, random_noise, salt_and_pepper, strike_through
 from mnist_lessons.data import Split, split_mnist
@@ -35,10 +35,10 @@ EPOCHS = {
 def main() -> None:
     """Make the two tables."""
     seeds = f"{SEEDS[0]} to {SEEDS[-1]}; the noise on the test images is the same for all"
-    parts = {f"seed-{seed}": functools.partial(classify, seed) for seed in SEEDS}
-    save_table("denoising", parts, experiment="autoencoder", seeds=seeds)
-    parts = {f"seed-{seed}": functools.partial(restore, seed) for seed in SEEDS}
-    save_table("denoising-error", parts | {"others": compare_others}, experiment="autoencoder", seeds=seeds)
+    runs = [measure(classify, seed) for seed in SEEDS]
+    save_table("denoising", runs, experiment="autoencoder", seeds=seeds)
+    runs = [*(measure(restore, seed) for seed in SEEDS), measure(compare_others)]
+    save_table("denoising-error", runs, experiment="autoencoder", seeds=seeds)
 
 
 def noisy(images: np.ndarray, noise: str, level: float) -> np.ndarray:

@@ -1,12 +1,12 @@
 """Error and cost of two networks by the number of training images, under two rules for how long to train."""
 
-import functools
 import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from experiments import save_table
+from experiments.runner import measure, save_table
 from mnist_lessons.data import Split, load_mnist, split, split_mnist
 from mnist_lessons.models import build_cnn, build_dense
 from mnist_lessons.tables import Row
@@ -23,19 +23,20 @@ EPOCHS = 3
 STEPS = EPOCHS * ALL // BATCH_SIZE
 LEARNING_RATE = 0.003
 STEPS_PER_EXECUTION = 12
-NETWORKS = {"dense": build_dense, "CNN": build_cnn}
+NETWORKS: dict[str, Callable[..., Any]] = {"dense": build_dense, "CNN": build_cnn}
 
 
 def main() -> None:
     """Make the table."""
-    parts = {f"{name}-{seed}": functools.partial(train_all, name, seed) for seed in SEEDS for name in NETWORKS}
-    save_table("data-size", parts, experiment="data_size", seeds="0 to 4; each draws its own images, weights and order")
+    runs = [measure(train_all, name, seed) for seed in SEEDS for name in NETWORKS]
+    seeds = "0 to 4; each draws its own images, weights and order"
+    save_table("data-size", runs, experiment="data_size", seeds=seeds)
 
 
 def train_all(network: str, seed: int) -> list[Row]:
     """Train one network on every size: for 3 epochs, and for as many steps as 3 epochs of all images take.
 
-    Up to 32,000 images are drawn, stratified and anew for each size and seed, from those that are not
+    Up to 32,000 images are drawn, stratified and for each size and seed by itself, from those that are not
     validation images. With all 60,000 the two rules are one, and no validation images are left.
     """
     splits = split_mnist()
@@ -92,12 +93,12 @@ def _clock() -> Any:
     """Return a callback that notes the CPU time after each call of the compiled steps."""
     import keras
 
-    class Clock(keras.callbacks.Callback):
+    class CallClock(keras.callbacks.Callback):  # type: ignore[misc]
         def __init__(self) -> None:
             super().__init__()
             self.calls: list[float] = []
 
-        def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
+        def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
             self.calls.append(time.process_time())
 
-    return Clock()
+    return CallClock()

@@ -1,20 +1,13 @@
-"""Ten times more data: 600,000 turned and moved digits against 60,000 digits shown ten times.
-
-Every run is a process of its own, so that its peak memory is that of the run alone.
-"""
+"""Ten times more data: 600,000 turned and moved digits against 60,000 digits shown ten times."""
 
 import functools
-import multiprocessing
-import resource
-import sys
-import time
-from concurrent.futures import ProcessPoolExecutor
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from experiments import save_table
+from experiments.clock import Clock
 from experiments.data_size import BATCH_SIZE, LEARNING_RATE, NETWORKS, error
+from experiments.runner import measure, save_table
 from mnist_lessons.augmentation import augment
 from mnist_lessons.data import Split, load_mnist
 from mnist_lessons.tables import Row
@@ -41,16 +34,9 @@ def main() -> None:
     ]
     weighed = [("dense", source, shown, 0) for source in ("streamed", "generator") for shown in SHOWN]
     weighed += [("dense", "repeated", shown, 0) for shown in SHOWN] + [("dense", "array", ALL, 0)]
-    for table, runs, seeds in (("data-stream", compared, "dense: 0 to 2, CNN: 0 to 4"), ("data-memory", weighed, "0")):
-        parts = {"-".join(map(str, one)): functools.partial(alone, *one) for one in runs}
-        save_table(table, parts, experiment="data_stream", seeds=seeds)
-
-
-def alone(*one: Any) -> list[Row]:
-    """Call `train` in a new process."""
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(1, mp_context=context) as pool:
-        return [pool.submit(train, *one).result()]
+    for table, cases, seeds in (("data-stream", compared, "dense: 0 to 2, CNN: 0 to 4"), ("data-memory", weighed, "0")):
+        runs = [measure(train, *case) for case in cases]
+        save_table(table, runs, rows=[run.result for run in runs], experiment="data_stream", seeds=seeds)
 
 
 def train(network: str, source: str, shown: int, seed: int) -> Row:
@@ -61,17 +47,16 @@ def train(network: str, source: str, shown: int, seed: int) -> Row:
     examples, test = load_mnist()
     steps = shown // BATCH_SIZE
     model = NETWORKS[network]()
-    start = time.process_time()
-    model.compile(
-        optimizer=keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(LEARNING_RATE, steps)),
-        loss="sparse_categorical_crossentropy",
-        steps_per_execution=STEPS_PER_EXECUTION,
-    )
-    model.fit(batches(source, examples, seed=seed), steps_per_epoch=steps, shuffle=False, verbose=0)
-    spent = time.process_time() - start
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1e6 if sys.platform == "darwin" else 1e3)
-    which = {"network": network, "source": source, "images": shown, "seed": seed}
-    return {**which, "steps": steps, "cpu_seconds": spent, "peak_mb": peak, "test_error": error(model, *test)}
+    with Clock() as clock:
+        model.compile(
+            optimizer=keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(LEARNING_RATE, steps)),
+            loss="sparse_categorical_crossentropy",
+            steps_per_execution=STEPS_PER_EXECUTION,
+        )
+        model.fit(batches(source, examples, seed=seed), steps_per_epoch=steps, shuffle=False, verbose=0)
+    which = {"network": network, "source": source, "images": shown, "seed": seed, "steps": steps}
+    spent = {"cpu_seconds": clock.cpu_seconds, "peak_mb": clock.peak_mb}
+    return {**which, **spent, "test_error": error(model, *test)}
 
 
 def batches(source: str, examples: Split, *, seed: int) -> "tf.data.Dataset":

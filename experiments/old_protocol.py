@@ -1,8 +1,6 @@
 """The old comparison of ReLU with sigmoid, as one notebook made it, over ten seeds."""
 
-import functools
-
-from experiments import save_table
+from experiments.runner import measure, save_table
 from mnist_lessons.data import split_mnist
 from mnist_lessons.sweeps import Setting, run
 from mnist_lessons.tables import Row
@@ -10,8 +8,8 @@ from mnist_lessons.tables import Row
 
 def main() -> None:
     """Make the table."""
-    parts = {name: functools.partial(train, name) for name in ("relu", "sigmoid")}
-    save_table("relu-old-protocol", parts, experiment="old_protocol", seeds="0 to 9")
+    runs = [measure(train, name) for name in ("relu", "sigmoid")]
+    save_table("relu-old-protocol", runs, experiment="old_protocol", seeds="0 to 9")
 
 
 def train(activation: str) -> list[Row]:

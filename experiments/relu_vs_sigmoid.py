@@ -1,11 +1,10 @@
 """ReLU and sigmoid by depth, initializer and optimizer, each with the learning rate that suits it."""
 
-import functools
 import itertools
 
 import numpy as np
 
-from experiments import save_table
+from experiments.runner import measure, save_table
 from mnist_lessons.data import Split, split_mnist
 from mnist_lessons.sweeps import Setting, final, run
 from mnist_lessons.tables import Row
@@ -29,18 +28,14 @@ def main() -> None:
         for optimizer, depth, activation in itertools.product(("adam", "momentum", "sgd"), DEPTHS, ("relu", "sigmoid"))
     ]
     shapes += list(itertools.product(("tanh", "gelu"), (2, 8), ("adam",)))
-    rates = save_table(
-        "relu-rates",
-        {"-".join(map(str, shape)): functools.partial(choose, *shape) for shape in shapes},
-        experiment="relu_vs_sigmoid",
-        seeds="100 and 101",
-    )
-    save_table(
-        "relu-sweep",
-        {"-".join(map(str, shape)): functools.partial(report, *shape, rates) for shape in shapes},
-        experiment="relu_vs_sigmoid",
-        seeds="0 to 9; the learning rates were chosen with seeds 100 and 101",
-    )
+    runs = [measure(choose, *shape) for shape in shapes]
+    rates = save_table("relu-rates", runs, experiment="relu_vs_sigmoid", seeds="100 and 101")
+    runs = [
+        measure(report, *shape, [best_rate(rates, *shape, initializer) for initializer in INITIALIZERS])
+        for shape in shapes
+    ]
+    seeds = "0 to 9; the learning rates were chosen with seeds 100 and 101"
+    save_table("relu-sweep", runs, experiment="relu_vs_sigmoid", seeds=seeds)
 
 
 def choose(activation: str, depth: int, optimizer: str) -> list[Row]:
@@ -51,17 +46,17 @@ def choose(activation: str, depth: int, optimizer: str) -> list[Row]:
         for initializer in INITIALIZERS
         for rate in RATES[optimizer]
     ]
-    data = {"train": first_images(splits.train), "evaluation": splits.validation}
-    rows = run(settings, seeds=CHOOSING_SEEDS, stack_size=len(settings), **data)
+    train = first_images(splits.train)
+    rows = run(settings, seeds=CHOOSING_SEEDS, stack_size=len(settings), train=train, evaluation=splits.validation)
     return [_short(row, "accuracy") for row in final(rows)]
 
 
-def report(activation: str, depth: int, optimizer: str, rates: list[Row]) -> list[Row]:
-    """Train each initializer with its best learning rate over all seeds, judged on the test images."""
+def report(activation: str, depth: int, optimizer: str, rates: list[float]) -> list[Row]:
+    """Train each initializer with its learning rate over all seeds, judged on the test images."""
     splits = split_mnist()
     settings = [
-        setting(activation, depth, initializer, optimizer, best_rate(rates, activation, depth, initializer, optimizer))
-        for initializer in INITIALIZERS
+        setting(activation, depth, initializer, optimizer, rate)
+        for initializer, rate in zip(INITIALIZERS, rates, strict=True)
     ]
     # Two networks with one learning rate are two settings still: they differ in their initializer.
     rows = run(settings, seeds=SEEDS, train=first_images(splits.train), evaluation=splits.test)
@@ -78,7 +73,7 @@ def first_images(train: Split) -> Split:
     return train[0][:32_000], train[1][:32_000]
 
 
-def best_rate(rates: list[Row], activation: str, depth: int, initializer: str, optimizer: str) -> float:
+def best_rate(rates: list[Row], activation: str, depth: int, optimizer: str, initializer: str) -> float:
     """Return the learning rate with the best mean validation accuracy of one cell."""
     cell = {"activation": activation, "depth": depth, "initializer": initializer, "optimizer": optimizer}
     found = [row for row in rates if all(row[name] == value for name, value in cell.items())]

@@ -1,11 +1,10 @@
-"""Published results on MNIST, each made again: the numbers of the chapter `scoreboard`.
+"""Published results on MNIST, each reproduced: the numbers of the chapter `scoreboard`.
 
-A method without chance is a function ``method(train, images, ...) -> labels``, a network's recipe a function
+A deterministic method is a function ``method(train, images, ...) -> labels``, a network's recipe a function
 ``recipe(train, test, *, seed, ...) -> (model, errors after each epoch)``. What a publication leaves open was chosen on
 the validation images, by `choose`. The support vector machines are scikit-learn's, which only ``.venv/dev`` has.
 """
 
-import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -13,7 +12,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from experiments import _cpu_seconds, save_table
+from experiments.clock import Clock
+from experiments.runner import measure, save_table
 from mnist_lessons.data import Split, load_mnist, one_hot, split_mnist
 from mnist_lessons.tables import Row
 
@@ -32,21 +32,20 @@ layers = keras.layers
 
 def main() -> None:
     """Make the two tables."""
-    choices = save_table(
-        "scoreboard-choices",
-        {name: functools.partial(choose, name) for name in ("k-nearest", "svm", *TUNED)},
-        experiment="scoreboard",
-        seeds="100",
-        packages=("scikit-learn",),
-    )
-    parts = {name: functools.partial(measure_method, name, choices) for name in METHODS}
-    for name in NETWORKS:
-        parts |= {f"{name}-{seed}": functools.partial(measure_network, name, seed, choices) for seed in SEEDS}
-    parts = dict(sorted(parts.items(), key=lambda part: part[0].startswith(SLOW)))
-    save_table("scoreboard", parts, experiment="scoreboard", seeds="0 to 4", packages=("scikit-learn",))
+    packages = ("scikit-learn",)
+    runs = [measure(choose, name, environment="dev") for name in ("k-nearest", "svm", *TUNED)]
+    choices = save_table("scoreboard-choices", runs, experiment="scoreboard", seeds="100", packages=packages)
+    runs = []
+    for name in sorted([*METHODS, *NETWORKS], key=lambda name: name.startswith(SLOW)):
+        setting = chosen(name, choices)
+        if name in METHODS:
+            runs.append(measure(measure_method, name, setting, environment="dev"))
+        else:
+            runs += [measure(measure_network, name, setting, seed, environment="dev") for seed in SEEDS]
+    save_table("scoreboard", runs, experiment="scoreboard", seeds="0 to 4", packages=packages)
 
 
-# Methods without chance -----------------------------------------------------------------------------------------------
+# Deterministic methods ------------------------------------------------------------------------------------------------
 
 
 def darkness(train: Split, images: np.ndarray) -> np.ndarray:
@@ -140,7 +139,7 @@ def nielsen(
     test: Split,
     *,
     units: int,
-    cost: Callable,
+    cost: Callable[..., Any],
     rate: float,
     decay: float = 0.0,
     seed: int,
@@ -292,6 +291,7 @@ TRAINED_ON = {"darkness": 50_000, "svm-defaults": 50_000, "mnist-convnet": 54_00
 def choose(name: str) -> list[Row]:
     """Return the errors of each setting on the 10,000 validation images; what is costly sees fewer images or epochs."""
     train, validation, _ = split_mnist()
+    found: dict[Any, int]
     if name == "k-nearest":
         answers = {k: k_nearest(train, validation[0], k=k) for k in NEIGHBORS}
         found = {k: int((labels != validation[1]).sum()) for k, labels in answers.items()}
@@ -321,27 +321,27 @@ def chosen(name: str, choices: Sequence[Row]) -> dict[str, Any]:
     return {"k" if name == "k-nearest" else "rate": best}
 
 
-def measure_method(name: str, choices: Sequence[Row]) -> list[Row]:
-    """Return the row of a method without chance."""
+def measure_method(name: str, setting: dict[str, Any]) -> list[Row]:
+    """Return the row of a deterministic method, with the setting that was chosen for it."""
     train, test = load_mnist()
     method, options = METHODS[name]
-    start = _cpu_seconds()
-    labels = method(first(train, name)[0], test[0], **options, **chosen(name, choices))
-    return [_row(name, None, labels != test[1], start)]
+    with Clock() as clock:
+        labels = method(first(train, name)[0], test[0], **options, **setting)
+    return [_row(name, None, labels != test[1], clock)]
 
 
-def measure_network(name: str, seed: int, choices: Sequence[Row]) -> list[Row]:
-    """Return the row of a network with one seed."""
+def measure_network(name: str, setting: dict[str, Any], seed: int) -> list[Row]:
+    """Return the row of a network with one seed, with the setting that was chosen for it."""
     all_images, test = load_mnist()
     train, validation = first(all_images, name)
     recipe, options = NETWORKS[name]
-    start = _cpu_seconds()
-    model, by_epoch = recipe(train, test, seed=seed, **options, **chosen(name, choices))
-    row = _row(name, seed, answers(model, test[0]) != test[1], start)
+    with Clock() as clock:
+        model, by_epoch = recipe(train, test, seed=seed, **options, **setting)
+        labels = answers(model, test[0])
+    row = _row(name, seed, labels != test[1], clock)
     row["fewest"] = min(by_epoch, default=None)
     row["validation_errors"] = errors(model, validation) if len(validation[0]) else None
     row["parameters"] = model.count_params()
-    keras.backend.clear_session()
     return [row]
 
 
@@ -351,7 +351,7 @@ def first(images: Split, name: str) -> tuple[Split, Split]:
     return (images[0][:count], images[1][:count]), (images[0][count:], images[1][count:])
 
 
-def _row(name: str, seed: int | None, wrong: np.ndarray, start: float) -> Row:
+def _row(name: str, seed: int | None, wrong: np.ndarray, clock: Clock) -> Row:
     """Return what is stored of ten thousand answers; empty is what a row has not."""
     return {
         "row": name,
@@ -361,7 +361,7 @@ def _row(name: str, seed: int | None, wrong: np.ndarray, start: float) -> Row:
         "fewest": None,  # after any epoch, for publications that report their best
         "validation_errors": None,  # on the training images that the publication holds out
         "parameters": None,
-        "cpu_seconds": round(_cpu_seconds() - start, 1),
+        "cpu_seconds": round(clock.cpu_seconds, 1),
     }
 
 

@@ -1,76 +1,56 @@
-"""What training costs by several recipes, and by which steps it was made cheaper.
+"""What training costs by several recipes, and by which steps it was made cheaper."""
 
-Each run has a process of its own on one core (`bench._runs`); the benchmark rests on the same runs.
-"""
+from typing import Any
 
-import functools
-
-from bench import _runs
-from bench.training import CONVNET_SEEDS, SEEDS
-from experiments import save_table
+from experiments import baselines, epoch_costs, recipe_costs
+from experiments.runner import Run, measure, save_table
 from mnist_lessons.tables import Row
 
-# The recipes of the table and how many seeds train by each, fewer where one is costly and only a yardstick.
-RECIPES = {
-    **dict.fromkeys(("fast-98", "fast-99", "fast-dense", "old-compiled", "fast-995", "best", "old-fit"), SEEDS),
-    "convnet": CONVNET_SEEDS,
+SEEDS = 5
+# Fewer seeds train by mnist_convnet, which takes minutes and only serves for comparison.
+CONVNET_SEEDS = 3
+REPETITIONS = 3
+# By the names of the table.
+RECIPES: dict[str, tuple[Any, ...]] = {
+    "fast-98": (recipe_costs.train, "fast_98"),
+    "fast-99": (recipe_costs.train, "fast_99"),
+    "fast-dense": (recipe_costs.train, "fast_dense"),
+    "old-compiled": (recipe_costs.train, "train_old_recipe"),
+    "fast-995": (recipe_costs.train, "fast_995"),
+    "best": (recipe_costs.train, "best"),
+    "old-fit": (baselines.old_notebook,),
+    "convnet": (baselines.convnet,),
 }
-STEPS = (
-    "import",
-    "step-fit",
-    "step-steps",
-    "step-uint8",
-    "step-epoch",
-    "step-xla",
-    "step-batch",
-    "step-full-resolution",
-    "step-stride",
-    "step-fused",
-    "step-fused-xla",
-    "matrix-product",
-)
-REPEATS = range(3)
 
 
 def main() -> None:
     """Make the two tables."""
-    save_table(
-        "train-fast-steps",
-        # One round after the other, so that a busy minute of the machine does not fall on one step alone.
-        {part("round", *STEPS, number=number): functools.partial(steps, number) for number in REPEATS},
-        experiment="train_fast",
-        seeds="0; each step is repeated three times",
-    )
+    # One round after the other, so that a busy minute of the machine does not fall on one step alone.
+    rounds = [(step, number) for number in range(REPETITIONS) for step in epoch_costs.STEPS]
+    runs = [measure(epoch_costs.run_step, *case) for case in rounds]
+    rows = [step_row(*case, run.result) for case, run in zip(rounds, runs, strict=True)]
+    seeds = "0; each step is repeated three times"
+    save_table("train-fast-steps", runs, rows=rows, experiment="train_fast", seeds=seeds)
+
+    trained = [(name, seed, run) for name in RECIPES for seed, run in enumerate(trainings(name))]
     save_table(
         "train-fast",
-        {
-            part(name, name, number=seed): functools.partial(train, name, seed)
-            for name, count in RECIPES.items()
-            for seed in range(count)
-        },
+        [run for _, _, run in trained],
+        rows=[row for name, seed, run in trained for row in recipe_rows(name, seed, run.result)],
         experiment="train_fast",
         seeds=f"0 to {SEEDS - 1}; 0 to {CONVNET_SEEDS - 1} for mnist_convnet",
     )
 
 
-def part(label: str, *names: str, number: int) -> str:
-    """Name a part so that it is measured again when the code that it measures has changed."""
-    return "-".join([label, str(number), *sorted({_runs.key(name) for name in names})])
+def trainings(name: str) -> list[Run]:
+    """Train by a recipe, once with each seed."""
+    return [measure(*RECIPES[name], seed) for seed in range(CONVNET_SEEDS if name == "convnet" else SEEDS)]
 
 
-def train(name: str, seed: int) -> list[Row]:
-    """Train once; mnist_convnet gives a second row, its cost up to the first epoch over 99.0 % if one comes there."""
-    found = _runs.measured(name, seed)
-    rows = [
-        {
-            "recipe": name,
-            "seed": seed,
-            "cpu_seconds": found["cpu"],
-            "wall_seconds": found["wall"],
-            "peak_mb": found["peak"],
-            "accuracy": found["accuracy"],
-        }
-    ]
+def recipe_rows(name: str, seed: int, found: dict[str, Any]) -> list[Row]:
+    """Return the row of a training; mnist_convnet has a second, its cost up to the first epoch over 99.0 % if any."""
+    measured = {key: found[key] for key in ("cpu_seconds", "wall_seconds", "peak_mb", "accuracy")}
+    rows = [{"recipe": name, "seed": seed, **measured}]
     if found.get("cpu_to_99") is not None:
         first = next(accuracy for accuracy in found["accuracies"] if accuracy >= 0.99)
         until = {"cpu_seconds": found["cpu_to_99"], "wall_seconds": found["wall_to_99"], "accuracy": first}
@@ -78,19 +58,13 @@ def train(name: str, seed: int) -> list[Row]:
     return rows
 
 
-def steps(number: int) -> list[Row]:
-    """Measure every step once."""
-    rows = []
-    for name in STEPS:
-        found = _runs.measured(name, number)
-        rows.append(
-            {
-                "step": name.removeprefix("step-"),
-                "round": number,
-                "cpu_seconds": found["cpu"],
-                "first_cpu_seconds": found.get("first", float("nan")),
-                "peak_mb": found["peak"],
-                "gflops": found.get("gflops", float("nan")),
-            }
-        )
-    return rows
+def step_row(step: str, number: int, found: dict[str, Any]) -> Row:
+    """Return the row of a step in one round."""
+    return {
+        "step": step,
+        "round": number,
+        "cpu_seconds": found["cpu_seconds"],
+        "first_cpu_seconds": found.get("first_cpu_seconds", float("nan")),
+        "peak_mb": found["peak_mb"],
+        "gflops": found.get("gflops", float("nan")),
+    }

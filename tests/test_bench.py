@@ -1,109 +1,83 @@
 import json
-import subprocess
 
 import pytest
 
 import bench.__main__ as bench
-from bench import Row, _runs
-
-
-@pytest.fixture(autouse=True)
-def _elsewhere(tmp_path, monkeypatch):
-    monkeypatch.setattr(bench, "RESULTS", tmp_path / "bench.json")
-
-
-def row(found, goal="ratio >= 2"):
-    calls = []
-    return Row("a row", "s", goal, lambda: calls.append(1) or found), calls
+from bench import Row, training
+from experiments import train_fast
+from experiments.runner import Run, RunError
+from mnist_lessons import recipes
 
 
 @pytest.mark.parametrize(
-    ("found", "goal", "ratio", "met"),
+    ("figures", "target", "ratio", "met"),
     [
         ({"baseline": 6.0, "ours": 2.0}, "ratio >= 3", 3.0, True),
         ({"baseline": 6.0, "ours": 2.0}, "ratio >= 3.1", 3.0, False),
+        ({"baseline": 6.0, "ours": 2.0, "missed": "less accurate"}, "ratio >= 3", 3.0, False),
         ({"ours": 60}, "ours <= 60", None, True),
         ({"ours": 61}, "ours <= 60", None, False),
         ({"ours": 61}, "", None, None),
     ],
 )
-def test_row_is_judged_by_its_goal(found, goal, ratio, met):
-    result = bench.measure("table", row(found, goal)[0])
+def test_row_is_judged_by_its_target(figures, target, ratio, met):
+    result = bench.report(Row("a row", "s", target, lambda: figures))
     assert (result["ratio"], result["met"]) == (ratio, met)
-    assert json.loads(bench.RESULTS.read_text()) == [result]
 
 
-def test_results_are_appended_and_the_newest_is_found():
-    for ours in (1, 2):
-        bench.measure("table", row({"baseline": 4, "ours": ours})[0])
-    assert [result["ours"] for result in bench.kept()] == [1, 2]
-    assert bench.find("table", row({})[0])["ours"] == 2
-    assert bench.find("another", row({})[0]) is None
+def test_missed_target_and_failed_run_are_reported_after_all_rows(monkeypatch, capsys, tmp_path):
+    def fail():
+        raise RunError("train(7): exit code 1")
 
-
-def test_row_is_measured_again_after_its_code_changed(monkeypatch):
-    bench.measure("table", row({"baseline": 4, "ours": 1})[0])
-    monkeypatch.setattr(bench, "key", lambda: "changed")
-    assert bench.find("table", row({})[0]) is None
-
-
-def test_missed_goal_is_reported_by_the_exit_code(monkeypatch, capsys):
-    measured, calls = row({"baseline": 1, "ours": 1})
-    monkeypatch.setattr(bench.importlib, "import_module", lambda _: type("table", (), {"rows": lambda: [measured]}))
+    rows = [
+        Row("fails", "s", "", fail),
+        Row("misses", "s", "ratio >= 2", lambda: {"baseline": 1, "ours": 1}),
+        Row("meets", "s", "ours <= 5", lambda: {"ours": 1}),
+    ]
+    monkeypatch.setattr(bench, "REPORTS", tmp_path)
+    monkeypatch.setattr(bench.importlib, "import_module", lambda _: type("table", (), {"rows": lambda: rows}))
     monkeypatch.setattr(bench.sys, "argv", ["bench", "--only", "chapters"])
-    for _ in range(2):
-        with pytest.raises(SystemExit, match="1 rows miss their goal"):
-            bench.main()
-    assert calls == [1]  # the second run found the first one's result
-    assert "NO" in capsys.readouterr().out
+    with pytest.raises(SystemExit, match=r"fails: train\(7\): exit code 1\nmisses: target not met$"):
+        bench.main()
+    assert "meets" in capsys.readouterr().out
+    reported = json.loads((tmp_path / "chapters.json").read_text(encoding="utf-8"))
+    assert [row["met"] for row in reported["rows"]] == [False, True]
 
 
 @pytest.fixture
-def processes(tmp_path, monkeypatch):
-    """Runs that are started, none of which really is; each takes as many seconds as were started before."""
-    started = []
+def trained(monkeypatch):
+    """What each run of a training finds, by the name of its recipe; none is really made."""
+    found = {"cpu_seconds": 4.0, "wall_seconds": 4.0, "peak_mb": 100.0, "accuracy": 0.9951, "cpu_to_99": 3.0}
+    by_name = {}
 
-    def start(command, **_):
-        started.append(command[-2:])
-        return subprocess.CompletedProcess(command, 0, stdout=f'noise\n{{"cpu": {len(started)}}}\n')
+    def measure(function, *args):
+        if function is train_fast.recipe_costs.train:
+            assert hasattr(recipes, args[0])
+        return Run({**found, **by_name.get(args[0], {})}, cpu_seconds=5, wall_seconds=5, peak_mb=200)
 
-    monkeypatch.setattr(_runs, "RUNS", tmp_path / "runs")
-    monkeypatch.setattr(_runs.subprocess, "run", start)
-    return started
-
-
-def test_run_is_measured_once(processes):
-    assert [_runs.measured("convnet", seed) for seed in (0, 1, 0)] == [{"cpu": 1}, {"cpu": 2}, {"cpu": 1}]
-    assert processes == [["convnet", "0"], ["convnet", "1"]]
+    monkeypatch.setattr(training, "measure", measure)
+    monkeypatch.setattr(train_fast, "measure", measure)
+    return by_name
 
 
-def test_run_is_measured_again_after_its_code_changed(processes, tmp_path, monkeypatch):
-    for name in ("bench/_runs.py", "bench/_baselines.py", "bench/_recipes.py", "constraints.txt"):
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).write_text("")
-    (tmp_path / "mnist_lessons").mkdir()
-    for name in ("data", "augmentation", "models", "loops", "recipes", "sweeps"):
-        (tmp_path / "mnist_lessons" / f"{name}.py").write_text("")
-    monkeypatch.setattr(_runs, "ROOT", tmp_path)
-    before = {name: _runs.key(name) for name in ("old-fit", "fast-99")}
-    (tmp_path / "mnist_lessons" / "recipes.py").write_text("changed")
-    assert _runs.key("old-fit") == before["old-fit"]  # it does not rest on the book's recipes
-    assert _runs.key("fast-99") != before["fast-99"]
+def report_training():
+    return {row.name: bench.report(row) for row in training.rows()}
 
 
-def test_unknown_run_is_refused():
-    with pytest.raises(ValueError, match="name: expected a run of _baselines, .*, _sweeps, got 'faster'"):
-        _runs.key("faster")
+def test_training_compares_medians_of_runs(trained):
+    trained["fast_99"] = {"cpu_seconds": 0.5}
+    rows = report_training()
+    assert rows["99.0 % test accuracy, every seed"]["ratio"] == 6  # mnist_convnet reached it in 3 s
+    assert rows["the old recipe, same algorithm"]["ratio"] == 1
 
 
-@pytest.mark.parametrize("seconds_to_99", [3.0, None])
-def test_experiment_and_benchmark_name_existing_runs(monkeypatch, seconds_to_99):
-    from bench import training
-    from experiments import train_fast
-
-    asked = [*train_fast.RECIPES, *train_fast.STEPS]
-    run = {"cpu": 4.0, "wall": 4.0, "peak": 100.0, "accuracy": 0.9, "accuracies": [0.9], "cpu_to_99": seconds_to_99}
-    monkeypatch.setattr(training, "measured", lambda name, seed=0: asked.append(name) or run)
-    for row in training.rows():
-        assert row.measure()["ours"]
-    assert [_runs.find(name)[0] for name in asked]
+def test_cheaper_but_less_accurate_training_misses_its_target(trained):
+    trained |= {"fast_99": {"cpu_seconds": 0.1, "accuracy": 0.9899}, "train_old_recipe": {"accuracy": 0.98}}
+    trained["best"] = {"cpu_seconds": 301.0, "accuracy": 0.9999}
+    rows = report_training()
+    for name, reason in {
+        "99.0 % test accuracy, every seed": "5 of 5 seeds do not reach 99.00 %",
+        "the old recipe, same algorithm": "accuracies 1.51 points apart",
+        "best single network within 300 CPU s": "it takes 301 CPU s",
+    }.items():
+        assert (rows[name]["met"], rows[name]["missed"]) == (False, reason)

@@ -1,10 +1,14 @@
+import dataclasses
+import importlib
 import json
+import os
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-import experiments
+from experiments import runner
 from mnist_lessons.data import load_mnist
 from mnist_lessons.tables import STORED, load_table
 
@@ -23,42 +27,108 @@ def test_stored_table_says_what_made_it(file):
     assert "/" not in text
 
 
-def test_interrupted_experiment_continues_where_it_stopped(tmp_path, monkeypatch):
-    monkeypatch.setattr(experiments, "ROOT", tmp_path)
-    monkeypatch.setattr(experiments, "STORED", tmp_path)
-    code = {
-        "experiments/trial.py": "from mnist_lessons import models",
-        "mnist_lessons/models.py": "def build():\n    from mnist_lessons.data import load_mnist",
-        "mnist_lessons/data.py": "",
-        "mnist_lessons/plots.py": "",
-        "constraints.txt": "",
-    }
-    for name, text in code.items():
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).write_text(text)
-    made, interruptions = [], [KeyboardInterrupt]
+TRIAL = """
+import os, subprocess, sys
+from pathlib import Path
+from trial import needed
 
-    def part(number):
-        made.append(number)
-        if number == 2 and interruptions:
-            raise interruptions.pop()
-        return [{"number": number}]
+HERE = Path(__file__).parents[1]
 
-    parts = {"one": lambda: part(1), "two": lambda: part(2)}
-    with pytest.raises(KeyboardInterrupt):
-        experiments.save_table("trial", parts, experiment="trial", seeds="none")
-    assert not (tmp_path / "trial.csv").exists()
-    rows = experiments.save_table("trial", parts, experiment="trial", seeds="none")
-    assert made == [1, 2, 2]
-    assert rows == [{"number": 1}, {"number": 2}]
-    for changed in ("mnist_lessons/data.py", "constraints.txt"):  # what it rests on by way of another module, too
-        made.clear()
-        (tmp_path / changed).write_text("# changed")
-        experiments.save_table("trial", parts, experiment="trial", seeds="none")
-        assert made == [1, 2]
-    (tmp_path / "mnist_lessons/plots.py").write_text("# changed")
-    experiments.save_table("trial", parts, experiment="trial", seeds="none")
-    assert made == [1, 2]
+def double(number):
+    with (HERE / "calls").open("a") as calls:
+        calls.write(f"{number} ")
+    if number == 2 and (HERE / "refuse").exists():
+        raise ValueError("refused")
+    return [{"number": number, "result": needed.FACTOR * number}]
+
+def cores():
+    return len(os.sched_getaffinity(0))
+
+def work_in_child():
+    code = "import time" + chr(10) + "while time.process_time() < 0.5: pass"
+    subprocess.run([sys.executable, "-c", code], check=True)
+"""
+
+
+@pytest.fixture
+def trial(tmp_path, monkeypatch):
+    """The folder of a package `trial` with functions to measure; `double` adds its argument to a file `calls`."""
+    folder = tmp_path / "trial"
+    folder.mkdir()
+    for name, code in {"work": TRIAL, "needed": "FACTOR = 2", "other": ""}.items():
+        (folder / f"{name}.py").write_text(code, encoding="utf-8")
+    monkeypatch.setattr(runner, "RUNS", tmp_path / "runs")
+    monkeypatch.setattr(runner, "STORED", tmp_path)
+    monkeypatch.setattr(runner, "PACKAGES", [folder])
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    yield folder
+    for name in [name for name in sys.modules if name.partition(".")[0] == "trial"]:
+        del sys.modules[name]
+
+
+def work(name):
+    return getattr(importlib.import_module("trial.work"), name)
+
+
+def calls(folder):
+    return (folder.parent / "calls").read_text(encoding="utf-8").split()
+
+
+def test_run_is_measured_again_only_after_what_it_rests_on_changed(trial):
+    def result():
+        return runner.measure(work("double"), 3).result[0]["result"]
+
+    assert [result(), result()] == [6, 6]
+    assert calls(trial) == ["3"]
+    (trial / "other.py").write_text('"""Another docstring."""', encoding="utf-8")
+    (trial / "table.csv").write_text("stored,table", encoding="utf-8")
+    assert result() == 6
+    assert calls(trial) == ["3"]
+    (trial / "needed.py").write_text("FACTOR = 100", encoding="utf-8")
+    assert result() == 300
+
+
+def test_run_is_measured_again_after_a_file_that_it_reads_changed(trial, monkeypatch):
+    monkeypatch.setattr(runner, "ROOT", trial.parent)
+    monkeypatch.setenv("PYTHONPATH", f"{trial.parent}{os.pathsep}{Path(__file__).parents[1]}")
+    for text in ("one", "one", "two"):
+        (trial.parent / "read.txt").write_text(text, encoding="utf-8")
+        runner.measure(work("double"), 3, files=[trial.parent / "read.txt"])
+    assert calls(trial) == ["3", "3"]
+
+
+def test_failed_run_names_itself_and_series_goes_on_where_it_stopped(trial):
+    def series():
+        return [runner.measure(work("double"), number) for number in (1, 2, 3)]
+
+    (trial.parent / "refuse").touch()
+    with pytest.raises(runner.RunError, match=r"(?s)^work.double\(2\): exit code 1\n.*ValueError: refused"):
+        series()
+    (trial.parent / "refuse").unlink()
+    assert [run.result[0]["result"] for run in series()] == [2, 4, 6]
+    assert calls(trial) == ["1", "2", "2", "3"]
+
+
+def test_tables_of_the_same_runs_each_note_what_these_took(trial):
+    runs = [runner.measure(work("double"), number) for number in (1, 2)]
+    runs = [dataclasses.replace(run, cpu_seconds=20.4) for run in runs]
+    for table in ("first", "second"):
+        rows = runner.save_table(table, runs, experiment="trial", seeds="none")
+        assert rows == [{"number": 1, "result": 2}, {"number": 2, "result": 4}]
+        note = json.loads((trial.parent / f"{table}.json").read_text(encoding="utf-8"))
+        assert note["cpu_seconds"] == 41
+        assert note["command"] == "python -m experiments trial"
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="this system does not pin processes to cores")
+def test_run_has_one_core_unless_it_asks_for_all(trial):
+    assert runner.measure(work("cores")).result == 1
+    assert runner.measure(work("cores"), one_core=False).result == len(os.sched_getaffinity(0))
+
+
+def test_run_pays_for_its_children(trial):
+    assert runner.measure(work("work_in_child")).cpu_seconds >= 0.5
 
 
 def test_reported_networks_have_the_learning_rates_that_were_chosen():
@@ -68,7 +138,7 @@ def test_reported_networks_have_the_learning_rates_that_were_chosen():
     assert len(sweep) == 28 * 2 * 10
     assert not {row["seed"] for row in sweep} & set(CHOOSING_SEEDS)
     for row in sweep:
-        cell = [row[name] for name in ("activation", "depth", "initializer", "optimizer")]
+        cell = [row[name] for name in ("activation", "depth", "optimizer", "initializer")]
         assert row["learning_rate"] == best_rate(rates, *cell)
 
 

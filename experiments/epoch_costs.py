@@ -4,13 +4,25 @@ The clock runs over the second epoch of two, when everything is compiled; ``firs
 All train on the 60,000 training images. The first five steps are one algorithm.
 """
 
+import functools
 import time
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
+from experiments.clock import Clock
 
-def dense_by_fit(clock, *, pixels: str, steps_per_execution: int) -> dict:
-    """The old notebook's network by `fit`; pixels are float64, as the notebook has them, or uint8."""
+Costs = dict[str, float]
+
+
+def run_step(name: str, repetition: int) -> Costs:
+    """Return the costs of a step; it is measured once for each repetition, since a seed changes no cost."""
+    return STEPS[name]()
+
+
+def dense_by_fit(*, pixels: str, steps_per_execution: int) -> Costs:
+    """Train the old notebook's network by `fit`; pixels are float64, as the notebook has them, or uint8."""
     import keras
 
     from mnist_lessons.data import load_mnist, one_hot
@@ -22,11 +34,11 @@ def dense_by_fit(clock, *, pixels: str, steps_per_execution: int) -> dict:
     if pixels == "float64":
         images = (images - images.mean()) / images.std()
     targets = one_hot(labels)
-    return second(lambda: model.fit(images, targets, batch_size=32, epochs=1, verbose=0), clock)
+    return second(lambda: model.fit(images, targets, batch_size=32, epochs=1, verbose=0))
 
 
-def dense_in_one_call(clock, *, jit_compile: bool, batch_size: int = 32, adam: bool = False) -> dict:
-    """The same network, an epoch in one compiled call, by plain SGD or by Adam."""
+def dense_in_one_call(*, jit_compile: bool, batch_size: int = 32, adam: bool = False) -> Costs:
+    """Train the same network, an epoch in one compiled call, by plain SGD or by Adam."""
     import keras
     import tensorflow as tf
 
@@ -37,8 +49,8 @@ def dense_in_one_call(clock, *, jit_compile: bool, batch_size: int = 32, adam: b
     optimizer = keras.optimizers.Adam(0.003) if adam else keras.optimizers.SGD(0.01)
     optimizer.build(model.trainable_variables)
 
-    @tf.function(jit_compile=jit_compile)
-    def train_epoch(images, labels, order):
+    @tf.function(jit_compile=jit_compile)  # type: ignore[untyped-decorator]
+    def train_epoch(images: Any, labels: Any, order: Any) -> Any:
         total = tf.constant(0.0)
         for batch in order:
             chosen = tf.gather(labels, batch)
@@ -52,10 +64,11 @@ def dense_in_one_call(clock, *, jit_compile: bool, batch_size: int = 32, adam: b
     order = np.random.default_rng(0).permutation(len(images))[: len(images) // batch_size * batch_size]
     order = tf.constant(order.reshape(-1, batch_size).astype("int32"))
     images, labels = tf.constant(images), tf.constant(labels.astype("int32"))
-    return second(lambda: float(train_epoch(images, labels, order)), clock)
+    return second(lambda: train_epoch(images, labels, order).numpy())
 
 
-def dense(pixels: str):
+def dense(pixels: str) -> Any:
+    """Return the old notebook's network, for pixels float64 or uint8."""
     import keras
 
     keras.utils.set_random_seed(0)
@@ -64,8 +77,8 @@ def dense(pixels: str):
     return keras.Sequential([keras.Input((28, 28), dtype=pixels), *rescaling, keras.layers.Flatten(), *layers])
 
 
-def convolutions(clock, *, stride: int = 2, norm: str = "fused", jit_compile: bool = False) -> dict:
-    """The network of `fast_99` and what it would cost without two of its parts."""
+def convolutions(*, stride: int = 2, norm: str = "fused", jit_compile: bool = False) -> Costs:
+    """Train the network of `fast_99`, with or without two of its parts."""
     import keras
     import tensorflow as tf
 
@@ -91,24 +104,30 @@ def convolutions(clock, *, stride: int = 2, norm: str = "fused", jit_compile: bo
     if jit_compile:  # so slow that a tenth of an epoch has to do
         order = order[::10]
     order, rates = tf.constant(order.astype("int32")), tf.fill(len(order), 0.003)
-    found = second(lambda: float(train_epoch(images, labels, order, rates)), clock)
-    clock.cpu *= steps / len(order)
-    return found
+    costs = second(lambda: train_epoch(images, labels, order, rates).numpy())
+    return costs | {"cpu_seconds": costs["cpu_seconds"] * steps / len(order)}
 
 
-def second(epoch, clock) -> dict:
+def second(epoch: Callable[[], Any]) -> Costs:
     """Run an epoch twice and clock the second."""
-    start = time.process_time()
-    epoch()
-    first = time.process_time() - start
-    clock.start()
-    epoch()
-    clock.stop()
-    return {"first": first}
+    with Clock() as first:
+        epoch()
+    with Clock() as clock:
+        epoch()
+    return {**clock.figures(), "first_cpu_seconds": first.cpu_seconds}
 
 
-def matrix_product(seed: int, clock) -> dict:
-    """The best of 20 products of two float32 matrices of 1,024 by 1,024, by TensorFlow, in GFLOP a CPU second."""
+def imports() -> Costs:
+    """Import TensorFlow and Keras, start the former, and train nothing."""
+    import keras  # noqa: F401
+    import tensorflow as tf
+
+    tf.zeros(1)
+    return Clock().figures()
+
+
+def matrix_product() -> Costs:
+    """Time 20 products of two float32 matrices of 1,024 by 1,024; the best is given in GFLOP a CPU second."""
     import tensorflow as tf
 
     multiply = tf.function(tf.matmul)
@@ -121,24 +140,20 @@ def matrix_product(seed: int, clock) -> dict:
             product = multiply(a, b)
         product.numpy()
         speeds.append(5 * 2 * 1024**3 / (time.process_time() - start) / 1e9)
-    return {"gflops": max(speeds)}
+    return {**Clock().figures(), "gflops": max(speeds)}
 
 
-def step(run, **options):
-    """Return a run whose number counts repetitions, since a seed changes no cost."""
-    return lambda seed, clock: run(clock, **options)
-
-
-RUNS = {
-    "step-fit": step(dense_by_fit, pixels="float64", steps_per_execution=1),
-    "step-steps": step(dense_by_fit, pixels="float64", steps_per_execution=50),
-    "step-uint8": step(dense_by_fit, pixels="uint8", steps_per_execution=50),
-    "step-epoch": step(dense_in_one_call, jit_compile=False),
-    "step-xla": step(dense_in_one_call, jit_compile=True),
-    "step-batch": step(dense_in_one_call, jit_compile=True, batch_size=128, adam=True),
-    "step-full-resolution": step(convolutions, stride=1, norm="keras"),
-    "step-stride": step(convolutions, norm="keras"),
-    "step-fused": step(convolutions),
-    "step-fused-xla": step(convolutions, jit_compile=True),
+STEPS: dict[str, Callable[[], Costs]] = {
+    "import": imports,
+    "fit": functools.partial(dense_by_fit, pixels="float64", steps_per_execution=1),
+    "steps": functools.partial(dense_by_fit, pixels="float64", steps_per_execution=50),
+    "uint8": functools.partial(dense_by_fit, pixels="uint8", steps_per_execution=50),
+    "epoch": functools.partial(dense_in_one_call, jit_compile=False),
+    "xla": functools.partial(dense_in_one_call, jit_compile=True),
+    "batch": functools.partial(dense_in_one_call, jit_compile=True, batch_size=128, adam=True),
+    "full-resolution": functools.partial(convolutions, stride=1, norm="keras"),
+    "stride": functools.partial(convolutions, norm="keras"),
+    "fused": convolutions,
+    "fused-xla": functools.partial(convolutions, jit_compile=True),
     "matrix-product": matrix_product,
 }
