@@ -64,22 +64,26 @@ in_turn = mkdir -p .venv; exec 9> .venv/.lock; "$(PYTHON)" -c "$$wait_for_others
 	  touch $@ || $(not_set_up)
 $(filter-out $(whole),$(wildcard .venv/*/.done)): again
 
+# Only the variables that environment.py lists decide what these do.
+in_book := .venv/book/bin/python -E web/sphinx/environment.py
+in_dev := .venv/dev/bin/python -E web/sphinx/environment.py
+
 only_pages = $(if $(filter book,$(MAKECMDGOALS)),$(if $(ONLY),--only $(ONLY)))
 book: .venv/book/.done web/node_modules/.done  ## execute the chapters that changed and build the site; ONLY=train: one page
-	@.venv/book/bin/python web/sphinx/build.py $(only_pages)
+	@$(in_book) web/sphinx/build.py $(only_pages)
 
 PORT := 8000
 live: .venv/book/.done web/node_modules/.done  ## show the built site, and each change of its sources a moment later
-	@.venv/book/bin/python web/sphinx/live.py $(PORT)
+	@$(in_book) web/sphinx/live.py $(PORT)
 
 serve: .venv/book/.done  ## show the built site on this machine
 	@test -f _build/html/index.html || { echo "There is no site yet; build it with: make book" >&2; exit 1; }
 	@.venv/book/bin/python -m http.server $(PORT) --bind 127.0.0.1 --directory _build/html
 
 notebooks: book  ## derive a notebook from each chapter, in notebooks/
-	@.venv/book/bin/python web/sphinx/notebooks.py
+	@$(in_book) web/sphinx/notebooks.py
 
-pytest := MNIST_LESSONS_STORE="$$PWD/_build/models" .venv/dev/bin/python -m pytest
+pytest := $(in_dev) -m pytest
 ifdef ONLY
 # A path has a slash; a word is looked for in the names of the tests and their files.
 test: .venv/dev/.done web/node_modules/.dev
@@ -133,13 +137,13 @@ bench: .venv/book/.done .venv/dev/.done web/node_modules/.dev  ## measure what t
 	@MNIST_LESSONS_STORE="$$PWD/_build/models" PYTHONPATH=web/sphinx .venv/dev/bin/python -m bench $(if $(ONLY),--only $(ONLY))
 
 experiments: .venv/book/.done .venv/dev/.done  ## regenerate the stored tables of heavy experiments; ONLY=old_protocol makes one
-	@.venv/dev/bin/python -m experiments $(ONLY)
+	@$(in_dev) -m experiments $(ONLY)
 
 clean:  ## remove what was built; the environments stay
 	@rm -rf _build notebooks dist .*_cache .coverage
 
 pdf: book .venv/dev/.done  ## print the book as one PDF and pack the site as one zip, beside its pages
-	@.venv/dev/bin/python web/sphinx/downloads.py
+	@$(in_dev) web/sphinx/downloads.py
 
 dist: .venv/dev/.done  ## build the wheels and the source archives
 	@rm -rf dist

@@ -33,6 +33,7 @@ import browser
 import notebooks
 from addresses import AddressError
 from coursegrader.exercises import ExerciseError, read_file
+from environment import environment
 from execute import (
     EXECUTED,
     BuildError,
@@ -165,8 +166,7 @@ def build_pages(names: list[str], documents: list[str]) -> None:
 def assets() -> None:
     """Bundle the widgets' scripts and export the models and digits that they show."""
     bundle()
-    environment = os.environ | {"MNIST_LESSONS_STORE": os.environ.get("MNIST_LESSONS_STORE") or str(BUILD / "models")}
-    run(sys.executable, ROOT / "web" / "sphinx" / "export_widgets.py", BUILD / "widgets", env=environment)
+    run(sys.executable, ROOT / "web" / "sphinx" / "export_widgets.py", BUILD / "widgets")
 
 
 def bundle() -> None:
@@ -175,9 +175,9 @@ def bundle() -> None:
     run(node, ROOT / "web" / "build.mjs", BUILD / "widgets")
 
 
-def run(program: str, script: Path, *arguments: Path, env: dict[str, str] | None = None) -> None:
+def run(program: str, script: Path, *arguments: Path) -> None:
     """Run a script; raise a BuildError with what it said if it fails."""
-    done = subprocess.run([program, script, *arguments], capture_output=True, text=True, env=env)
+    done = subprocess.run([program, script, *arguments], capture_output=True, text=True, env=environment())
     if done.returncode:
         raise BuildError(f"{script.name} failed:\n{done.stdout}{done.stderr}")
 

@@ -23,6 +23,7 @@ from pathlib import Path
 import nbformat
 from myst_nb.core.read import read_myst_markdown_notebook
 
+from environment import environment
 from folders import BUILD, ROOT
 from mnist_lessons.fingerprint import fingerprint
 
@@ -133,17 +134,13 @@ def run_one(name: str, key: str, cores: list[int | None]) -> tuple[str, str]:
     """Execute one chapter in a process of its own; return a line for the table and what went wrong, if anything."""
     core = cores.pop()
     start = time.perf_counter()
-    environment = os.environ | {
-        "MNIST_LESSONS_STORE": os.environ.get("MNIST_LESSONS_STORE") or str(BUILD / "models"),
-        "PYDEVD_DISABLE_FILE_VALIDATION": "1",  # or the kernel warns about frozen modules
-    }
-    environment.pop("PYTEST_CURRENT_TEST", None)  # or the kernel does not watch what native code writes
     process = subprocess.Popen(
         [sys.executable, __file__, name],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        env=environment,
+        # Without the second, the kernel warns about frozen modules.
+        env=environment() | {"PYDEVD_DISABLE_FILE_VALIDATION": "1"},
         start_new_session=True,
     )
     RUNNING.add(process.pid)
