@@ -1,10 +1,13 @@
 import json
 import os
+import subprocess
 import sys
 
+import nbformat
 import pytest
 
 from coursegrader import cli, sandbox
+from coursegrader.assignment import build_assignment, make_notebook
 from coursegrader.exercises import load
 
 SOURCE = os.path.join(os.path.dirname(__file__), "course")
@@ -127,3 +130,37 @@ def test_unsafe_grading_warns_and_gives_the_same_marks(assignment, monkeypatch, 
     assert "--unsafe" in capsys.readouterr().err
     assert "week-1,,,ada,,,,3,0,3,3" in (tmp_path / "out" / "grades.csv").read_text()
     assert (tmp_path / "out").stat().st_mode & 0o077 == 0, "marks are nobody else's business"
+
+
+LOOK = """
+import locale, keras, matplotlib
+seen = keras.config.floatx(), matplotlib.rcParams["font.size"], locale.getpreferredencoding(), __debug__
+if seen != ("float32", 10, "utf-8", True):
+    raise ValueError(seen)
+"""
+
+
+def test_hostile_settings_and_an_ascii_locale_change_no_mark_and_no_name(tmp_path, exercises):
+    exercise = exercises["model-softmax"]
+    build_assignment("week-1", [exercise], tmp_path / "week-1")
+    notebook = make_notebook("week-1", [exercise], with_answers=True)
+    next(cell for cell in notebook.cells if cell.metadata["nbgrader"]["grade_id"] == exercise.id).source += LOOK
+    (tmp_path / "in").mkdir()
+    nbformat.write(notebook, tmp_path / "in" / "Łukasz é.ipynb")
+    for name, text in {
+        ".keras/keras.json": '{"floatx": "float64", "image_data_format": "channels_first"}',
+        ".config/matplotlib/matplotlibrc": "font.size: 30",
+    }.items():
+        (tmp_path / name).parent.mkdir(parents=True)
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    variables = {
+        "HOME": str(tmp_path),
+        "PATH": os.environ["PATH"],
+        # With these, Python reads and writes ASCII, whatever locales the machine has.
+        **{"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "PYTHONIOENCODING": "ascii"},
+        **{"PYTHONOPTIMIZE": "1", "MPLBACKEND": "QtAgg", "KERAS_BACKEND": "torch"},
+    }
+    command = ["grade", "in", "--assignment", "week-1", "--out", "out", *["--unsafe"] * bool(sandbox.obstacle())]
+    code = "import sys; from coursegrader.cli import main; sys.exit(main())"
+    subprocess.run([sys.executable, "-c", code, *command], cwd=tmp_path, env=variables, check=True)
+    assert "week-1,,,Łukasz é,,,,4,0,4,4" in (tmp_path / "out" / "grades.csv").read_text(encoding="utf-8")

@@ -6,7 +6,7 @@ import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 EXIT_INCOMPLETE = 3
 EXIT_INTERRUPTED = 130
@@ -31,6 +31,8 @@ def main(
     program, source
         The command's name and its default folder of exercises, for a course that has a command of its own.
     """
+    if arguments is None and {sys.getfilesystemencoding(), sys.stdout.encoding.lower()} != {"utf-8"}:
+        _restart_in_utf8()
     options = _parser(program, Path(source)).parse_args(arguments)
     before = signal.signal(signal.SIGINT, _interrupt)
     try:
@@ -41,6 +43,12 @@ def main(
     finally:
         signal.signal(signal.SIGINT, before)
     return code
+
+
+def _restart_in_utf8() -> NoReturn:
+    """Run this command again in Python's UTF-8 mode: the locale's encoding cannot spell every student's name."""
+    variables = {name: value for name, value in os.environ.items() if name != "PYTHONIOENCODING"}
+    os.execve(sys.executable, [sys.executable, "-X", "utf8", *sys.orig_argv[1:]], variables)
 
 
 def _interrupt(*_: object) -> None:

@@ -243,13 +243,19 @@ def _error_class(name: str) -> type[Exception]:
 
 
 def environment() -> dict[str, str]:
-    """Return the variables that Python and common libraries need, and no others, which may contain secrets."""
-    kept = ("PATH", "LD_LIBRARY_PATH", "PYTHONPATH", "LANG", "VIRTUAL_ENV", "HOME")
+    """Return the variables that Python and common libraries need.
+
+    Others may contain secrets or change marks, as a locale and settings of libraries do. What Keras reads from a file,
+    `preload` resets.
+    """
+    kept = ("PATH", "LD_LIBRARY_PATH", "PYTHONPATH", "VIRTUAL_ENV", "HOME")
+    python = {"PYTHONUTF8": "1"}
     # With huge pages there is less to copy for each fork, which makes it three times as fast.
     memory = {"PYTHONMALLOC": "malloc", "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1"}
     threads = {"TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1", "OMP_NUM_THREADS": "1"}
     keras = {"KERAS_BACKEND": "tensorflow", "TF_CPP_MIN_LOG_LEVEL": "3"}
-    ours = {"MPLBACKEND": "agg", **keras, **memory, **threads}
+    matplotlib = {"MPLBACKEND": "agg", "MATPLOTLIBRC": os.devnull}
+    ours = {**python, **matplotlib, **keras, **memory, **threads}
     return {name: os.environ[name] for name in kept if name in os.environ} | ours
 
 
