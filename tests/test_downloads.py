@@ -1,8 +1,6 @@
 """What readers take away: the book as one PDF, the site as one zip."""
 
 import re
-import subprocess
-import sys
 import zipfile
 from pathlib import Path
 from typing import NamedTuple
@@ -17,6 +15,8 @@ import toc
 
 ROOT = Path(__file__).resolve().parents[1]
 SITE = ROOT / "_build" / "html"
+NAMES = ("mnist-lessons.pdf", "mnist-lessons.zip")
+HOME = SITE / f"{toc.home()}.html"
 A4_WIDTH = 595  # points
 MARGIN = 22 / 25.4 * 72
 
@@ -30,15 +30,35 @@ class Line(NamedTuple):
     text: str
 
 
-@pytest.fixture(scope="module")
-def made():
-    """`make test` has built the site; this makes what belongs beside it."""
-    subprocess.run([sys.executable, str(ROOT / "web/sphinx/downloads.py")], check=True, capture_output=True)
+FEW = [
+    toc.Part("A first classifier", True, ["book/data", "book/train"]),
+    toc.Part("Practice", False, ["book/exercises/data", "book/exercises/train"]),
+    toc.Part("Teach", False, ["book/instructors/grading"]),
+    toc.Part("Look up", False, ["book/glossary"]),
+]
+
+
+@pytest.fixture(scope="module", params=["a few pages", pytest.param("all pages", marks=pytest.mark.weekly)])
+def book(request, tmp_path_factory):
+    """Return the printed book. Printing takes a second for each five pages, and has to be repeated."""
+    folder = tmp_path_factory.mktemp("printed")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(downloads, "PDF", folder / downloads.PDF.name)
+        patch.setattr(downloads, "BUILD", folder)
+        if request.param == "a few pages":
+            patch.setattr(toc, "parts", lambda: FEW)
+        downloads.typeset()
+        yield PdfReader(downloads.PDF)
 
 
 @pytest.fixture(scope="module")
-def book(made):
-    return PdfReader(downloads.PDF)
+def packed(tmp_path_factory):
+    """Return the zip of the site, as it was before it was written."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(downloads, "ZIP", tmp_path_factory.mktemp("packed") / downloads.ZIP.name)
+        downloads.pack(HOME)
+        with zipfile.ZipFile(downloads.ZIP) as archive:
+            yield archive
 
 
 @pytest.fixture(scope="module")
@@ -90,13 +110,13 @@ def test_contents_list_every_page_with_its_number(contents, texts):
 def test_pdf_has_an_outline(book):
     entries = [squeezed(entry.title) for entry in flat(book.outline)]
     assert any("Trainthenetwork" in entry for entry in entries)
-    assert len(entries) > 100
+    assert len(entries) > 30
 
 
 def test_internal_links_of_the_pdf_have_a_target(book):
     places = set(book.named_destinations)
     inside = [link["/Dest"] for page in book.pages for link in links_of(page) if "/Dest" in link]
-    assert len(inside) > 200
+    assert len(inside) > 50
     assert {str(name) for name in inside if isinstance(name, str)} <= places
 
 
@@ -118,8 +138,7 @@ def test_answers_are_in_the_appendix_on_the_pages_that_questions_name(contents, 
     soups = [of_site(name) for name in toc.pages()]
     told = [answer for soup in soups for answer in soup.select("li.ml-quiz-right")]
     solved = [fold.pre for soup in soups for fold in soup.select("details:has(.collapsed)") if is_solution(fold)]
-    assert len(told) > 50
-    assert len(solved) > 40
+    assert min(len(told), len(solved)) >= 6
     for answers, link, back in ((told, "Answer", "asked"), (solved, "Solution", "set")):
         there = numbers_after(f"{link}onpage", pages[:first])
         assert len(there) == len(numbers_after(f".+,{back}onpage", pages[first:])) == len(answers)
@@ -135,9 +154,8 @@ def test_no_page_is_nearly_empty(pages, tags):
     assert not [place + 1 for place, page in enumerate(pages) if len(page) < 12 and place not in with_figure]
 
 
-def test_text_fills_the_width_of_the_page(book, contents):
-    chapters = book.pages[contents[1][1] - 1 : contents[15][1]]
-    rights = sorted(float(link["/Rect"][2]) for page in chapters for link in links_of(page))
+def test_text_fills_the_width_of_the_page(book):
+    rights = sorted(float(link["/Rect"][2]) for page in book.pages for link in links_of(page))
     assert A4_WIDTH - MARGIN - 20 < rights[-5] <= rights[-1] < A4_WIDTH - MARGIN + 1
 
 
@@ -158,26 +176,24 @@ def test_code_of_100_characters_fits_and_longer_lines_wrap_with_an_indent(pages)
             assert indents, code
             assert min(indents) > 10, code
             wrapped += 1
-    assert wrapped > 10
+    assert wrapped
 
 
-def test_zip_holds_the_site_in_one_folder(made):
-    with zipfile.ZipFile(downloads.ZIP) as archive:
-        files = set(archive.namelist())
-        assert archive.testzip() is None
+def test_zip_holds_the_site_in_one_folder(packed):
+    assert packed.testzip() is None
     there = {f"mnist-lessons/{file.relative_to(SITE).as_posix()}" for file in SITE.rglob("*") if file.is_file()}
-    assert files == there - {f"mnist-lessons/{file.name}" for file in (downloads.PDF, downloads.ZIP)}
+    made_before = {f"mnist-lessons/{name}" for name in NAMES}
+    assert set(packed.namelist()) - made_before == there - made_before
 
 
-def test_first_page_links_both_downloads(made):
-    home = SITE / "book" / "index.html"
-    links = {link["href"] for link in BeautifulSoup(home.read_text(), "html.parser").select("#take-it-with-you a")}
-    assert {downloads.PDF, downloads.ZIP} <= {(home.parent / link).resolve() for link in links}
-    with zipfile.ZipFile(downloads.ZIP) as archive:
-        packed = BeautifulSoup(archive.read("mnist-lessons/book/index.html"), "html.parser")
-    site = addresses.read().site
-    links = {link["href"] for link in packed.select("#take-it-with-you a")}
-    assert {f"{site}{file.name}" for file in (downloads.PDF, downloads.ZIP)} <= links
+def test_first_page_links_both_downloads_beside_it_and_in_the_zip_at_the_published_address(packed):
+    beside, published = (
+        {link["href"] for link in BeautifulSoup(text, "html.parser").select("#take-it-with-you a")}
+        for text in (downloads.with_links(HOME, "../"), packed.read("mnist-lessons/book/index.html"))
+    )
+    for name in NAMES:
+        assert f"../{name}" in beside
+        assert f"{addresses.read().site}{name}" in published
 
 
 def of_site(name):

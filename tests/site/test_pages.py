@@ -31,15 +31,19 @@ def site_pages():
     return [name for name in found if name not in ("index.html", "404.html")]
 
 
-@pytest.fixture(scope="session")
-def report():
-    """What the browser saw."""
+@pytest.fixture(scope="module", params=["2", pytest.param("4", marks=pytest.mark.weekly)], ids="in {} states".format)
+def report(request):
+    """What the browser saw of each page, light and dark, on wide and narrow screens, in some combinations or all."""
     if not site_pages():
         pytest.fail("there is no site in _build/html to test; build it with: make book")
     node = shutil.which("node", path=str(Path(sys.executable).parent)) or "node"
     visit = Path(__file__).with_name("visit.mjs")
     done = subprocess.run(
-        [node, visit, SITE, BASE], input="\n".join(site_pages()), capture_output=True, text=True, timeout=1800
+        [node, visit, SITE, BASE, request.param],
+        input="\n".join(site_pages()),
+        capture_output=True,
+        text=True,
+        timeout=1800,
     )
     assert done.returncode == 0, done.stderr[-2000:]
     return json.loads(done.stdout)
@@ -75,7 +79,7 @@ def faults(page: str, seen: dict[str, Any], anchors: dict[str, set[str]]) -> dic
         "moves where the reader asks for no motion": seen["moving"],
         "low contrast where the reader asks for more": unless(seen["contrast"] == BLACK_AND_WHITE, seen["contrast"]),
         "edges lost in forced colors": seen["forced"],
-        "wider than the window of a phone": seen["states"]["light 360"]["overflow"],
+        "wider than the window of a phone": seen["states"]["dark 360"]["overflow"],
         "wider than the window at 200 %": seen["zoomed"]["200"],
         "wider than the window at 400 %": seen["zoomed"]["400"],
         "broken links": broken_links(page, anchors),
