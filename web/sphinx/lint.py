@@ -20,7 +20,7 @@ from quiz import QuizError, read_quiz
 
 Fault = tuple[int, str]  # line and sentence
 
-CHARACTERS_A_LINE, LINES_A_CELL, LINES_A_CHAPTER = 100, 20, 200
+CHARACTERS_A_LINE, LINES_A_CELL, LINES_A_CHAPTER = 100, 20, 185
 NOT_TAUGHT = {"remove-cell", "remove-input", "hide-input"}
 DRAWS = re.compile(r"plt\.|plot_|show_digit|\bfig(ure)?\b")
 DRAWS_DATA = re.compile(r"plot_\w+\(|\.(plot|semilog[xy]|loglog|barh?|hist|errorbar|step|scatter|boxplot|violinplot)\(")
@@ -86,8 +86,8 @@ def short_code(page: Page) -> Iterator[Fault]:
         if "remove-cell" not in cell.tags and longest > CHARACTERS_A_LINE:
             yield cell.line, f"a line of {longest} characters; expected at most {CHARACTERS_A_LINE}"
         if not NOT_TAUGHT & cell.tags:
-            total += len(lines)
             written = sum(1 for line in lines if line.strip())
+            total += written
             if written > LINES_A_CELL:
                 yield cell.line, f"a cell of {written} lines; expected at most {LINES_A_CELL}"
     if total > LINES_A_CHAPTER:
