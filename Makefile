@@ -83,7 +83,7 @@ serve: .venv/book/.done  ## show the built site on this machine
 notebooks: book  ## derive a notebook from each chapter, in notebooks/
 	@$(in_book) web/sphinx/notebooks.py
 
-pytest := $(in_dev) -m pytest
+pytest := $(in_dev) -X warn_default_encoding -m pytest
 ifdef ONLY
 # A path has a slash; a word is looked for in the names of the tests and their files.
 test: .venv/dev/.done web/node_modules/.dev

@@ -92,7 +92,7 @@ def session(name: str, screenshots: Path | None = None) -> dict[str, Any]:
             node = ROOT / ".venv" / "dev" / "bin" / "node"
             command = [node, ROOT / "bench" / "open_chapter.mjs", address.format(f"lab/tree/{name}.ipynb"), found]
             command += [screenshots] if screenshots else []
-            said = subprocess.run(list(map(str, command)), capture_output=True, text=True, timeout=1200)
+            said = subprocess.run(list(map(str, command)), capture_output=True, encoding="utf-8", timeout=1200)
         finally:
             done.set()
             watch.join()
@@ -119,10 +119,10 @@ def server(home: Path) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
     # All cells are in the page, not only those that the window shows.
     settings = home / ".jupyter" / "lab" / "user-settings" / "@jupyterlab" / "notebook-extension"
     settings.mkdir(parents=True)
-    (settings / "tracker.jupyterlab-settings").write_text('{"windowingMode": "none"}')
+    (settings / "tracker.jupyterlab-settings").write_text('{"windowingMode": "none"}', encoding="utf-8")
     options = ["--no-browser", "--allow-root", "--ip=127.0.0.1", "--port=0", "--LabApp.expose_app_in_browser=True"]
     log = home / "log"
-    with log.open("w") as out:
+    with log.open("w", encoding="utf-8") as out:
         process = subprocess.Popen(
             [str(ENVIRONMENT / "bin" / "jupyter"), "lab", *options, f"--ServerApp.root_dir={home / 'work'}"],
             env=environment,
@@ -134,12 +134,12 @@ def server(home: Path) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
         os.sched_setaffinity(process.pid, {min(os.sched_getaffinity(0))})
     try:
         for _ in range(SECONDS_TO_START):
-            found = re.search(r"(http://127\.0\.0\.1:\d+)/lab\?token=(\w+)", log.read_text())
+            found = re.search(r"(http://127\.0\.0\.1:\d+)/lab\?token=(\w+)", log.read_text(encoding="utf-8"))
             if found:
                 break
             time.sleep(1)
         else:
-            raise TimeoutError(f"JupyterLab did not start in {SECONDS_TO_START} s:\n{log.read_text()}")
+            raise TimeoutError(f"JupyterLab did not start in {SECONDS_TO_START} s:\n{log.read_text(encoding='utf-8')}")
         yield f"{found[1]}/{{}}?token={found[2]}", process
     finally:
         process.terminate()
@@ -156,12 +156,12 @@ def _family(root: int) -> Iterator[int]:
     yield root
     for task in Path(f"/proc/{root}/task").glob("*"):
         with contextlib.suppress(OSError):
-            for child in (task / "children").read_text().split():
+            for child in (task / "children").read_text(encoding="utf-8").split():
                 yield from _family(int(child))
 
 
 def _pss(process: int) -> float:
     with contextlib.suppress(OSError):
-        found = re.search(r"^Pss:\s+(\d+) kB", Path(f"/proc/{process}/smaps_rollup").read_text(), re.M)
+        found = re.search(r"^Pss:\s+(\d+) kB", Path(f"/proc/{process}/smaps_rollup").read_text(encoding="utf-8"), re.M)
         return float(found[1]) if found else 0.0
     return 0.0

@@ -40,7 +40,9 @@ def changed_sentence() -> dict[str, object]:
         port = free.getsockname()[1]
     with (
         copied_book() as book,
-        subprocess.Popen([PYTHON, book / "web/sphinx/live.py", str(port)], stdout=subprocess.PIPE, text=True) as server,
+        subprocess.Popen(
+            [PYTHON, book / "web/sphinx/live.py", str(port)], stdout=subprocess.PIPE, encoding="utf-8"
+        ) as server,
     ):
         assert server.stdout
         try:
@@ -94,7 +96,7 @@ def one_module() -> dict[str, object]:
 def npm_packages() -> dict[str, object]:
     """Add up the packages that are not for tests alone."""
     command: list[str | Path] = [PYTHON.with_name("npm"), "ls", "--all", "--omit=dev", "--parseable"]
-    done = subprocess.run(command, cwd=ROOT / "web", check=True, capture_output=True, text=True)
+    done = subprocess.run(command, cwd=ROOT / "web", check=True, capture_output=True, encoding="utf-8")
     _, *folders = map(Path, done.stdout.splitlines())
     return {"ours": megabytes(*folders)}
 

@@ -72,14 +72,14 @@ def _save(file: Path, model: "keras.Model", history: History) -> None:
     note = {"sha256": hashlib.sha256(part.read_bytes()).hexdigest(), "history": history}
     part.replace(file)
     note_part = file.with_suffix(".part.json")
-    note_part.write_text(json.dumps(note))
+    note_part.write_text(json.dumps(note), encoding="utf-8")
     note_part.replace(file.with_suffix(".json"))
 
 
 def _load(file: Path) -> tuple["keras.Model", History] | None:
     """Return the stored model and history, or None where they are missing or not what was written."""
     try:
-        note = json.loads(file.with_suffix(".json").read_text())
+        note = json.loads(file.with_suffix(".json").read_text(encoding="utf-8"))
         intact = note["sha256"] == hashlib.sha256(file.read_bytes()).hexdigest()
     except (FileNotFoundError, ValueError, KeyError, TypeError):
         return None

@@ -152,7 +152,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
 def main() -> None:
     """Check what a workflow says of the place where it runs."""
     repository, branch, *tag = sys.argv[1:]
-    version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
     check_place(read(), repository, branch, "".join(tag), version)
 
 

@@ -20,7 +20,7 @@ def first_uses(source: Path, pages: tuple[str, ...]) -> dict[str, str]:
     """Return the page that first imports each name of the package, by the name in full."""
     found: dict[str, str] = {}
     for page in pages:
-        for cell in CODE_CELL.findall((source / f"{page}.md").read_text()):
+        for cell in CODE_CELL.findall((source / f"{page}.md").read_text(encoding="utf-8")):
             for module, names in IMPORT.findall(cell):
                 for name in re.findall(r"\w+", names):
                     found.setdefault(f"{module}.{name}", page)

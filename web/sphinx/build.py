@@ -135,7 +135,7 @@ def build_site(documents: list[str]) -> None:
         {file.relative_to(ROOT).as_posix(): file for file in sources}, extra=f"{sys.version}{browser.find() is None}"
     )
     stamp = BUILD / "site.key"
-    if stamp.is_file() and stamp.read_text() == key and (SITE / "index.html").is_file():
+    if stamp.is_file() and stamp.read_text(encoding="utf-8") == key and (SITE / "index.html").is_file():
         return print(f"Site: up to date in {SITE.relative_to(ROOT)}")
     start = time.perf_counter()
     stamp.unlink(missing_ok=True)
@@ -177,7 +177,7 @@ def bundle() -> None:
 
 def run(program: str, script: Path, *arguments: Path) -> None:
     """Run a script; raise a BuildError with what it said if it fails."""
-    done = subprocess.run([program, script, *arguments], capture_output=True, text=True, env=environment())
+    done = subprocess.run([program, script, *arguments], capture_output=True, encoding="utf-8", env=environment())
     if done.returncode:
         raise BuildError(f"{script.name} failed:\n{done.stdout}{done.stderr}")
 

@@ -60,7 +60,7 @@ def main() -> None:
     print(f"Downloads: {ZIP.name}, {ZIP.stat().st_size / 1e6:.1f} MB")
     pages = typeset()
     print(f"Downloads: {PDF.name}, {pages} pages, {PDF.stat().st_size / 1e6:.1f} MB")
-    home.write_text(with_links(home, f"{os.path.relpath(SITE, home.parent)}/"))
+    home.write_text(with_links(home, f"{os.path.relpath(SITE, home.parent)}/"), encoding="utf-8")
 
 
 # The site as one zip ---------------------------------------------------------------------------------------------
@@ -82,7 +82,9 @@ def pack(home: Path) -> None:
 def with_links(home: Path, folder: str) -> str:
     """Return the first page with links to PDF and zip that lead to a folder, whose address ends with a slash."""
     files = "|".join(re.escape(file.name) for file in (PDF, ZIP))
-    return re.sub(rf'href="[^"]*?({files})"', lambda found: f'href="{escape(folder)}{found[1]}"', home.read_text())
+    return re.sub(
+        rf'href="[^"]*?({files})"', lambda found: f'href="{escape(folder)}{found[1]}"', home.read_text(encoding="utf-8")
+    )
 
 
 # The book as one PDF ---------------------------------------------------------------------------------------------
@@ -105,7 +107,7 @@ def typeset() -> int:
         source, printed = Path(folder, "book.html"), Path(folder, "book.pdf")
         numbers: dict[str, int] = {}
         for _ in range(PRINTINGS):
-            source.write_text(whole(book, numbers))
+            source.write_text(whole(book, numbers), encoding="utf-8")
             print_page(source, printed)
             reader = PdfReader(printed)
             before, numbers = numbers, page_numbers(reader)
@@ -119,7 +121,7 @@ def typeset() -> int:
 
 def chapter(page: str, pages: set[str], site: str) -> Tag:
     """Return a page's text as it is on paper, with ids of its own and links that lead to their targets in the whole."""
-    soup = BeautifulSoup((SITE / f"{page}.html").read_text(), "html.parser")
+    soup = BeautifulSoup((SITE / f"{page}.html").read_text(encoding="utf-8"), "html.parser")
     text = soup.select_one("main article")
     for drop in text.select(NOT_ON_PAPER):
         drop.decompose()
@@ -312,7 +314,7 @@ def print_page(source: Path, printed: Path) -> None:
         command = [found, *browser.FLAGS, f"--user-data-dir={profile}"]
         command += ["--no-pdf-header-footer", "--generate-pdf-document-outline"]
         command += [f"--print-to-pdf={printed}", source.as_uri()]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS_TO_PRINT)
+        done = subprocess.run(command, capture_output=True, encoding="utf-8", timeout=SECONDS_TO_PRINT)
     if not printed.is_file():
         sys.exit(f"downloads: {found} printed nothing:\n{done.stderr}")
 

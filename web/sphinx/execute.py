@@ -78,7 +78,7 @@ def disk_trouble(error: Exception | str) -> str:
 
 def is_notebook(name: str) -> bool:
     """Tell whether a page has code to execute: its front matter names a kernel."""
-    return "\nkernelspec:" in (ROOT / name).read_text().split("\n---", 1)[0]
+    return "\nkernelspec:" in (ROOT / name).read_text(encoding="utf-8").split("\n---", 1)[0]
 
 
 def run_stale(names: list[str], jobs: int, *, again: bool = False) -> None:
@@ -138,7 +138,7 @@ def run_one(name: str, key: str, cores: list[int | None]) -> tuple[str, str]:
         [sys.executable, __file__, name],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
-        text=True,
+        encoding="utf-8",
         # Without the second, the kernel warns about frozen modules.
         env=environment() | {"PYDEVD_DISABLE_FILE_VALIDATION": "1"},
         start_new_session=True,
@@ -177,7 +177,7 @@ def execute(name: str) -> None:
         os.environ["IPYTHONDIR"] = str(Path(folder, ".ipython"))  # nobody's start-up files or history
         startup = Path(folder, ".ipython", "profile_default", "startup")
         startup.mkdir(parents=True)
-        (startup / "stderr.py").write_text(WAIT_FOR_STDERR)
+        (startup / "stderr.py").write_text(WAIT_FOR_STDERR, encoding="utf-8")
         work = Path(folder, "work")
         work.mkdir()
         client = NotebookClient(
@@ -204,7 +204,7 @@ def execute(name: str) -> None:
 
 def read_notebook(name: str) -> tuple[nbformat.NotebookNode, list[int]]:
     """Parse a chapter as the site does; return it with the line where each code cell starts."""
-    notebook = read_myst_markdown_notebook((ROOT / name).read_text(), add_source_map=True)
+    notebook = read_myst_markdown_notebook((ROOT / name).read_text(encoding="utf-8"), add_source_map=True)
     return notebook, notebook.metadata.pop("source_map")
 
 
@@ -229,7 +229,7 @@ def kept_outputs(name: str, key: str) -> nbformat.NotebookNode | None:
 def last_seconds(name: str) -> float:
     """Return how long a chapter took when it was last executed; unknown ones go first."""
     try:
-        return json.loads(executed_file(name).read_text())["metadata"]["execution"]["seconds"]
+        return json.loads(executed_file(name).read_text(encoding="utf-8"))["metadata"]["execution"]["seconds"]
     except (FileNotFoundError, ValueError, KeyError):
         return float("inf")
 

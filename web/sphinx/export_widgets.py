@@ -36,7 +36,7 @@ def main(folder: Path) -> None:
     """Write every data file and the manifest into the folder, unless they are there from the same sources."""
     manifest = folder / MANIFEST
     # Keras computes with TensorFlow, which it does not require.
-    code = Path(__file__).read_text()
+    code = Path(__file__).read_text(encoding="utf-8")
     sources = fingerprint(code, packages=[ROOT / "mnist_lessons"], libraries=["tensorflow"])
     if _is_current(manifest, sources):
         return
@@ -53,12 +53,12 @@ def main(folder: Path) -> None:
     written["errors"] = _write(folder, "errors", errors_data(probabilities["dense"]))
     written["race"] = _write(folder, "race", race_data())
     written["neuron"] = _write(folder, "neuron", neuron_data())
-    manifest.write_text(json.dumps({"sources": sources, "files": written}, indent=1))
+    manifest.write_text(json.dumps({"sources": sources, "files": written}, indent=1), encoding="utf-8")
 
 
 def _is_current(manifest: Path, sources: str) -> bool:
     try:
-        found = json.loads(manifest.read_text())
+        found = json.loads(manifest.read_text(encoding="utf-8"))
     except (FileNotFoundError, ValueError):
         return False
     return found["sources"] == sources and all(
@@ -72,7 +72,7 @@ def _write(folder: Path, name: str, content: dict[str, Any]) -> dict[str, str]:
     """Write one script that hands its content to the page; return the manifest's entry for it."""
     text = json.dumps(content, separators=(",", ":"))
     file = folder / f"{name}.data.js"
-    file.write_text(f'(globalThis.mnistLessons??={{}})["{name}"]={text};\n')
+    file.write_text(f'(globalThis.mnistLessons??={{}})["{name}"]={text};\n', encoding="utf-8")
     return {"file": file.name, "sha256": hashlib.sha256(file.read_bytes()).hexdigest()}
 
 

@@ -49,18 +49,19 @@ def write_files(app: Sphinx, error: Exception | None) -> None:
     (out / "sitemap.xml").write_text(
         '<?xml version="1.0" encoding="UTF-8"?>\n<urlset xmlns="http://www.sitemaps.org/schemas/sitemap/0.9">\n'
         + "".join(f"<url><loc>{escape(location)}</loc></url>\n" for location in locations)
-        + "</urlset>\n"
+        + "</urlset>\n",
+        encoding="utf-8",
     )
 
 
 def embed_font(style: Path, name: str) -> None:
     """Put a font into the style sheet: it is there with the first paint, on a first visit and from file:// too."""
     address = f'url("{name}")'
-    text = style.read_text()
+    text = style.read_text(encoding="utf-8")
     if address not in text:
         raise ExtensionError(f"{style.name}: expected {address}, which is to be put into it")
     font = base64.b64encode((style.parent / name).read_bytes()).decode()
-    style.write_text(text.replace(address, f'url("data:font/woff2;base64,{font}")'))
+    style.write_text(text.replace(address, f'url("data:font/woff2;base64,{font}")'), encoding="utf-8")
 
 
 def setup(app: Sphinx) -> dict[str, Any]:

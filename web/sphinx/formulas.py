@@ -27,7 +27,9 @@ class Typesetter:
             script = str(Path(__file__).with_name("mathml.mjs"))
             if node is None:
                 raise ExtensionError("node is missing from this environment: run make again")
-            self.process = subprocess.Popen([node, script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+            self.process = subprocess.Popen(
+                [node, script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, encoding="utf-8"
+            )
         self.process.stdin.write(json.dumps({"tex": tex, "display": display}) + "\n")
         self.process.stdin.flush()
         line = self.process.stdout.readline()

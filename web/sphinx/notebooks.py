@@ -121,7 +121,7 @@ def wheel_name() -> str:
 def build_wheel() -> str:
     """Build the package's wheel into the folder and return its name."""
     command = [sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", str(FOLDER)]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, encoding="utf-8")
     if done.returncode or not (FOLDER / wheel_name()).is_file():
         sys.exit(f"notebooks: the wheel {wheel_name()} was not built:\n{done.stdout}{done.stderr}")
     return wheel_name()
@@ -157,7 +157,7 @@ def take_pictures() -> None:
     with tempfile.TemporaryDirectory() as folder:
         node = Path(sys.executable).with_name("node")
         command = [node, ROOT / "web" / "pictures.mjs", SITE, folder, found]
-        done = subprocess.run(list(map(str, command)), capture_output=True, text=True)
+        done = subprocess.run(list(map(str, command)), capture_output=True, encoding="utf-8")
         if done.returncode:
             sys.exit(f"notebooks: no pictures of the widgets:\n{done.stderr}")
         for file in Path(folder).glob("*.png"):

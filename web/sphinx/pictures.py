@@ -24,10 +24,10 @@ def pair_pictures(app: Sphinx, doctree: nodes.document) -> None:
         file = Path(app.env.relfn2path(image["uri"], app.env.docname)[1])
         if file.suffix != ".svg" or "jupyter_execute" not in file.parts:
             continue
-        drawn = without_paper(file.read_text())
-        file.write_text(drawn)
+        drawn = without_paper(file.read_text(encoding="utf-8"))
+        file.write_text(drawn, encoding="utf-8")
         twin = file.with_suffix(".dark.svg")
-        twin.write_text(darkened(drawn))
+        twin.write_text(darkened(drawn), encoding="utf-8")
         dark = image.deepcopy()
         dark["uri"] = str(Path(image["uri"]).with_suffix(".dark.svg"))
         image["classes"] += ["only-light"]

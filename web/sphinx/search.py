@@ -65,7 +65,9 @@ def write_index(app: Sphinx, error: Exception | None) -> None:
     if SECTIONS.keys() < app.env.found_docs:
         return  # only some pages were written: the search goes on with what it knew
     entries = [entry for page in sorted(SECTIONS) for entry in SECTIONS[page]]
-    (out / "sections.js").write_text(f"window.bookSections = {json.dumps(entries, ensure_ascii=False)};\n")
+    (out / "sections.js").write_text(
+        f"window.bookSections = {json.dumps(entries, ensure_ascii=False)};\n", encoding="utf-8"
+    )
 
 
 def setup(app: Sphinx) -> dict[str, Any]:

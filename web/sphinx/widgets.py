@@ -60,7 +60,9 @@ def copy_files(app: Sphinx) -> None:
     source, target = Path(app.confdir) / app.config.widgets_path, Path(app.outdir) / "_static" / "widgets"
     files = [STYLE, *(f"{name}.js" for name in WIDGETS)]
     if (source / MANIFEST).is_file():
-        files += [entry["file"] for entry in json.loads((source / MANIFEST).read_text())["files"].values()]
+        files += [
+            entry["file"] for entry in json.loads((source / MANIFEST).read_text(encoding="utf-8"))["files"].values()
+        ]
     missing = [file for file in [MANIFEST, *files] if not (source / file).is_file()]
     if missing:
         raise FileNotFoundError(f"widgets_path {source}: expected {', '.join(missing)}; see web/build.mjs")

@@ -103,7 +103,7 @@ def _bounded(deadline: float) -> Iterator[None]:
         return
     before = signal.signal(signal.SIGALRM, stop)
     soft, hard = resource.getrlimit(resource.RLIMIT_AS)
-    in_use = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    in_use = int(Path("/proc/self/statm").read_text(encoding="utf-8").split()[0]) * resource.getpagesize()
     try:
         resource.setrlimit(resource.RLIMIT_AS, (in_use + MEMORY, hard))
         signal.setitimer(signal.ITIMER_REAL, max(deadline - time.monotonic(), 1e-6))

@@ -138,15 +138,15 @@ def enter_namespaces() -> bool:
             return False
     uid, gid = os.geteuid(), os.getegid()
     _unshare(flags | _CLONE_NEWUSER)
-    Path("/proc/self/setgroups").write_text("deny")
-    Path("/proc/self/uid_map").write_text(f"{uid} {uid} 1")
-    Path("/proc/self/gid_map").write_text(f"{gid} {gid} 1")
+    Path("/proc/self/setgroups").write_text("deny", encoding="utf-8")
+    Path("/proc/self/uid_map").write_text(f"{uid} {uid} 1", encoding="utf-8")
+    Path("/proc/self/gid_map").write_text(f"{gid} {gid} 1", encoding="utf-8")
     return True
 
 
 def _can_become_others() -> bool:
     """Tell whether this is root and the user ids for student processes exist, which a user namespace may not have."""
-    spans = (map(int, line.split()) for line in Path("/proc/self/uid_map").read_text().splitlines())
+    spans = (map(int, line.split()) for line in Path("/proc/self/uid_map").read_text(encoding="utf-8").splitlines())
     known = any(first <= _FIRST_USER and first + count >= _FIRST_USER + _USERS for first, _, count in spans)
     return known and os.geteuid() == 0
 
@@ -245,7 +245,7 @@ def _forbid_system_calls() -> None:
 
 def set_limits(limits: Limits) -> None:
     """Limit time, memory, files and threads of this process permanently."""
-    in_use = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    in_use = int(Path("/proc/self/statm").read_text(encoding="utf-8").split()[0]) * resource.getpagesize()
     seconds = int(limits.seconds) + 1
     for name, value in {
         resource.RLIMIT_AS: in_use + limits.memory,
@@ -280,7 +280,8 @@ def confine(limits: Limits, *, user: int | None, paths: Sequence[Path]) -> None:
     OSError
         A step failed. The process must then end.
     """
-    Path("/proc/self/oom_score_adj").write_text("1000")  # if memory runs out, the kernel kills this first
+    # If memory runs out, the kernel kills this first.
+    Path("/proc/self/oom_score_adj").write_text("1000", encoding="utf-8")
     set_limits(limits)
     _replace_file_system(limits.file_size, paths)
     _drop_privileges(user)
@@ -295,7 +296,7 @@ def obstacle() -> str | None:
     """
     if sys.platform != "linux":
         return f"isolation needs Linux, and this is {platform.system()}"
-    done = subprocess.run([sys.executable, "-P", "-m", __name__], capture_output=True, text=True)
+    done = subprocess.run([sys.executable, "-P", "-m", __name__], capture_output=True, encoding="utf-8")
     return explain_failure(done.stderr) if done.returncode else None
 
 
@@ -304,7 +305,7 @@ def explain_failure(error: str, settings: Path = Path("/proc/sys")) -> str:
     remedies = []
     for name, forbids, allows in _SETTINGS:
         file = settings / name.replace(".", "/")
-        if file.is_file() and file.read_text().strip() == forbids:
+        if file.is_file() and file.read_text(encoding="utf-8").strip() == forbids:
             remedies.append(
                 f"{name} is {forbids}, which forbids user namespaces; "
                 f"to allow them until the machine restarts: sudo sysctl -w {name}={allows}"
