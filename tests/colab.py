@@ -63,9 +63,9 @@ def main(names: list[str]) -> None:
 
 def warn_of_another_python() -> None:
     """Say so if the environment's Python is not the one that Colab has."""
-    colab = re.match(r"# Python (.+)", (ROOT / "tests" / "colab.txt").read_text())[1]
+    colab = re.match(r"# Python (.+)", (ROOT / "tests" / "colab.txt").read_text(encoding="utf-8"))[1]
     code = "import sys; print('{}.{}'.format(*sys.version_info))"
-    here = subprocess.check_output([PYTHON, "-c", code], text=True).strip()
+    here = subprocess.check_output([PYTHON, "-c", code], encoding="utf-8").strip()
     if here != colab:
         print(f"Colab has Python {colab}, this is {here}: install python{colab}, remove .venv/colab and run make colab")
 
@@ -113,8 +113,8 @@ def fresh_machine(folder: Path) -> str:
     for name in ("work", "packages", "home", "kernels/colab", "ipython/profile_default/startup"):
         (folder / name).mkdir(parents=True)
     kernel = {"argv": [str(PYTHON), "-m", "ipykernel_launcher", "-f", "{connection_file}"], "display_name": "Colab"}
-    (folder / "kernels" / "colab" / "kernel.json").write_text(json.dumps(kernel))
-    (folder / "ipython" / "profile_default" / "startup" / "stderr.py").write_text(WAIT_FOR_STDERR)
+    (folder / "kernels" / "colab" / "kernel.json").write_text(json.dumps(kernel), encoding="utf-8")
+    (folder / "ipython" / "profile_default" / "startup" / "stderr.py").write_text(WAIT_FOR_STDERR, encoding="utf-8")
     return str(folder / "work")
 
 

@@ -38,7 +38,9 @@ def measure(monkeypatch: pytest.MonkeyPatch) -> Callable[[Path], None]:
     def measure(folder: Path) -> None:
         if coverage.Coverage.current() is not None:
             settings = folder.with_name(f"{folder.name}.coveragerc")
-            settings.write_text(MEASURE.format(source=folder / "web" / "sphinx", data=ROOT / ".coverage"))
+            settings.write_text(
+                MEASURE.format(source=folder / "web" / "sphinx", data=ROOT / ".coverage"), encoding="utf-8"
+            )
             monkeypatch.setenv("COVERAGE_PROCESS_START", str(settings))
 
     return measure

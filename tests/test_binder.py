@@ -24,9 +24,9 @@ def chapter():
 def test_chapter_is_readable_before_anything_is_run(chapter):
     seen = chapter["before"]
     assert chapter["title"].startswith("compile")
-    recorded = json.loads((ROOT / "_build" / "html" / "results.json").read_text())
+    recorded = json.loads((ROOT / "_build" / "html" / "results.json").read_text(encoding="utf-8"))
     numbers = {e["name"]: e["value"] for e in recorded if e["chapter"] == "compile"}
-    page = (ROOT / "book" / "compile.md").read_text()
+    page = (ROOT / "book" / "compile.md").read_text(encoding="utf-8")
     shown = re.findall(r"\{glue:text\}`(\w+):([^`]+)`", page)
     assert len(shown) > 10
     assert [f"{name}:{form}" for name, form in shown if format(numbers[name], form) not in seen["text"]] == []

@@ -39,29 +39,31 @@ def make_book(folder):
     shutil.copytree(ROOT / "web" / "sphinx", folder / "web" / "sphinx", ignore=shutil.ignore_patterns("__pycache__"))
     (folder / "book").mkdir()
     (folder / "_toc.yml").write_text(
-        "format: jb-book\nroot: book/index\nparts:\n  - chapters: [{file: book/a}, {file: book/b}]\n"
+        "format: jb-book\nroot: book/index\nparts:\n  - chapters: [{file: book/a}, {file: book/b}]\n", encoding="utf-8"
     )
-    (folder / "book" / "index.md").write_text("# Start\n")
+    (folder / "book" / "index.md").write_text("# Start\n", encoding="utf-8")
     write(folder, "a", "print(1 + 1)")
     write(folder, "b", "print('b')")
     return folder
 
 
 def write(book, name, code, prose="Prose."):
-    (book / "book" / f"{name}.md").write_text(CHAPTER.format(code=code).replace("Prose.", prose))
+    (book / "book" / f"{name}.md").write_text(CHAPTER.format(code=code).replace("Prose.", prose), encoding="utf-8")
 
 
 def execute_stale(book):
     """Execute what is stale and return the names of what was executed."""
     code = "import execute; execute.run_stale(['book/a.md', 'book/b.md'], 2)"
-    done = subprocess.run([sys.executable, "-c", code], cwd=book / "web" / "sphinx", capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=book / "web" / "sphinx", capture_output=True, encoding="utf-8"
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     return {line.split()[0] for line in done.stdout.splitlines() if line.startswith("  ")} - {"chapter"}
 
 
 def execute(book, *names):
     command = [sys.executable, str(book / "web" / "sphinx" / "build.py"), "--execute", *names]
-    return subprocess.run(command, capture_output=True, text=True)
+    return subprocess.run(command, capture_output=True, encoding="utf-8")
 
 
 def outputs(book, name):
@@ -118,7 +120,7 @@ def keyed(tmp_path_factory):
     folder = make_book(tmp_path_factory.mktemp("keyed"))
     for name, text in PACKAGE.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_text(text)
+        (folder / name).write_text(text, encoding="utf-8")
     write(folder, "a", "%matplotlib inline\nfrom mnist_lessons.plots import draw\n\ndraw()")
     return folder, keys(folder)
 
@@ -145,13 +147,13 @@ def keyed(tmp_path_factory):
 )
 def test_change_makes_only_chapters_that_rest_on_it_stale(keyed, file, old, new, stale):
     book, before = keyed
-    text = (book / file).read_text()
+    text = (book / file).read_text(encoding="utf-8")
     assert old in text
-    (book / file).write_text(text.replace(old, new, 1) if old else new)
+    (book / file).write_text(text.replace(old, new, 1) if old else new, encoding="utf-8")
     try:
         after = keys(book)
     finally:
-        (book / file).write_text(text)
+        (book / file).write_text(text, encoding="utf-8")
     assert [name for name in "ab" if after[name] != before[name]] == list(stale)
 
 
@@ -172,14 +174,14 @@ def test_cell_that_is_not_python_is_named_before_anything_is_executed(book, meas
 )
 def test_module_whose_imports_cannot_be_read_is_named(book, code, said):
     (book / "mnist_lessons").mkdir()
-    (book / "mnist_lessons" / "plots.py").write_text(code)
+    (book / "mnist_lessons" / "plots.py").write_text(code, encoding="utf-8")
     write(book, "a", "from mnist_lessons.plots import draw")
     assert re.fullmatch(f"build: book/a\\.md cannot be executed: {said}\n", execute(book, "a").stderr)
 
 
 def test_cost_of_an_execution_is_stored_with_it(book):
     execute_stale(book)
-    spent = json.loads((book / "_build" / "executed" / "a.ipynb").read_text())["metadata"]["execution"]
+    spent = json.loads((book / "_build" / "executed" / "a.ipynb").read_text(encoding="utf-8"))["metadata"]["execution"]
     assert spent["cpu_seconds"] > 0
     assert 20 < spent["peak_mb"] < 2_000
 
@@ -224,7 +226,7 @@ def test_interrupted_execution_leaves_no_result(book):
     begun = book / "begun"
     write(book, "a", f"from pathlib import Path; import time; Path({str(begun)!r}).touch(); time.sleep(60)")
     command = [sys.executable, str(book / "web" / "sphinx" / "build.py"), "--execute", "a"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, encoding="utf-8") as process:
         while not begun.exists():
             assert process.poll() is None
             time.sleep(0.05)
@@ -237,13 +239,13 @@ def test_interrupted_execution_leaves_no_result(book):
 
 def test_damaged_result_is_regenerated(book):
     execute_stale(book)
-    (book / "_build" / "executed" / "a.ipynb").write_text("{")
+    (book / "_build" / "executed" / "a.ipynb").write_text("{", encoding="utf-8")
     assert execute_stale(book) == {"a"}
 
 
 def test_missing_page_of_the_contents_is_named(book):
     (book / "book" / "b.md").unlink()
-    done = subprocess.run([sys.executable, str(book / "web/sphinx/build.py")], capture_output=True, text=True)
+    done = subprocess.run([sys.executable, str(book / "web/sphinx/build.py")], capture_output=True, encoding="utf-8")
     assert done.returncode
     assert "book/b.md" in done.stderr
 
@@ -257,7 +259,7 @@ def test_page_that_is_not_in_the_contents_is_refused_with_the_names_of_all(book)
 def test_second_build_waits_until_the_first_has_ended(book):
     write(book, "a", "import time; time.sleep(2)")
     command = [sys.executable, str(book / "web" / "sphinx" / "build.py"), "--execute", "a"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as first:
+    with subprocess.Popen(command, stdout=subprocess.PIPE, encoding="utf-8") as first:
         first.stdout.readline()
         second = execute(book, "a")
         assert second.stdout.startswith("Waiting for another build to end\n")
@@ -273,14 +275,16 @@ def test_number_recorded_twice_is_an_error():
         build.results({"book/a.md": nbformat.v4.new_notebook(cells=[cell, cell])})
     """
     code = "\n".join(line.strip() for line in code.splitlines())
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT / "web" / "sphinx", capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT / "web" / "sphinx", capture_output=True, encoding="utf-8"
+    )
     assert "book/a.md: records accuracy twice" in done.stderr
 
 
 def test_finished_book_is_not_built_again():
     """`make test` has just built it."""
     done = subprocess.run(
-        [sys.executable, str(ROOT / "web/sphinx/build.py")], capture_output=True, text=True, check=True
+        [sys.executable, str(ROOT / "web/sphinx/build.py")], capture_output=True, encoding="utf-8", check=True
     )
     chapters, site = done.stdout.splitlines()
     assert chapters.startswith("Chapters: all ")

@@ -197,7 +197,7 @@ def test_first_page_links_both_downloads_beside_it_and_in_the_zip_at_the_publish
 
 
 def of_site(name):
-    return BeautifulSoup((SITE / name).with_suffix(".html").read_text(), "html.parser")
+    return BeautifulSoup((SITE / name).with_suffix(".html").read_text(encoding="utf-8"), "html.parser")
 
 
 def is_solution(fold):

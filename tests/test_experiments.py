@@ -19,11 +19,11 @@ def stored_tables():
 
 @pytest.mark.parametrize("file", stored_tables(), ids=lambda file: file.stem)
 def test_stored_table_says_what_made_it(file):
-    text = file.with_suffix(".json").read_text()
+    text = file.with_suffix(".json").read_text(encoding="utf-8")
     note = json.loads(text)
     assert {"command", "seeds", "cpu_seconds", "versions", "machine"} == set(note)
     script = Path(__file__).parents[1] / "experiments" / f"{note['command'].split()[-1]}.py"
-    assert f'"{file.stem}"' in script.read_text()
+    assert f'"{file.stem}"' in script.read_text(encoding="utf-8")
     assert "/" not in text
 
 

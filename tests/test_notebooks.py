@@ -73,7 +73,7 @@ def book(tmp_path, monkeypatch):
     monkeypatch.setattr(notebooks, "lessons", lambda: ["book/a.md"])
     monkeypatch.setitem(notebooks.read_notebook.__globals__, "ROOT", tmp_path)
     (tmp_path / "book").mkdir()
-    (tmp_path / "book" / "a.md").write_text(CHAPTER)
+    (tmp_path / "book" / "a.md").write_text(CHAPTER, encoding="utf-8")
     figure = new_output("execute_result", {"image/svg+xml": "<svg/>", "text/plain": "1"}, execution_count=9)
     record = {"name": "share", "value": 12.345}
     ledger = new_output("display_data", {"application/papermill.record/text/plain": ""}, metadata={"x": 1})
@@ -112,7 +112,9 @@ def test_same_chapter_is_the_same_file(book):
 
 def test_notebook_says_where_it_is_from_and_what_may_differ_on_a_gpu(book):
     for code in ("", "import keras"):
-        (book.root / "book" / "a.md").write_text(CHAPTER.replace("import numpy", f"{code}\nimport numpy"))
+        (book.root / "book" / "a.md").write_text(
+            CHAPTER.replace("import numpy", f"{code}\nimport numpy"), encoding="utf-8"
+        )
         text = sources(notebooks.learners_notebook("book/a.md", book), "markdown")[0]
         assert "(https://someone.github.io/their-book/book/a.html)" in text
         assert ("GPU" in text) == bool(code)
@@ -149,7 +151,7 @@ def test_published_notebooks_use_no_name_that_was_left_out_with_a_cell():
         "--output-format=concise",
         *map(str, FILES),
     ]
-    done = subprocess.run([sys.executable, "-m", *command], capture_output=True, text=True)
+    done = subprocess.run([sys.executable, "-m", *command], capture_output=True, encoding="utf-8")
     assert done.stdout == "All checks passed!\n"
 
 
@@ -181,7 +183,7 @@ def test_chapters_lead_from_one_to_the_next():
     for here, following in itertools.pairwise(order):
         last = nbformat.read(FOLDER / notebooks.addresses.notebook(here), as_version=4).cells[-1].source
         assert f"]({notebooks.addresses.notebook(following)})" in last
-    listed = (FOLDER / "README.md").read_text()
+    listed = (FOLDER / "README.md").read_text(encoding="utf-8")
     assert [listed.index(f"]({notebooks.addresses.notebook(name)})") for name in order] == sorted(
         listed.index(f"]({notebooks.addresses.notebook(name)})") for name in order
     )
@@ -198,7 +200,9 @@ def test_page_offers_the_same_notebook_to_keep():
 
 
 def test_nothing_that_a_launch_brings_holds_a_solution_or_a_hidden_test():
-    files = {file.name: file.read_text() for file in [FOLDER / "README.md", *(FOLDER / ".binder").iterdir()]}
+    files = {
+        file.name: file.read_text(encoding="utf-8") for file in [FOLDER / "README.md", *(FOLDER / ".binder").iterdir()]
+    }
     for file in FILES:
         files[str(file.relative_to(FOLDER))] = "\n".join(cell.source for cell in nbformat.read(file, 4).cells)
     with zipfile.ZipFile(FOLDER / notebooks.wheel_name()) as wheel:
@@ -219,6 +223,8 @@ def test_command_says_what_is_missing(tmp_path):
     shutil.copytree(ROOT / "web" / "sphinx", tmp_path / "web" / "sphinx", ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("_config.yml", "pyproject.toml"):
         shutil.copy(ROOT / name, tmp_path)
-    done = subprocess.run([sys.executable, str(tmp_path / "web/sphinx/notebooks.py")], capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, str(tmp_path / "web/sphinx/notebooks.py")], capture_output=True, encoding="utf-8"
+    )
     assert done.returncode
     assert "run make book first" in done.stderr

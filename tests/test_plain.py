@@ -99,7 +99,9 @@ def test_list_table_becomes_a_table_with_its_number(write):
 
 
 def test_included_code_is_there(write, book):
-    (book.root / "code.py").write_text("ONE = 1\n\n\ndef first():\n    return 1\n\n\ndef second():\n    return 2\n")
+    (book.root / "code.py").write_text(
+        "ONE = 1\n\n\ndef first():\n    return 1\n\n\ndef second():\n    return 2\n", encoding="utf-8"
+    )
     text = "```{literalinclude} ../code.py\n:language: python\n:pyobject: second\n```"
     assert write(text) == "```python\ndef second():\n    return 2\n```"
 
@@ -110,7 +112,7 @@ def test_quiz_is_questions_with_folded_answers(write, book):
         "    - right: Yes.\n      because: It is.\n    - wrong: No.\n      because: It is not.\n"
         for number in range(3)
     )
-    (book.root / "book" / "quizzes" / "a.yml").write_text(questions)
+    (book.root / "book" / "quizzes" / "a.yml").write_text(questions, encoding="utf-8")
     first = write("```{quiz} a\n```").split("</details>")[0]
     seen, folded = first.split("<details>\n<summary>Answers to question 1</summary>")
     assert seen.startswith("**1.** Is 0 [softmax](")

@@ -48,7 +48,7 @@ def test_same_figure_is_saved_as_the_same_file(tmp_path):
 
 def test_figures_use_no_color_that_the_dark_page_does_not_know(tmp_path):
     plots.plot_curves({str(i): [i, 1] for i in range(4)}, ylabel="loss (nats)").figure.savefig(tmp_path / "figure.svg")
-    drawn = set(re.findall(r"(?:stroke|fill): (#[0-9a-f]{6})", (tmp_path / "figure.svg").read_text()))
+    drawn = set(re.findall(r"(?:stroke|fill): (#[0-9a-f]{6})", (tmp_path / "figure.svg").read_text(encoding="utf-8")))
     assert drawn <= {*plots.DARK, plots.PAPER}  # the site takes the paper away
     assert len(drawn) >= 5
 

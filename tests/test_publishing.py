@@ -21,9 +21,9 @@ import layout
 
 ROOT = Path(__file__).resolve().parents[1]
 FILES = [ROOT / "pyproject.toml", ROOT / "grader" / "pyproject.toml"]
-PROJECT, GRADER = (tomllib.loads(file.read_text())["project"] for file in FILES)
+PROJECT, GRADER = (tomllib.loads(file.read_text(encoding="utf-8"))["project"] for file in FILES)
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
-PUBLISH = yaml.safe_load((ROOT / ".github" / "workflows" / "publish.yml").read_text())
+PUBLISH = yaml.safe_load((ROOT / ".github" / "workflows" / "publish.yml").read_text(encoding="utf-8"))
 SET_UP = ROOT / ".github" / "actions" / "set-up" / "action.yml"
 OWN = addresses.read().repository.removeprefix("https://github.com/")
 BRANCH = addresses.read().branch
@@ -31,7 +31,7 @@ TAG = f"v{PROJECT['version']}"
 
 
 def run(*command, **options):
-    done = subprocess.run(list(map(str, command)), capture_output=True, text=True, **options)
+    done = subprocess.run(list(map(str, command)), capture_output=True, encoding="utf-8", **options)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
@@ -76,7 +76,9 @@ def test_derived_notebook_runs_in_an_empty_folder_with_only_the_wheel(dist, tmp_
     kernel = tmp_path / "jupyter" / "kernels" / "wheel"
     kernel.mkdir(parents=True)
     argv = [str(python), "-m", "ipykernel_launcher", "-f", "{connection_file}"]
-    (kernel / "kernel.json").write_text(json.dumps({"argv": argv, "display_name": "wheel", "language": "python"}))
+    (kernel / "kernel.json").write_text(
+        json.dumps({"argv": argv, "display_name": "wheel", "language": "python"}), encoding="utf-8"
+    )
     (tmp_path / "empty").mkdir()
     notebook = nbformat.read(ROOT / "notebooks" / "data.ipynb", as_version=4)
     cell = "import mnist_lessons; print(mnist_lessons.__file__)"
@@ -105,7 +107,7 @@ def test_branch_of_notebooks_is_the_folder_and_keeps_earlier_wheels(tmp_path):
     notebooks = build / "notebooks"
     for name in ("train.ipynb", "exercises/train.ipynb", ".binder/postBuild", "package-1.whl"):
         (notebooks / name).parent.mkdir(parents=True, exist_ok=True)
-        (notebooks / name).write_text(name)
+        (notebooks / name).write_text(name, encoding="utf-8")
     (notebooks / ".binder" / "postBuild").chmod(0o755)
     run("git", "init", "--quiet", "--bare", remote)
     environment = os.environ | {
@@ -163,7 +165,7 @@ def checked(repository, branch, tag):
     (command,) = [command for command in steps("build") if "addresses.py" in command]
     command = command.replace(".venv/book/bin/python", sys.executable)
     environment = os.environ | {"GITHUB_REPOSITORY": repository, "BRANCH": branch, "TAG": tag}
-    return subprocess.run(["bash", "-ec", command], cwd=ROOT, env=environment, capture_output=True, text=True)
+    return subprocess.run(["bash", "-ec", command], cwd=ROOT, env=environment, capture_output=True, encoding="utf-8")
 
 
 # A fork ----------------------------------------------------------------------------------------------------------
@@ -171,12 +173,12 @@ def checked(repository, branch, tag):
 
 def configured(folder, url, branch="master", domain=""):
     """Write into a folder the configuration of the book with a fork's lines; return the file."""
-    text = (ROOT / "_config.yml").read_text()
+    text = (ROOT / "_config.yml").read_text(encoding="utf-8")
     for name, value in (("  url", url), ("  branch", branch), ("  baseurl", domain)):
         text, count = re.subn(rf"^{name}:.*$", f"{name}: {value}", text, flags=re.M)
         assert count == 1, name
     file = folder / "_config.yml"
-    file.write_text(text)
+    file.write_text(text, encoding="utf-8")
     return file
 
 
@@ -270,7 +272,7 @@ def fork(tmp_path_factory):
 def build(fork):
     """Build the site of a fork with the environment that is there."""
     command = [sys.executable, fork / "web/sphinx/build.py"]
-    return subprocess.run(command, env=os.environ | {"PYTHONPATH": str(fork)}, capture_output=True, text=True)
+    return subprocess.run(command, env=os.environ | {"PYTHONPATH": str(fork)}, capture_output=True, encoding="utf-8")
 
 
 @pytest.mark.parametrize("url", ["https://gitlab.com/group/book", "https://gitlab.com/group/subgroup/book"])
@@ -297,7 +299,11 @@ def test_links_of_a_fork_lead_into_the_fork(fork, measure):
 
     here = addresses.read(fork / "_config.yml")
     site = fork / "_build" / "html"
-    texts = {file: file.read_text() for file in site.rglob("*") if file.suffix in {".html", ".ipynb", ".xml", ".js"}}
+    texts = {
+        file: file.read_text(encoding="utf-8")
+        for file in site.rglob("*")
+        if file.suffix in {".html", ".ipynb", ".xml", ".js"}
+    }
     html = {file.relative_to(site).as_posix() for file in texts if file.suffix == ".html"}
     old = [addresses.read().site, *(f"{host}/{OWN}" for host in ("github.com", "github", "gh"))]
     assert [file.name for file, text in texts.items() if any(address in text for address in old)] == []
@@ -321,8 +327,8 @@ def test_links_of_a_fork_lead_into_the_fork(fork, measure):
             assert f'<link rel="canonical" href="{here.site}{name}">' in text, name
             assert f'<meta property="og:url" content="{here.site}{name}">' in text, name
             assert f'href="{here.repository}/edit/master/{name.removesuffix(".html")}.md"' in text, name
-    chapter = (site / "book" / "train.html").read_text()
+    chapter = (site / "book" / "train.html").read_text(encoding="utf-8")
     ways = launched(here, "book/train").items()
     assert all(f'"{address}">{text}</a>' in chapter for text, address in ways if text.startswith("Run on"))
-    assert f"<loc>{here.site}book/train.html</loc>" in (site / "sitemap.xml").read_text()
-    assert f'<base href="{urlsplit(here.site).path}">' in (site / "404.html").read_text()
+    assert f"<loc>{here.site}book/train.html</loc>" in (site / "sitemap.xml").read_text(encoding="utf-8")
+    assert f'<base href="{urlsplit(here.site).path}">' in (site / "404.html").read_text(encoding="utf-8")

@@ -105,7 +105,7 @@ def test_wrong_number_of_questions_or_repeated_ones_are_refused(tmp_path, entrie
 @pytest.mark.parametrize("text", ["- question: [", "- question: a\n  question: b\n"])
 def test_broken_yaml_and_repeated_keys_are_refused(tmp_path, text):
     file = tmp_path / "sample.yml"
-    file.write_text(text)
+    file.write_text(text, encoding="utf-8")
     with pytest.raises(QuizError, match=r"sample\.yml"):
         read_quiz(file)
 
@@ -122,13 +122,13 @@ html_static_path = [{str(WEB / "theme" / "static")!r}]
 
 def build(folder: Path, entries: list[dict]) -> subprocess.CompletedProcess:
     """Build a page with a quiz and a page without one."""
-    (folder / "conf.py").write_text(CONF)
-    (folder / "page.md").write_text("# Page\n\n```{quiz} sample\n```\n")
-    (folder / "index.md").write_text("# Other\n\n```{toctree}\npage\n```\n")
+    (folder / "conf.py").write_text(CONF, encoding="utf-8")
+    (folder / "page.md").write_text("# Page\n\n```{quiz} sample\n```\n", encoding="utf-8")
+    (folder / "index.md").write_text("# Other\n\n```{toctree}\npage\n```\n", encoding="utf-8")
     (folder / "quizzes").mkdir()
     write(folder / "quizzes", entries)
     command = [sys.executable, "-m", "sphinx", "-q", "-W", str(folder), str(folder / "html")]
-    return subprocess.run(command, capture_output=True, text=True, check=False)
+    return subprocess.run(command, capture_output=True, encoding="utf-8", check=False)
 
 
 @pytest.fixture(scope="module")
@@ -141,7 +141,7 @@ def site(tmp_path_factory):
 
 @pytest.fixture
 def page(site):
-    return BeautifulSoup((site / "page.html").read_text(), "html.parser")
+    return BeautifulSoup((site / "page.html").read_text(encoding="utf-8"), "html.parser")
 
 
 def test_question_is_a_named_group_of_labeled_radio_buttons(page):
@@ -172,7 +172,7 @@ def test_only_the_page_with_a_quiz_loads_its_files(site, page):
     script = page.find("script", src=lambda source: source and "quiz.js" in source)
     assert script.has_attr("defer")
     assert page.find("link", href=lambda source: source and "quiz.css" in source) is not None
-    assert "quiz." not in (site / "index.html").read_text()
+    assert "quiz." not in (site / "index.html").read_text(encoding="utf-8")
 
 
 def test_ids_are_unique(page):
@@ -207,9 +207,9 @@ SCRIPTED = """<script>addEventListener("load", () => {
 @pytest.mark.browser
 def test_script_shows_the_feedback_of_the_chosen_option(site, tmp_path):
     scripted = site / "scripted.html"
-    scripted.write_text((site / "page.html").read_text().replace("</body>", SCRIPTED))
+    scripted.write_text((site / "page.html").read_text(encoding="utf-8").replace("</body>", SCRIPTED), encoding="utf-8")
     command = [browser.find(), *browser.FLAGS, "--dump-dom", f"--user-data-dir={tmp_path}", scripted.as_uri()]
-    dom = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True).stdout
+    dom = subprocess.run(command, capture_output=True, encoding="utf-8", timeout=120, check=True).stdout
     outcome = json.loads(BeautifulSoup(dom, "html.parser").title.get_text())
     assert not outcome["hidden"]
     assert outcome["said"][:4] == [

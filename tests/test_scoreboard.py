@@ -121,11 +121,11 @@ def test_stored_table_has_a_row_for_each_seed():
     for row in table:
         assert 0 < row["first_half"] < row["errors"] < 10_000
         assert row["fewest"] == "" or row["fewest"] <= row["errors"]
-    assert "scikit-learn" in json.loads((STORED / "scoreboard.json").read_text())["versions"]
+    assert "scikit-learn" in json.loads((STORED / "scoreboard.json").read_text(encoding="utf-8"))["versions"]
 
 
 def test_page_compares_every_stored_row_and_shows_its_recipe():
-    page = (ROOT / "book" / "scoreboard.md").read_text()
+    page = (ROOT / "book" / "scoreboard.md").read_text(encoding="utf-8")
     named = set(re.findall(r'^    \("([\w-]+)", "', page, re.M))
     assert named == {row["row"] for row in load_table("scoreboard")}
     shown = set(re.findall(r"^:pyobject: (\w+)$", page, re.M))

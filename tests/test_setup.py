@@ -64,7 +64,7 @@ def fake_python(tmp_path):
     for name in ("pip", "uv"):
         (stand_ins / "packages" / name).mkdir(parents=True)
         (stand_ins / "packages" / name / "__init__.py").touch()
-    (stand_ins / "packages" / "pip" / "__main__.py").write_text(PIP)
+    (stand_ins / "packages" / "pip" / "__main__.py").write_text(PIP, encoding="utf-8")
     program(stand_ins / "bin" / "uv", "#!/bin/sh" + STEP.format("uv"))
     program(stand_ins / "bin" / "npm", NPM)
 
@@ -75,7 +75,7 @@ def fake_python(tmp_path):
 
 
 def program(file, text):
-    file.write_text(text)
+    file.write_text(text, encoding="utf-8")
     file.chmod(0o755)
     return file
 
@@ -85,7 +85,9 @@ def start_make(target, folder, *, python=None, **variables):
     kept = {name: value for name, value in os.environ.items() if name not in {"PYTHON", "MAKEFLAGS", "MAKELEVEL"}}
     command = ["make", target, *([f"PYTHON={python}"] if python else [])]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    return subprocess.Popen(command, cwd=folder, env=kept | variables, text=True, start_new_session=True, **pipes)
+    return subprocess.Popen(
+        command, cwd=folder, env=kept | variables, encoding="utf-8", start_new_session=True, **pipes
+    )
 
 
 def make(target, folder, **options):
@@ -221,6 +223,8 @@ def test_environment_that_is_not_whole_is_made_again(checkout, fake_python, dama
 
 
 def test_bench_finds_the_models_below_a_path_with_spaces(checkout, fake_python):
-    (checkout / "bench.py").write_text("import os, sys\nprint(os.environ['MNIST_LESSONS_STORE'], sys.argv[1:])\n")
+    (checkout / "bench.py").write_text(
+        "import os, sys\nprint(os.environ['MNIST_LESSONS_STORE'], sys.argv[1:])\n", encoding="utf-8"
+    )
     done = make("bench", checkout, python=fake_python("python"), ONLY="chapters")
     assert done.stdout.splitlines()[-1] == f"{checkout}/_build/models ['--only', 'chapters']", done.stderr

@@ -62,9 +62,9 @@ def test_a_damaged_model_is_trained_again(store_folder, capsys, damage):
     if damage == "model":
         model.write_bytes(model.read_bytes()[:-10])
     elif damage == "note":
-        note.write_text(note.read_text()[:-5])
+        note.write_text(note.read_text(encoding="utf-8")[:-5], encoding="utf-8")
     elif damage == "not a note":
-        note.write_text(json.dumps([1]))
+        note.write_text(json.dumps([1]), encoding="utf-8")
     else:
         note.unlink()
     capsys.readouterr()
@@ -87,7 +87,7 @@ def test_other_version_of_a_library_changes_the_fingerprint(monkeypatch, library
 def test_other_code_of_a_recipe_changes_the_fingerprint(monkeypatch, tmp_path):
     before = store._fingerprint(train_tiny)
     other = tmp_path / "test_store.py"
-    other.write_text("import keras\n")
+    other.write_text("import keras\n", encoding="utf-8")
     monkeypatch.setattr(sys.modules[__name__], "__file__", str(other))
     assert store._fingerprint(train_tiny) != before
 

@@ -18,7 +18,7 @@ def test_table_comes_back_as_it_was_saved(tmp_path, monkeypatch):
     assert found[0] == rows[0]
     assert np.isnan(found[1].pop("accuracy"))
     assert found[1] == {"method": "", "seed": -3, "gradient_rms": (1.0, 0.5)}
-    with (tmp_path / "trial.csv").open(newline="") as stream:
+    with (tmp_path / "trial.csv").open(newline="", encoding="utf-8") as stream:
         assert next(csv.reader(stream)) == ["method", "seed", "accuracy", "gradient_rms"]
 
 

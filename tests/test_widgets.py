@@ -25,7 +25,7 @@ RECIPES = {"dense": recipes.train_dense, "sigmoid": recipes.train_sigmoid, "cnn"
 
 
 def run(*command):
-    done = subprocess.run([str(part) for part in command], capture_output=True, text=True, cwd=ROOT)
+    done = subprocess.run([str(part) for part in command], capture_output=True, encoding="utf-8", cwd=ROOT)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
@@ -41,7 +41,7 @@ def arithmetic(tmp_path):
                 request[name] = str(tmp_path / name)
         if out is not None:
             request["out"] = str(tmp_path / "out")
-        (tmp_path / "request.json").write_text(json.dumps(request))
+        (tmp_path / "request.json").write_text(json.dumps(request), encoding="utf-8")
         printed = run(NODE, ROOT / "tests/widgets/arithmetic.mjs", command, tmp_path / "request.json")
         return json.loads(printed) if out is None else np.fromfile(tmp_path / "out", out)
 
@@ -69,7 +69,7 @@ def labels_test():
 
 def read(file):
     """The content of a data file: a script that puts one value into a global variable."""
-    return json.loads(file.read_text().split("]=", 1)[1].rstrip(";\n"))
+    return json.loads(file.read_text(encoding="utf-8").split("]=", 1)[1].rstrip(";\n"))
 
 
 # The same numbers as Keras's
@@ -325,7 +325,7 @@ def test_confidence_threshold_reaches_the_wanted_accuracy():
 
 
 def test_manifest_names_the_written_files(built, labels_test):
-    manifest = json.loads((built / "manifest.json").read_text())
+    manifest = json.loads((built / "manifest.json").read_text(encoding="utf-8"))
     assert {file.name for file in built.glob("*.data.js")} == {each["file"] for each in manifest["files"].values()}
     for name in RECIPES:
         assert manifest["files"][name]["accuracy"] == read(built / f"model-{name}.data.js")["accuracy"] > 0.95
@@ -336,7 +336,7 @@ def test_second_export_rewrites_only_damaged_files(built):
     export_widgets.main(built)
     assert (built / "errors.data.js").stat().st_mtime_ns == before
     intact = (built / "neuron.data.js").read_bytes()
-    (built / "neuron.data.js").write_text("damaged")
+    (built / "neuron.data.js").write_text("damaged", encoding="utf-8")
     export_widgets.main(built)
     assert (built / "neuron.data.js").read_bytes() == intact
 
@@ -380,11 +380,13 @@ widgets_path = {widgets!r}
 def build_site(folder, pages, *, widgets):
     source, target = folder / "source", folder / "html"
     source.mkdir()
-    (source / "conf.py").write_text(CONFIGURATION.format(extensions=str(ROOT / "web/sphinx"), widgets=str(widgets)))
+    (source / "conf.py").write_text(
+        CONFIGURATION.format(extensions=str(ROOT / "web/sphinx"), widgets=str(widgets)), encoding="utf-8"
+    )
     for name, text in pages.items():
-        (source / f"{name}.md").write_text(text)
+        (source / f"{name}.md").write_text(text, encoding="utf-8")
     command = [sys.executable, "-m", "sphinx", "-q", "-W", "-b", "html", str(source), str(target)]
-    return target, subprocess.run(command, capture_output=True, text=True)
+    return target, subprocess.run(command, capture_output=True, encoding="utf-8")
 
 
 def test_page_loads_only_its_own_widgets(tmp_path, built):
@@ -395,11 +397,11 @@ def test_page_loads_only_its_own_widgets(tmp_path, built):
     }
     target, done = build_site(tmp_path, pages, widgets=built)
     assert done.returncode == 0, done.stderr
-    page = (target / "with.html").read_text()
+    page = (target / "with.html").read_text(encoding="utf-8")
     assert '<div class="ml-widget" data-widget="one-neuron">\n<p>Without scripts, <em>read on</em>.</p>' in page
     assert page.count("_static/widgets/") == 2
     assert 'defer="defer" src="_static/widgets/one-neuron.js' in page
-    assert "widgets/" not in (target / "without.html").read_text()
+    assert "widgets/" not in (target / "without.html").read_text(encoding="utf-8")
     assert (target / "_static/widgets/neuron.data.js").read_bytes() == (built / "neuron.data.js").read_bytes()
 
 

@@ -27,11 +27,13 @@ def site(tmp_path_factory, built):  # noqa: F811
     folder = tmp_path_factory.mktemp("site")
     target, done = build_site(folder, {"index": f"# Widgets\n\n```{{toctree}}\n{listed}\n```\n"} | pages, widgets=built)
     assert done.returncode == 0, done.stderr
-    style = (ROOT / "web/theme/static/site.css").read_text()
+    style = (ROOT / "web/theme/static/site.css").read_text(encoding="utf-8")
     # The fonts are not part of this small site.
-    (target / "_static/site.css").write_text(re.sub(r"@font-face\s*{[^}]*}", "", style))
+    (target / "_static/site.css").write_text(re.sub(r"@font-face\s*{[^}]*}", "", style), encoding="utf-8")
     for name in WIDGETS:
-        (target / f"{name}.html").write_text(page(name, (target / f"{name}.html").read_text()))
+        (target / f"{name}.html").write_text(
+            page(name, (target / f"{name}.html").read_text(encoding="utf-8")), encoding="utf-8"
+        )
     return target
 
 
@@ -74,5 +76,5 @@ def server(site):
 def test_widget_works_from_start_to_end(name, scheme, site, server):
     base = server if scheme == "http" else f"{site.as_uri()}/"
     command = [str(NODE), str(ROOT / "tests/widgets/browser.mjs"), base, name]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=900)
+    done = subprocess.run(command, capture_output=True, encoding="utf-8", timeout=900)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -39,7 +39,7 @@ def edited(file: Path, old: str, new: str) -> Iterator[None]:
 
 def build_only(copy: Path, *names: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, str(copy / "web/sphinx/build.py"), "--only", *names]
-    return subprocess.run(command, capture_output=True, text=True)
+    return subprocess.run(command, capture_output=True, encoding="utf-8")
 
 
 def test_only_one_page_is_built_and_the_rest_of_the_site_counts_as_older(copy: Path) -> None:
@@ -74,7 +74,7 @@ def test_open_page_reloads_with_what_was_changed_and_survives_a_mistake(copy: Pa
         with urllib.request.urlopen(f"http://127.0.0.1:{port}/book/compile.html") as answer:
             return str(answer.read(), "utf-8")
 
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as server:
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, encoding="utf-8") as server:
         assert server.stdout
         try:
             assert any("The book is at" in line for line in iter(server.stdout.readline, ""))

@@ -51,7 +51,7 @@ def needs_isolation(isolation):
 def needs_user_namespaces(needs_isolation):
     """For tests that create user namespaces as an ordinary user, which a machine may allow root only."""
     ordinary = {"user": 65534, "group": 65534, "extra_groups": []} if sandbox._can_become_others() else {}
-    done = subprocess.run(["unshare", "-Ur", "true"], capture_output=True, text=True, **ordinary)
+    done = subprocess.run(["unshare", "-Ur", "true"], capture_output=True, encoding="utf-8", **ordinary)
     if done.returncode:
         cannot_run(sandbox.explain_failure(done.stderr))
 
@@ -83,6 +83,6 @@ def package_below_tmp():
         shutil.copytree(package, f"{folder}/coursegrader", ignore=ignore)
         os.mkdir(f"{folder}/a_course")
         for name, code in {"__init__": "", "data": LOADS, "later": "VALUE = 3"}.items():
-            with open(f"{folder}/a_course/{name}.py", "w") as file:
+            with open(f"{folder}/a_course/{name}.py", "w", encoding="utf-8") as file:
                 file.write(code)
         yield folder

@@ -40,11 +40,11 @@ def test_building_again_replaces_the_notebooks_and_nothing_beside_them(exercises
     build_assignment("week-1", [exercises["model-softmax"]], tmp_path)
     beside = [tmp_path / kind / "week-1" / "data.csv" for kind in ("release", "source")]
     for file in beside:
-        file.write_text("kept")
+        file.write_text("kept", encoding="utf-8")
     release, _ = build_assignment("week-1", [exercises["model-merge"]], tmp_path)
-    assert [file.read_text() for file in beside] == ["kept", "kept"]
-    assert "merge(first, second)" in release.read_text()
-    assert "softmax" not in release.read_text()
+    assert [file.read_text(encoding="utf-8") for file in beside] == ["kept", "kept"]
+    assert "merge(first, second)" in release.read_text(encoding="utf-8")
+    assert "softmax" not in release.read_text(encoding="utf-8")
 
 
 def test_cells_carry_nbgrader_metadata(exercises):
@@ -94,13 +94,13 @@ def test_nbgrader_accepts_the_assignment(exercises, tmp_path):
     def run(*arguments):
         command = [*nbgrader, *map(str, arguments)]
         path = {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}  # nbgrader calls another program
-        return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, env=os.environ | path)
+        return subprocess.run(command, cwd=tmp_path, capture_output=True, encoding="utf-8", env=os.environ | path)
 
     assert "Success! Your notebook passes all the tests." in run("validate", source).stdout
     assert "VALIDATION FAILED ON 1 CELL(S)!" in run("validate", release).stdout
     done = run("generate_assignment", "week-1", "--force")
     assert done.returncode == 0, done.stderr
-    text = release.read_text()
+    text = release.read_text(encoding="utf-8")
     assert "raise NotImplementedError" in text
     for line in exercise.solution.splitlines()[2:]:
         assert line.strip() not in text

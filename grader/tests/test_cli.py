@@ -26,7 +26,7 @@ def test_assignment_is_built_from_exercises_and_chapters(tmp_path, capsys):
     name, exercises = load(tmp_path / "assignment.json")
     assert name == "week-1"
     assert [exercise.id for exercise in exercises] == ["predict-top", "data-rescale", "data-leak"]
-    notebook = json.loads((tmp_path / "release" / "week-1" / "week-1.ipynb").read_text())
+    notebook = json.loads((tmp_path / "release" / "week-1" / "week-1.ipynb").read_text(encoding="utf-8"))
     assert notebook["nbformat"] == 4
     assert str(tmp_path / "release") in capsys.readouterr().out
 
@@ -50,7 +50,7 @@ def test_error_is_one_line_with_exit_code_1(arguments, message, capsys, tmp_path
 
 @pytest.mark.parametrize("content", ["", "[]", "{}", '{"name": "x", "exercises": [{"id": 1}]}'])
 def test_grade_refuses_a_file_that_is_no_assignment(content, tmp_path, capsys):
-    (tmp_path / "assignment.json").write_text(content)
+    (tmp_path / "assignment.json").write_text(content, encoding="utf-8")
     assert cli.main(["grade", "x", "--assignment", str(tmp_path), "--out", "o", "--unsafe"]) == 1
     assert "expected the file that `coursegrader assignment build` wrote" in capsys.readouterr().err
 
@@ -96,11 +96,11 @@ def test_undecodable_text_in_one_submission_leaves_the_reports_whole(assignment,
     """Texts that no file can hold, in an error and in the name of a student."""
     if sandbox.obstacle():
         assignment = [*assignment, "--unsafe"]
-    notebook = json.loads((tmp_path / "in" / "ada.ipynb").read_text())
+    notebook = json.loads((tmp_path / "in" / "ada.ipynb").read_text(encoding="utf-8"))
     for cell in notebook["cells"]:
         if cell["metadata"]["nbgrader"]["grade_id"] == "predict-top":
             cell["source"] = "raise ValueError('\\ud800' + chr(0))"
-    (tmp_path / "in" / "bob.ipynb").write_text(json.dumps(notebook))
+    (tmp_path / "in" / "bob.ipynb").write_text(json.dumps(notebook), encoding="utf-8")
     os.mkdir(os.fsencode(tmp_path / "in") + b"/c\xe9sar")
     assert cli.main(assignment) == 0
     text = (tmp_path / "out" / "grades.csv").read_text(encoding="utf-8")
@@ -128,7 +128,7 @@ def test_unsafe_grading_warns_and_gives_the_same_marks(assignment, monkeypatch, 
     monkeypatch.setattr(sandbox, "obstacle", lambda: "namespaces are forbidden")
     assert cli.main([*assignment, "--unsafe"]) == 0
     assert "--unsafe" in capsys.readouterr().err
-    assert "week-1,,,ada,,,,3,0,3,3" in (tmp_path / "out" / "grades.csv").read_text()
+    assert "week-1,,,ada,,,,3,0,3,3" in (tmp_path / "out" / "grades.csv").read_text(encoding="utf-8")
     assert (tmp_path / "out").stat().st_mode & 0o077 == 0, "marks are nobody else's business"
 
 

@@ -75,7 +75,7 @@ WHOLE = HEAD + TASK + SOLUTION + TEST + HIDDEN
 @pytest.fixture
 def write(tmp_path):
     def write(text, name="chapter.md"):
-        (tmp_path / name).write_text(text)
+        (tmp_path / name).write_text(text, encoding="utf-8")
         return tmp_path / name
 
     return write
@@ -149,7 +149,7 @@ WRONG = {
 )
 def test_functions_of_the_course_are_preloaded_where_set_up_cells_import_their_module(write, setup, preloaded):
     file = write(WHOLE.replace("import math", setup))
-    (file.parent / "course.toml").write_text('preload = ["course.data:load"]')
+    (file.parent / "course.toml").write_text('preload = ["course.data:load"]', encoding="utf-8")
     (exercise,) = read_file(file)
     assert exercise.preload == preloaded
     assert Exercise.from_json(exercise.to_json()) == exercise
@@ -167,7 +167,7 @@ def test_functions_of_the_course_are_preloaded_where_set_up_cells_import_their_m
 )
 def test_malformed_course_file_is_refused(write, text, message):
     file = write(WHOLE)
-    (file.parent / "course.toml").write_text(text)
+    (file.parent / "course.toml").write_text(text, encoding="utf-8")
     with pytest.raises(ExerciseError, match=f"course.toml:1: {message}"):
         read_file(file)
 

@@ -15,7 +15,7 @@ from coursegrader.submissions import Submission
 
 def read_corpus():
     """Return for each part of corpus.md its answers: name, exercise, points, code."""
-    text = (Path(__file__).parent / "corpus.md").read_text()
+    text = (Path(__file__).parent / "corpus.md").read_text(encoding="utf-8")
     found = {}
     for part in re.split(r"(?m)^# (?=Honest|Forged|Endless)", text)[1:]:
         heads = re.finditer(r"(?ms)^## (.+?): ([\w-]+), (\d+) points\n```python\n(.*?)^```", part)
@@ -39,7 +39,7 @@ def score(exercise, code, forkserver, *, seconds=None):
 
 
 def test_corpus_is_read_completely():
-    text = (Path(__file__).parent / "corpus.md").read_text()
+    text = (Path(__file__).parent / "corpus.md").read_text(encoding="utf-8")
     assert sum(map(len, CORPUS.values())) == text.count("\n## ") > 40
     assert set(CORPUS) == {"Honest", "Forged", "Endless"}
 

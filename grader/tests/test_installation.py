@@ -130,7 +130,7 @@ def programs(tmp_path_factory):
 
 
 def run(*command, **options):
-    done = subprocess.run(list(map(str, command)), capture_output=True, text=True, **options)
+    done = subprocess.run(list(map(str, command)), capture_output=True, encoding="utf-8", **options)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
@@ -143,11 +143,11 @@ def test_wheel_brings_neither_the_book_nor_tensorflow(programs):
 @pytest.mark.usefixtures("needs_isolation")
 def test_wheel_alone_grades_another_course(programs, tmp_path):
     (tmp_path / "exercises").mkdir()
-    (tmp_path / "exercises" / "course.toml").write_text('preload = ["signals:load"]')
-    (tmp_path / "exercises" / "course.md").write_text(EXERCISES)
+    (tmp_path / "exercises" / "course.toml").write_text('preload = ["signals:load"]', encoding="utf-8")
+    (tmp_path / "exercises" / "course.md").write_text(EXERCISES, encoding="utf-8")
     (tmp_path / "package").mkdir()
-    (tmp_path / "package" / "signals.py").write_text(SIGNALS)
-    (tmp_path / "secret").write_text("8.5")
+    (tmp_path / "package" / "signals.py").write_text(SIGNALS, encoding="utf-8")
+    (tmp_path / "secret").write_text("8.5", encoding="utf-8")
     environment = os.environ | {"PYTHONPATH": str(tmp_path / "package")}
 
     def coursegrader(*arguments):
@@ -155,12 +155,12 @@ def test_wheel_alone_grades_another_course(programs, tmp_path):
 
     coursegrader("assignment", "build", "quiz", "--exercises", "course", "--out", "quiz")
     for student, answers in ANSWERS.items():
-        notebook = json.loads((tmp_path / "quiz" / "source" / "quiz" / "quiz.ipynb").read_text())
+        notebook = json.loads((tmp_path / "quiz" / "source" / "quiz" / "quiz.ipynb").read_text(encoding="utf-8"))
         for cell in notebook["cells"]:
             if answer := answers.get(cell["metadata"]["nbgrader"]["grade_id"]):
                 cell["source"] = answer.replace("SECRET", repr(str(tmp_path / "secret")))
         (tmp_path / "in" / student).mkdir(parents=True)
-        (tmp_path / "in" / student / "quiz.ipynb").write_text(json.dumps(notebook))
+        (tmp_path / "in" / student / "quiz.ipynb").write_text(json.dumps(notebook), encoding="utf-8")
     coursegrader("grade", "in", "--assignment", "quiz", "--out", "grades")
-    with (tmp_path / "grades" / "grades.csv").open() as stream:
+    with (tmp_path / "grades" / "grades.csv").open(encoding="utf-8") as stream:
         assert {row["student_id"]: int(row["score"]) for row in csv.DictReader(stream)} == EXPECTED

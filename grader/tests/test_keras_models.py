@@ -185,5 +185,5 @@ text = b'{"model": {"dict": []}, "weights": {"list": []}}'
 left.sendall(len(text).to_bytes(4, "big") + text)
 protocol.receive(right)
 """
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, encoding="utf-8")
     assert done.stderr.endswith("ValueError: model: cannot be graded where Keras is not installed\n")

@@ -33,7 +33,7 @@ def course(tmp_path, exercises):
         answer.source = SLOW + (right if number % 3 == 0 else right.replace("-prob", "prob"))
         file = tmp_path / "in" / student / "week-1.ipynb"
         file.parent.mkdir(parents=True)
-        file.write_text(json.dumps(notebook))
+        file.write_text(json.dumps(notebook), encoding="utf-8")
     return tmp_path
 
 
@@ -42,7 +42,7 @@ def arguments(course, out, *more):
 
 
 def scores(out):
-    with (out / "grades.csv").open() as stream:
+    with (out / "grades.csv").open(encoding="utf-8") as stream:
         return {row["student_id"]: int(row["score"]) for row in csv.DictReader(stream)}
 
 
@@ -94,7 +94,7 @@ def test_changed_submission_is_regraded(course):
     assert cli.main(arguments(course, out)) == 0
     assert scores(out) == {"student00": 3, "student01": 0}
     (course / "in" / "student01" / "week-1.ipynb").write_bytes((course / "in/student00/week-1.ipynb").read_bytes())
-    (course / "in" / "student00" / "week-1.ipynb").write_text("")
+    (course / "in" / "student00" / "week-1.ipynb").write_text("", encoding="utf-8")
     assert cli.main(arguments(course, out)) == 0
     assert scores(out) == {"student00": 0, "student01": 3}
 
@@ -106,7 +106,7 @@ def test_submission_is_regraded_after_a_change_in_what_its_mark_depends_on(
     exercise = dataclasses.replace(exercises["predict-top"], setup=setup)
     notebook = make_notebook("week-1", [exercise], with_answers=True)
     (tmp_path / "in").mkdir()
-    (tmp_path / "in" / "ada.ipynb").write_text(json.dumps(notebook))
+    (tmp_path / "in" / "ada.ipynb").write_text(json.dumps(notebook), encoding="utf-8")
     monkeypatch.setenv("PYTHONPATH", package_below_tmp)
     before, out = {}, tmp_path / "out"
     for changed in ("assignment", "", "coursegrader/report.py", "a_course/later.py", "seconds", "unsafe"):
@@ -114,7 +114,7 @@ def test_submission_is_regraded_after_a_change_in_what_its_mark_depends_on(
             build_assignment("week-1", [exercise], tmp_path / "week-1")
             exercise = dataclasses.replace(exercise, seconds=9)
         elif "/" in changed:
-            with open(f"{package_below_tmp}/{changed}", "a") as file:
+            with open(f"{package_below_tmp}/{changed}", "a", encoding="utf-8") as file:
                 file.write("# a new version\n")
         assert start(tmp_path, out, *(["--unsafe"] if changed == "unsafe" else [])).wait() == 0
         after = records(out)
@@ -151,7 +151,7 @@ def test_repeated_worker_crash_marks_submission_incomplete(course):
         grader.kill()
         wait_for(lambda grader=grader: grader not in graders(process))
     assert process.wait(timeout=120) == cli.EXIT_INCOMPLETE
-    with (out / "grades.csv").open() as stream:
+    with (out / "grades.csv").open(encoding="utf-8") as stream:
         rows = {row["student_id"]: row["score"] for row in csv.DictReader(stream)}
     assert rows == {student: str(score) for student, score in EXPECTED.items()} | {STUDENTS[0]: ""}
     assert cli.main(arguments(course, out)) == 0
@@ -193,9 +193,9 @@ def test_cluster_that_loses_a_worker_gives_the_same_marks(course):
 def test_damaged_or_outdated_record_is_ignored(tmp_path, damaged):
     file = tmp_path / "record.json"
     assert runner._read_record(file, digest="d", version="v") is None
-    file.write_text(damaged)
+    file.write_text(damaged, encoding="utf-8")
     assert runner._read_record(file, digest="d", version="v") is None
-    file.write_text('{"digest": "d", "version": "v"}')
+    file.write_text('{"digest": "d", "version": "v"}', encoding="utf-8")
     assert runner._read_record(file, digest="d", version="v") == {"digest": "d", "version": "v"}
 
 

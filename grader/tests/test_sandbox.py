@@ -49,10 +49,10 @@ def test_folder_outside_python_is_hidden(forkserver, folder):
 
 def test_file_outside_can_be_neither_read_nor_written(forkserver, tmp_path):
     secret = tmp_path / "secret"
-    secret.write_text("kept")
+    secret.write_text("kept", encoding="utf-8")
     assert run(forkserver, tried(f"open({str(secret)!r}).read()")) is False
     run(forkserver, tried(f"os.makedirs({str(tmp_path)!r}, exist_ok=True); open({str(secret)!r}, 'w').write('forged')"))
-    assert secret.read_text() == "kept"
+    assert secret.read_text(encoding="utf-8") == "kept"
 
 
 @pytest.mark.parametrize("path", [os.path.dirname(sandbox.__file__), sys.prefix, "/usr"])
@@ -113,7 +113,7 @@ result = [sorted(os.environ), files, os.getcwd()]
 def test_modules_are_not_imported_from_the_folder_of_submissions(tmp_path, monkeypatch):
     """Python would look into the folder it is started in first, outside the sandbox."""
     for name in ("numpy", "json", "keras", "array"):
-        (tmp_path / f"{name}.py").write_text(f"open({str(tmp_path / 'imported')!r}, 'w')")
+        (tmp_path / f"{name}.py").write_text(f"open({str(tmp_path / 'imported')!r}, 'w')", encoding="utf-8")
     monkeypatch.chdir(tmp_path)
     assert sandbox.obstacle() is None
     with Forkserver() as forkserver:
@@ -326,14 +326,14 @@ def test_student_sees_only_its_own_process(forkserver):
 def test_sandbox_works_for_root_of_a_user_namespace():
     """As in some containers."""
     command = ["unshare", "-Ur", sys.executable, "-m", sandbox.__name__]
-    done = subprocess.run(command, capture_output=True, text=True)
+    done = subprocess.run(command, capture_output=True, encoding="utf-8")
     assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.usefixtures("needs_user_namespaces")
 def test_kernel_that_forbids_namespaces_is_named_as_the_obstacle():
     ask = "from coursegrader import sandbox; print(sandbox.obstacle())"
-    done = subprocess.run([*NO_NAMESPACES, sys.executable, "-c", ask], capture_output=True, text=True)
+    done = subprocess.run([*NO_NAMESPACES, sys.executable, "-c", ask], capture_output=True, encoding="utf-8")
     assert "sudo sysctl -w user.max_user_namespaces=15000" in done.stdout, done.stderr
 
 
@@ -354,7 +354,7 @@ def test_setting_that_forbids_namespaces_is_explained_with_its_remedy(tmp_path, 
     for name, value in settings.items():
         file = tmp_path / name.replace(".", "/")
         file.parent.mkdir(exist_ok=True)
-        file.write_text(value + "\n")
+        file.write_text(value + "\n", encoding="utf-8")
     error = "Traceback (most recent call last):\nOSError: [Errno 38] mount_setattr: Function not implemented\n"
     explanation = sandbox.explain_failure(error, tmp_path)
     assert re.findall(r"sudo sysctl -w (\S+\d)", explanation) == expected
@@ -369,7 +369,7 @@ def test_isolation_tests_are_skipped_locally_and_fail_in_ci(ci, outcome, tmp_pat
     chosen.append(os.path.join(os.path.dirname(__file__), "test_exercises.py::test_ordinary_page_has_no_exercises"))
     options = ["-p", "no:cacheprovider", "--basetemp", str(tmp_path / "tests"), "--no-cov"]
     command = [*NO_NAMESPACES, sys.executable, "-m", "pytest", *options, *chosen]
-    done = subprocess.run(command, capture_output=True, text=True, env=os.environ | {"CI": ci})
+    done = subprocess.run(command, capture_output=True, encoding="utf-8", env=os.environ | {"CI": ci})
     assert outcome in done.stdout
     assert "isolation cannot be tested here: user.max_user_namespaces is 0" in done.stdout
     assert done.stdout.count("skipped 2: isolation") == (not ci)
@@ -409,5 +409,7 @@ def test_sandbox_works_for_ordinary_users(package_below_tmp, request):
     request.getfixturevalue("needs_user_namespaces")
     code = "import sys; sys.path.insert(0, sys.argv[1]); from coursegrader import sandbox; sandbox._try()"
     command = ["/usr/bin/python3", "-c", code, package_below_tmp]
-    done = subprocess.run(command, user=65534, group=65534, extra_groups=[], cwd="/", capture_output=True, text=True)
+    done = subprocess.run(
+        command, user=65534, group=65534, extra_groups=[], cwd="/", capture_output=True, encoding="utf-8"
+    )
     assert done.returncode == 0, done.stderr

@@ -224,9 +224,9 @@ def test_missing_path_is_an_error(tmp_path):
         find_submissions([tmp_path / "nothing"])
     with pytest.raises(ValueError, match="found nothing"):
         find_submissions([tmp_path])
-    (tmp_path / "x.zip").write_text("no archive")
+    (tmp_path / "x.zip").write_text("no archive", encoding="utf-8")
     with pytest.raises(ValueError, match="expected a zip archive"):
         find_submissions([tmp_path / "x.zip"])
-    (tmp_path / "x.pdf").write_text("")
+    (tmp_path / "x.pdf").write_text("", encoding="utf-8")
     with pytest.raises(ValueError, match="expected a folder, a zip archive or a notebook"):
         find_submissions([tmp_path / "x.pdf"])

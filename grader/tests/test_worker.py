@@ -124,7 +124,7 @@ try:
 finally:
     worker.close()
 """
-    done = subprocess.run([*NO_NAMESPACES, sys.executable, "-c", code], capture_output=True, text=True)
+    done = subprocess.run([*NO_NAMESPACES, sys.executable, "-c", code], capture_output=True, encoding="utf-8")
     assert "GraderError: students' code cannot be isolated on" in done.stderr
     assert "sudo sysctl -w user.max_user_namespaces" in done.stderr
 

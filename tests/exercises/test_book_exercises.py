@@ -45,7 +45,7 @@ TRAINS = {"cnn-small"}  # each answer costs the training of a network
 
 def alternatives():
     """Return (exercise id, code) for each answer in alternatives.md."""
-    parts = re.split(r"(?m)^## (.+)\n", (Path(__file__).parent / "alternatives.md").read_text())[1:]
+    parts = re.split(r"(?m)^## (.+)\n", (Path(__file__).parent / "alternatives.md").read_text(encoding="utf-8"))[1:]
     for name, text in zip(parts[::2], parts[1::2], strict=True):
         for number, code in enumerate(re.findall(r"```python\n(.*?)```", text, re.S)):
             yield pytest.param(name, code, id=f"{name}-{number}")

@@ -35,7 +35,9 @@ def test_dark_figure_has_every_color_of_the_palette_replaced():
 
 
 def test_size_of_a_picture_is_in_css_pixels(tmp_path):
-    (tmp_path / "a.svg").write_text('<svg xmlns="http://www.w3.org/2000/svg" width="300pt" viewBox="0 0 300 150"/>')
+    (tmp_path / "a.svg").write_text(
+        '<svg xmlns="http://www.w3.org/2000/svg" width="300pt" viewBox="0 0 300 150"/>', encoding="utf-8"
+    )
     Image.new("L", (40, 30)).save(tmp_path / "b.png")
     assert pictures.picture_size(tmp_path / "a.svg") == (400, 200)
     assert pictures.picture_size(tmp_path / "b.png") == (40, 30)
@@ -67,9 +69,9 @@ def test_formula_that_cannot_be_typeset_stops_the_build(typeset):
 
 def test_first_page_that_imports_a_function_is_linked_from_its_reference(tmp_path):
     cell = "```{code-cell} ipython3\nfrom mnist_lessons.data import (\n    load_mnist,\n    split,\n)\n```\n"
-    (tmp_path / "one.md").write_text("from mnist_lessons.data import one_hot\n")
-    (tmp_path / "two.md").write_text(cell)
-    (tmp_path / "three.md").write_text(cell.replace("split", "one_hot"))
+    (tmp_path / "one.md").write_text("from mnist_lessons.data import one_hot\n", encoding="utf-8")
+    (tmp_path / "two.md").write_text(cell, encoding="utf-8")
+    (tmp_path / "three.md").write_text(cell.replace("split", "one_hot"), encoding="utf-8")
     assert api.first_uses(tmp_path, ("one", "two", "three")) == {
         "mnist_lessons.data.load_mnist": "two",
         "mnist_lessons.data.split": "two",
@@ -150,9 +152,12 @@ def test_parameters_inside_a_term_are_no_definition_list():
 def test_font_is_embedded_in_the_style_sheet_or_the_build_stops(tmp_path):
     (tmp_path / "font.woff2").write_bytes(b"font")
     style = tmp_path / "style.css"
-    style.write_text('src: url("font.woff2") format("woff2"), url("other.woff2")')
+    style.write_text('src: url("font.woff2") format("woff2"), url("other.woff2")', encoding="utf-8")
     files.embed_font(style, "font.woff2")
-    assert style.read_text() == 'src: url("data:font/woff2;base64,Zm9udA==") format("woff2"), url("other.woff2")'
+    assert (
+        style.read_text(encoding="utf-8")
+        == 'src: url("data:font/woff2;base64,Zm9udA==") format("woff2"), url("other.woff2")'
+    )
     with pytest.raises(ExtensionError, match="font.woff2"):
         files.embed_font(style, "font.woff2")
 

@@ -42,7 +42,7 @@ def report(request):
         [node, visit, SITE, BASE, request.param],
         input="\n".join(site_pages()),
         capture_output=True,
-        text=True,
+        encoding="utf-8",
         timeout=1800,
     )
     assert done.returncode == 0, done.stderr[-2000:]
@@ -197,19 +197,19 @@ def test_missing_page_leads_back_to_the_book(report):
 
 
 def test_root_redirects_to_the_first_page():
-    assert "url=book/index.html" in (SITE / "index.html").read_text()
+    assert "url=book/index.html" in (SITE / "index.html").read_text(encoding="utf-8")
 
 
 def test_sitemap_names_every_page_under_the_address_of_the_repository():
-    locations = re.findall(r"<loc>(.*?)</loc>", (SITE / "sitemap.xml").read_text())
+    locations = re.findall(r"<loc>(.*?)</loc>", (SITE / "sitemap.xml").read_text(encoding="utf-8"))
     written = {page for page in site_pages() if page.startswith("book/")}
     assert {location.removeprefix(ADDRESS) for location in locations} == written
 
 
 def test_site_embeds_its_font_in_the_style_sheet():
-    style = (SITE / "_static" / "site.css").read_text()
+    style = (SITE / "_static" / "site.css").read_text(encoding="utf-8")
     assert style.count('url("data:font/woff2;base64,') == 1
-    assert (SITE / "book" / "index.html").read_text().count("document.fonts.load") == 1
+    assert (SITE / "book" / "index.html").read_text(encoding="utf-8").count("document.fonts.load") == 1
 
 
 def test_first_mention_of_a_helper_links_to_the_reference():
