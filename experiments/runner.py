@@ -25,6 +25,7 @@ from mnist_lessons.fingerprint import hash_files, rests_on, versions
 from mnist_lessons.tables import STORED, Row, load_rows, save_rows
 
 ROOT = Path(__file__).resolve().parents[1]
+ENTER = ROOT / "web" / "sphinx" / "environment.py"  # what a run sees of the machine's variables and settings
 RUNS = ROOT / "_build" / "runs"
 PACKAGES = [ROOT / name for name in ("mnist_lessons", "experiments", "bench", "grader/src/coursegrader")]
 
@@ -78,7 +79,8 @@ def measure(
     with FileLock(RUNS / "lock"):  # two runs at a time would disturb each other
         if not file.is_file():
             label = f"{name}({', '.join(map(repr, args))})"
-            run = _call(label, call, environment)
+            home = Path(inspect.getfile(function)).parents[function.__module__.count(".")]
+            run = _call(label, [str(home), *call], environment)
             _write(file, {"run": label, "machine": machine(), **asdict(run)})
             print(f"{label}: {run.cpu_seconds:.1f} CPU s", file=sys.stderr, flush=True)
     kept = json.loads(file.read_text(encoding="utf-8"))
@@ -158,7 +160,7 @@ def _call(label: str, call: list[Any], environment: str) -> Run:
     """Call a function in a process of its own, which reads what to call and writes a `Run` as its last line."""
     python = ROOT / ".venv" / environment / "bin" / "python"
     done = subprocess.run(
-        [str(python if python.is_file() else sys.executable), "-m", "experiments.runner"],
+        [str(python if python.is_file() else sys.executable), "-E", str(ENTER), "-m", "experiments.runner"],
         cwd=ROOT,
         input=json.dumps(call),
         capture_output=True,
@@ -177,7 +179,8 @@ def _write(file: Path, content: Mapping[str, Any]) -> None:
 
 def make_call() -> None:
     """Make the call that is described on standard input."""
-    module, name, args, one_core = json.load(sys.stdin)
+    home, module, name, args, one_core = json.load(sys.stdin)
+    sys.path += [home, str(ENTER.parent)]  # the second for benchmarks
     if one_core and hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
     with Clock() as clock:

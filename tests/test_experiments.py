@@ -44,6 +44,9 @@ def double(number):
 def cores():
     return len(os.sched_getaffinity(0))
 
+def seen():
+    return [os.environ.get(name) for name in ("KERAS_BACKEND", "SECRET", "MNIST_LESSONS_STORE")]
+
 def work_in_child():
     code = "import time" + chr(10) + "while time.process_time() < 0.5: pass"
     subprocess.run([sys.executable, "-c", code], check=True)
@@ -61,7 +64,6 @@ def trial(tmp_path, monkeypatch):
     monkeypatch.setattr(runner, "STORED", tmp_path)
     monkeypatch.setattr(runner, "PACKAGES", [folder])
     monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     yield folder
     for name in [name for name in sys.modules if name.partition(".")[0] == "trial"]:
         del sys.modules[name]
@@ -91,7 +93,6 @@ def test_run_is_measured_again_only_after_what_it_rests_on_changed(trial):
 
 def test_run_is_measured_again_after_a_file_that_it_reads_changed(trial, monkeypatch):
     monkeypatch.setattr(runner, "ROOT", trial.parent)
-    monkeypatch.setenv("PYTHONPATH", f"{trial.parent}{os.pathsep}{Path(__file__).parents[1]}")
     for text in ("one", "one", "two"):
         (trial.parent / "read.txt").write_text(text, encoding="utf-8")
         runner.measure(work("double"), 3, files=[trial.parent / "read.txt"])
@@ -125,6 +126,12 @@ def test_tables_of_the_same_runs_each_note_what_these_took(trial):
 def test_run_has_one_core_unless_it_asks_for_all(trial):
     assert runner.measure(work("cores")).result == 1
     assert runner.measure(work("cores"), one_core=False).result == len(os.sched_getaffinity(0))
+
+
+def test_run_sees_only_the_variables_that_are_listed(trial, monkeypatch):
+    for name in ("KERAS_BACKEND", "SECRET", "MNIST_LESSONS_STORE"):
+        monkeypatch.setenv(name, "mine")
+    assert runner.measure(work("seen")).result == ["tensorflow", None, "mine"]
 
 
 def test_run_pays_for_its_children(trial):
