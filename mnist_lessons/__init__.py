@@ -70,6 +70,20 @@ class _QuietTensorFlow(importlib.abc.MetaPathFinder):
         return spec
 
 
+def check_keras() -> None:
+    """Raise a RuntimeError if Keras is set up to compute in another way than the book's models are written for."""
+    from keras import config
+
+    for name, expected in {"backend": "tensorflow", "floatx": "float32", "image_data_format": "channels_last"}.items():
+        if (found := getattr(config, name)()) != expected:
+            raise RuntimeError(
+                f"Keras: expected the {name} {expected}, got {found}; change it in ~/.keras/keras.json "
+                "or the variable KERAS_BACKEND, and start Python again"
+            )
+
+
+if "keras" in sys.modules:  # the chapters import it first
+    check_keras()
 if "tensorflow" in sys.modules:
     _apply_log_level(sys.modules["tensorflow"])
 else:

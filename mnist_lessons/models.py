@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from mnist_lessons import check_keras
 from mnist_lessons.augmentation import random_noise
 from mnist_lessons.data import check_images
 
@@ -36,6 +37,7 @@ def build_dense(
     """
     import keras
 
+    check_keras()
     model = keras.Sequential([keras.Input((28, 28), dtype="uint8")])
     model.add(keras.layers.Rescaling(1 / 255))
     model.add(keras.layers.Flatten())
@@ -59,6 +61,7 @@ def build_cnn(filters: Sequence[int] = (16, 32, 64)) -> "keras.Model":
     """
     import keras
 
+    check_keras()
     first, second, third = filters
     return keras.Sequential(
         [
@@ -98,6 +101,7 @@ def build_fast_cnn(width: float = 1.0, *, deep: bool = False) -> "keras.Model":
     """
     import keras
 
+    check_keras()
     first, second, third = (int(width * filters) for filters in (16, 32, 64))
     if first < 1:
         raise ValueError(f"width: expected at least 1/16, got {width}")
@@ -185,6 +189,7 @@ def build_autoencoder(units: Sequence[int] = (512, 128, 512), *, highest: float 
     """
     import keras
 
+    check_keras()
     model = keras.Sequential([keras.Input((28, 28), dtype="uint8")])
     model.add(keras.layers.Rescaling(1 / 255))
     model.add(random_noise(highest))

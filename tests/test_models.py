@@ -1,6 +1,10 @@
+import importlib
+
+import keras
 import numpy as np
 import pytest
 
+import mnist_lessons
 from mnist_lessons import data, models
 
 
@@ -105,3 +109,16 @@ def test_autoencoder_is_matrix_products_between_images(images):
         models.denoise(model, images), np.rint(255 * model.predict(images, verbose=0)).astype("uint8")
     )
     assert models.denoise(model, np.repeat(images, 30, axis=0)).shape == (1500, 28, 28)
+
+
+@pytest.mark.parametrize(("name", "other"), [("floatx", "float64"), ("image_data_format", "channels_first")])
+def test_other_settings_of_keras_are_named_on_import_and_before_a_model_is_built(name, other):
+    before = getattr(keras.config, name)()
+    getattr(keras.config, f"set_{name}")(other)
+    try:
+        with pytest.raises(RuntimeError, match=rf"^Keras: expected the {name} {before}, got {other}; .*keras\.json"):
+            models.build_cnn()
+        with pytest.raises(RuntimeError, match=other):
+            importlib.reload(mnist_lessons)
+    finally:
+        getattr(keras.config, f"set_{name}")(before)
