@@ -91,7 +91,7 @@ test: .venv/dev/.done web/node_modules/.dev
 else
 test: notebooks .venv/dev/.done web/node_modules/.dev  ## lint, check types, run the tests; ONLY=path-or-word: some of them
 	@$(MAKE) --no-print-directory lint
-	@$(pytest) --numprocesses=2 --dist=loadfile --cov tests grader/tests
+	@$(pytest) --numprocesses=2 --dist=loadfile --no-loadscope-reorder --cov grader/tests tests
 endif
 
 test-all: test  ## run what is too long for each run as well: Binder's environment, whole classes, every notebook

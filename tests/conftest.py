@@ -23,6 +23,7 @@ if FOUND:
 
 def pytest_collection_modifyitems(config, items):
     asking = [item for item in items if item.get_closest_marker("browser")]
+    items.sort(key=lambda item: item not in asking)  # they take longest, so that they begin
     if FOUND or not asking:
         return
     if os.environ.get("CI"):
