@@ -134,7 +134,7 @@ lint: .venv/dev/.done web/node_modules/.dev  ## check style, types and the form 
 	@.venv/dev/bin/check-jsonschema --quiet --builtin-schema vendor.github-actions .github/actions/*/action.yml
 
 bench: .venv/book/.done .venv/dev/.done web/node_modules/.dev  ## measure what the book costs; ONLY=chapters measures one table
-	@MNIST_LESSONS_STORE="$$PWD/_build/models" PYTHONPATH=web/sphinx .venv/dev/bin/python -m bench $(if $(ONLY),--only $(ONLY))
+	@$(in_dev) -m bench $(if $(ONLY),--only $(ONLY))
 
 experiments: .venv/book/.done .venv/dev/.done  ## regenerate the stored tables of heavy experiments; ONLY=old_protocol makes one
 	@$(in_dev) -m experiments $(ONLY)

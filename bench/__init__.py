@@ -3,9 +3,14 @@
 A table is a module with a function ``rows()``. What it measures are runs of `experiments.runner.measure`.
 """
 
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import NotRequired, TypedDict
+
+# What makes the site knows its chapters and how to find a browser.
+sys.path.append(str(Path(__file__).resolve().parents[1] / "web" / "sphinx"))
 
 
 class Figures(TypedDict):

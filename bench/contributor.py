@@ -15,9 +15,9 @@ from pathlib import Path
 
 from websockets.sync.client import ClientConnection, connect
 
-from bench import Row
+from bench import Figures, Row
+from experiments.runner import ROOT
 
-ROOT = Path(__file__).resolve().parents[1]
 PYTHON = ROOT / ".venv" / "book" / "bin" / "python"
 CHANGES = 5
 
@@ -33,7 +33,7 @@ def rows() -> list[Row]:
     ]
 
 
-def changed_sentence() -> dict[str, object]:
+def changed_sentence() -> Figures:
     """Edit a page several times while `make live` runs, and wait until its server tells the browser."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -65,7 +65,7 @@ def seconds_until_change(file: Path, changes: ClientConnection, number: int) -> 
     return time.perf_counter() - start
 
 
-def one_chapter() -> dict[str, object]:
+def one_chapter() -> Figures:
     """Change a chapter's code; return what building its page takes beside what executing it takes."""
     with copied_book() as book:
         command: list[str | Path] = [PYTHON, book / "web/sphinx/build.py", "--only", "data"]
@@ -83,7 +83,7 @@ def one_chapter() -> dict[str, object]:
     return {"ours": seconds - execution, "note": f"its execution took {execution:.0f} s"}
 
 
-def one_module() -> dict[str, object]:
+def one_module() -> Figures:
     """Run the tests of one module as a person would."""
     start = time.perf_counter()
     environment = {name: value for name, value in os.environ.items() if name not in {"MAKEFLAGS", "MAKELEVEL", "ONLY"}}
@@ -93,7 +93,7 @@ def one_module() -> dict[str, object]:
     return {"ours": time.perf_counter() - start}
 
 
-def npm_packages() -> dict[str, object]:
+def npm_packages() -> Figures:
     """Add up the packages that are not for tests alone."""
     command: list[str | Path] = [PYTHON.with_name("npm"), "ls", "--all", "--omit=dev", "--parseable"]
     done = subprocess.run(command, cwd=ROOT / "web", check=True, capture_output=True, encoding="utf-8")
@@ -101,7 +101,7 @@ def npm_packages() -> dict[str, object]:
     return {"ours": megabytes(*folders)}
 
 
-def set_up() -> dict[str, object]:
+def set_up() -> Figures:
     """Add up what `make test` sets up."""
     environments = sorted(stamp.parent for stamp in (ROOT / ".venv").glob("*/.done"))
     note = f"{len(environments)} environments: {', '.join(folder.name for folder in environments)}"

@@ -220,11 +220,3 @@ def test_environment_that_is_not_whole_is_made_again(checkout, fake_python, dama
         shutil.rmtree(next((checkout / ".venv" / "book").rglob("pip")))
     set_up(BOOK, checkout, python=python)
     assert not mark.exists()
-
-
-def test_bench_finds_the_models_below_a_path_with_spaces(checkout, fake_python):
-    (checkout / "bench.py").write_text(
-        "import os, sys\nprint(os.environ['MNIST_LESSONS_STORE'], sys.argv[1:])\n", encoding="utf-8"
-    )
-    done = make("bench", checkout, python=fake_python("python"), ONLY="chapters")
-    assert done.stdout.splitlines()[-1] == f"{checkout}/_build/models ['--only', 'chapters']", done.stderr
