@@ -48,7 +48,8 @@ def write(book):
         ("{glue:text}`share:.1f` % of {glue:text}`steps:,`", "12.3 % of 2,346"),
         ("as {numref}`fig-b` and {numref}`tab-c` show, by {eq}`eq-a`", "as Figure 3.2 and Table 3.1 show, by (3.1)"),
         ("{ref}`sec-b`, {ref}`later <sec-b>`", f"[Go on]({SITE}book/a.html#sec-b), [later]({SITE}book/a.html#sec-b)"),
-        ("[](a.md), [home](index.md#top)", f"[Read digits]({SITE}book/a.html), [home]({SITE}book/index.html#top)"),
+        ("[](a.md), [](index.md)", f"[Chapter 3]({SITE}book/a.html), [Start]({SITE}book/index.html)"),
+        ("[home](index.md#top)", f"[home]({SITE}book/index.html#top)"),
         ("[on](sec-b), [out](https://x.org)", f"[on]({SITE}book/a.html#sec-b), [out](https://x.org)"),
         (
             "{cite}`lecun1998,simard2003`",

@@ -17,6 +17,7 @@ from sphinx.directives.code import LiteralIncludeReader
 
 from addresses import Addresses
 from coursegrader.exercises import DIFFICULTY, Exercise
+from links import chapter_name
 from quiz import Question, read_quiz
 
 BOXES = {"admonition": "", "note": "Note", "tip": "Tip", "warning": "Warning", "margin": "", "seealso": "See also"}
@@ -262,8 +263,9 @@ class _Writer:
         file, _, anchor = target.partition("#")
         if file.endswith(".md"):
             page = posixpath.normpath(posixpath.join(posixpath.dirname(self.page), file)).removesuffix(".md")
-            _, title, place = self.book.references["pages"][page]
-            return f"[{text or title}]({self.book.link(place)}{f'#{anchor}' if anchor else ''})"
+            number, title, place = self.book.references["pages"][page]
+            name = chapter_name(number) if number and not anchor else title
+            return f"[{text or name}]({self.book.link(place)}{f'#{anchor}' if anchor else ''})"
         if file.endswith(".ipynb"):
             return found[0]  # our own, to the notebook beside this one
         title, place = self._label(anchor or file)
