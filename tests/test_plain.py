@@ -122,6 +122,19 @@ def test_quiz_is_questions_with_folded_answers(write, book):
     assert "- **A is right.** It is.\n- **B is wrong.** It is not." in folded
 
 
+def test_guess_is_a_question_with_a_folded_answer(write):
+    text = write(
+        ":::{guess} How many are {term}`softmax`?\n:answer: share:.1f\n:unit: %\n\nBecause **ink** decides.\n:::"
+    )
+    seen, folded = text.split("<details>\n<summary>Show the answer</summary>")
+    assert seen.strip() == f"**Your guess:** How many are [softmax]({SITE}book/glossary.html#term-softmax)?"
+    assert folded.startswith("\n\nMeasured: 12.3 %.\n\nBecause **ink** decides.\n\n</details>")
+    text = write(":::{guess} What happens?\n- [ ] It falls.\n- [x] It rises.\n\nIt does.\n:::")
+    seen, folded = text.split("<details>")
+    assert "- **A** It falls.\n- **B** It rises." in seen
+    assert "The answer is **B**: It rises.\n\nIt does." in folded
+
+
 def test_exercises_are_named_and_linked_as_notebook(write):
     text = write("```{exercises} a\n```")
     assert "[exercises/a.ipynb](exercises/a.ipynb)" in text

@@ -171,7 +171,7 @@ def test_answers_without_scripts_are_in_a_native_disclosure(page):
 def test_only_the_page_with_a_quiz_loads_its_files(site, page):
     script = page.find("script", src=lambda source: source and "quiz.js" in source)
     assert script.has_attr("defer")
-    assert page.find("link", href=lambda source: source and "quiz.css" in source) is not None
+    assert page.find("link", href=lambda source: source and "questions.css" in source) is not None
     assert "quiz." not in (site / "index.html").read_text(encoding="utf-8")
 
 

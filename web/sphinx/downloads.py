@@ -34,7 +34,8 @@ PRINTINGS = 6
 LINES = 12
 HANGING_INDENT = 4
 NOT_ON_PAPER = (
-    "script, .headerlink, .only-dark, .facts, [popover], .ml-quiz-question :is(button, [role]), #take-it-with-you"
+    "script, .headerlink, .only-dark, .facts, [popover], #take-it-with-you, "
+    ".ml-quiz-question :is(button, [role]), .ml-guess-act, .ml-guess-question [role]"
 )
 # What the site says about itself and what is true on paper.
 ON_PAPER = {
@@ -142,7 +143,7 @@ def chapter(page: str, pages: set[str], site: str) -> Tag:
         link["href"] = target(page, link["href"], pages, site)
     for place in text.select(".ml-widget"):
         print_widget(place, f"{site}{page}.html")
-    for question in text.select(".ml-quiz-question"):
+    for question in text.select(".ml-quiz-question, .ml-guess-question"):
         print_question(question)
     for folded in text.select("details"):
         unfold(folded)
@@ -178,7 +179,7 @@ def print_widget(place: Tag, link: str) -> None:
 
 
 def print_question(question: Tag) -> None:
-    """Make a quiz question a question with lettered options."""
+    """Make a question of a quiz or a guess a question with lettered options."""
     question.name = "div"
     question.legend.name = "p"
     for option in question.select("label"):

@@ -17,6 +17,7 @@ from sphinx.directives.code import LiteralIncludeReader
 
 from addresses import Addresses
 from coursegrader.exercises import DIFFICULTY, Exercise
+from guess import LETTERS, read_guess
 from links import chapter_name
 from quiz import Question, read_quiz
 
@@ -106,6 +107,7 @@ class _Writer:
             "list-table": lambda: self._table(argument, options, inside),
             "literalinclude": lambda: self._code(argument, options),
             "quiz": lambda: self._quiz(argument),
+            "guess": lambda: self._guess(argument, options, inside),
             "exercises": lambda: self._exercises(argument),
             "widget": lambda: self._widget(argument),
         }
@@ -165,6 +167,24 @@ class _Writer:
                 f"- **{letter} is {'right' if option.right else 'wrong'}.** {self._one_line(option.because)}"
                 for letter, option in lettered
             ),
+            "\n</details>\n<br>\n",
+        ]
+
+    def _guess(self, question: str, options: Mapping[str, str], inside: list[str]) -> list[str]:
+        guess = read_guess(question, options, inside, self.name)
+        answer = f"Measured: {self._number(guess.answer)} {guess.unit}".rstrip() if guess.answer else ""
+        lettered = list(zip(LETTERS, map(self._one_line, guess.choices), strict=False))
+        if guess.choices:
+            answer = "The answer is **{}**: {}".format(*lettered[guess.right])
+        return [
+            f"**Your guess:** {self._one_line(guess.question)}",
+            "",
+            *(f"- **{letter}** {text}" for letter, text in lettered),
+            "",
+            "<details>\n<summary>Show the answer</summary>\n",
+            answer if answer.endswith((".", "?", "!")) else f"{answer}.",
+            "",
+            *self._blocks(iter(guess.explanation)),
             "\n</details>\n<br>\n",
         ]
 

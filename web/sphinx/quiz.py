@@ -196,7 +196,7 @@ def _add_files(app: Sphinx, page: str, template: str, context: dict, doctree: no
     """Load the script and the style on pages that have a quiz, and only there."""
     if doctree is not None and next(doctree.findall(quiz), None) is not None:
         app.add_js_file("quiz.js", loading_method="defer")
-        app.add_css_file("quiz.css")
+        app.add_css_file("questions.css")
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
