@@ -14,6 +14,7 @@ import card
 import files
 import formulas
 import markup
+import minutes
 import outputs
 import pictures
 import text
@@ -136,6 +137,33 @@ def test_first_mention_of_a_helper_links_to_the_reference():
 def test_no_line_ends_between_a_number_and_its_unit():
     document = resolved(text.keep_units, nodes.inline("", "98"), nodes.Text(" % and 2 %"), nodes.literal("", "5 % 3"))
     assert document.astext() == "98\u00a0% and 2\u00a0%5 % 3"
+
+
+def read_in(*shown):
+    document = new_document("")
+    document += shown
+    return minutes.reading_minutes(document)
+
+
+def test_minutes_count_words_figures_tables_and_code_that_are_shown():
+    words = nodes.paragraph("", "word " * 400)
+    code = nodes.literal_block("", "x = 1\n" * 30)
+    table = nodes.raw("", "<table><caption>Many words</caption></table>", format="html")
+    assert read_in(words) == 2
+    assert read_in(words, code, table, nodes.table("", nodes.paragraph("", "word " * 400)), nodes.figure()) == 7
+    assert read_in(nodes.paragraph("", "word " * 401)) == 3
+
+
+def test_minutes_leave_out_what_is_folded_or_printed():
+    def cell(tag, part, block):
+        return nodes.container("", nodes.container("", block, classes=[part]), cell_metadata={"tags": [tag]})
+
+    lines = "x = 1\n" * 30
+    assert read_in(cell("hide-input", "cell_input", nodes.literal_block("", lines))) == 0
+    assert read_in(cell("hide-output", "cell_output", nodes.raw("", "<table>", format="html"))) == 0
+    assert read_in(cell("hide-input", "cell_output", nodes.raw("", "<table>", format="html"))) == 1
+    assert read_in(nodes.literal_block("", lines, classes=["output"])) == 0
+    assert read_in(nodes.admonition("", nodes.paragraph("", "word"), classes=["dropdown"])) == 0
 
 
 def test_empty_header_cell_of_a_table_becomes_a_plain_cell():

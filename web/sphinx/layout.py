@@ -1,7 +1,7 @@
 """What the layout shows around a page's text: head, addresses, ways to run its code, its own styles and scripts.
 
 The markup is `web/theme/templates/layout.html`, the look `web/theme/static/site.css`. What a page needs from its front
-matter are `minutes`, `summary` and a description.
+matter are `summary` and a description; `minutes.py` adds how long a chapter takes.
 """
 
 import base64

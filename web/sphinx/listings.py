@@ -27,7 +27,7 @@ class Listing(SphinxDirective):
 
 
 def way_through(app: Sphinx, page: str) -> str:
-    """Return parts and chapters with what their front matter says of them; pages without minutes are left out."""
+    """Return parts and chapters with their minutes and summaries; pages without minutes are left out."""
     blocks = []
     for index, (caption, pages) in enumerate(parts(app.env), 1):
         chapters = [other for other in pages if "minutes" in app.env.metadata[other]]
