@@ -20,6 +20,13 @@ mystnb:
 plot_curve(losses);
 ```
 """
+GUESS = """
+:::{guess} What is the last loss, of `fit`?
+:answer: last_loss:.2f
+
+Few expect so little.
+:::
+"""
 CHAPTER = f"""---
 kernelspec: {{name: python3, display_name: Python 3}}
 summary: What a chapter is.
@@ -52,7 +59,7 @@ for name in ("dense", "cnn"):
 ```
 
 ## Check yourself
-
+{GUESS * 3}
 ## What to remember
 """
 
@@ -86,7 +93,7 @@ def test_chapter_that_keeps_all_rules_has_no_fault(tmp_path, monkeypatch):
         ("and then no more.", "no", "18: expected an alt text that is a sentence of more than 40 characters; got "),
         ("Table(losses)", "losses", "18: fig-curve shows data in a section without a table"),
         ("Table(losses)", "Table(plot_curve(1));", "30: a drawing without mystnb.figure, which gives it a name and a"),
-        ("Table(losses)", f"Table({'1' * 95})", "30: a line of 102 characters; expected at most 100"),
+        ("Table(losses)", f"Table({'1' * 95})", "30: a line of 102 characters; expected at most 68"),
         ("Table(losses)", "Table(losses)\n" * 21, "30: a cell of 21 lines; expected at most 20"),
         ("Table(losses)", "Table(load_data())", "30: 'load_data(' reads what does not come with the package"),
         ("Table(losses)", "Table(model.fit(verbose=1))", "30: verbose=1 prints a progress bar"),
@@ -94,12 +101,74 @@ def test_chapter_that_keeps_all_rules_has_no_fault(tmp_path, monkeypatch):
         ('record("last_loss"', 'record("loss"', "16: no cell records 'last_loss'"),
         ('f"share_{name}"', 'f"part_{name}"', "16: no cell records 'share_dense'"),
         ('f"share_{name}"', "name", "16: no cell records 'share_dense'"),
+        ("The loss is", "Who knows that the loss is", "16: 'Who knows'; instead: if you know"),
+        (
+            "The loss is",
+            "By {ref}`ch-train`, it is",
+            "16: {ref}`ch-train` reads as a title; [](page.md) reads Chapter N",
+        ),
+        ("The loss is", "The chapter [](train.md) is", "16: 'chapter [](train.md)' reads 'chapter Chapter N'"),
+        ("The loss is", "{glue:text}`last_loss` " * 14, "1: 16 numbers of the run in the text; expected at most 15"),
+        (GUESS * 3, GUESS * 2, "1: 2 guesses; expected 3 or more"),
+        (
+            ":answer: last_loss:.2f\n\nFew expect so little.\n:::\n\n## ",
+            "- [x] a\n\nB.\n:::\n\n## ",
+            "58: guess 'What is",
+        ),
+        (GUESS * 3, GUESS * 2 + GUESS.replace(":::", "```"), "58: a fence of backticks cannot have one in its first"),
+        (GUESS * 3, GUESS * 2 + GUESS.replace("last_loss", "first_loss"), "59: no cell records 'first_loss'"),
     ],
 )
 def test_chapter_that_breaks_a_rule_is_named_by_rule_and_line(tmp_path, monkeypatch, old, new, fault):
     assert old in CHAPTER
     (found,) = faults(tmp_path, monkeypatch, CHAPTER.replace(old, new))
     assert found.startswith(fault)
+
+
+def test_numbers_in_tables_and_folds_are_not_counted(tmp_path, monkeypatch):
+    number = "{glue:text}`last_loss` "
+    table, fold = f"| {number * 9} |\n", f":::{{admonition}} More\n:class: dropdown\n{number * 9}\n:::\n"
+    assert faults(tmp_path, monkeypatch, CHAPTER.replace("## Check", f"{table}\n{fold}\n## Check")) == []
+
+
+def test_rule_that_is_still_to_be_met_is_forgiven_and_one_that_is_met_is_named(monkeypatch):
+    found = {"book/a": ["a.md:1: too long"], "book/b": []}
+    monkeypatch.setattr(lint, "results", lambda: [("short", name, found[name]) for name in found])
+    monkeypatch.setattr(lint, "TO_MEET", {"book/a": "short", "book/b": "short", "book/c": "short"})
+    met, gone = lint.faults()
+    assert met.startswith("web/sphinx/lint.py: book/b keeps the rule short")
+    assert gone.startswith("web/sphinx/lint.py: book/c")
+    monkeypatch.setattr(lint, "TO_MEET", {})
+    assert list(lint.faults()) == ["a.md:1: too long"]
+
+
+def quiz(*right_places, right="Yes it is.", wrong="No it is not."):
+    return "".join(
+        f"- question: Is it {number}?\n  options:\n"
+        + "".join(
+            f"    - {'right' if place == right_place else 'wrong'}: {right if place == right_place else wrong}{place}\n"
+            "      because: So.\n"
+            for place in range(3)
+        )
+        for number, right_place in enumerate(right_places)
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "faults"),
+    [
+        (quiz(0, 1, 2), []),
+        (quiz(0, 1, 2, right="Yes it is, and for good reasons."), ["right options are longer", "who always picks the"]),
+        (quiz(0, 1, 1), ["option B is right in 67%"]),
+    ],
+)
+def test_right_options_are_told_by_reading_alone(tmp_path, monkeypatch, text, faults):
+    (tmp_path / "book" / "quizzes").mkdir(parents=True)
+    (tmp_path / "book" / "quizzes" / "a.yml").write_text(text, encoding="utf-8")
+    monkeypatch.setattr(lint, "ROOT", tmp_path)
+    found = list(lint.quiz_balance())
+    assert len(found) == len(faults)
+    assert all(fault in sentence for fault, sentence in zip(faults, found, strict=True))
 
 
 def test_name_recorded_by_a_variable_is_any_string_of_the_code(tmp_path, monkeypatch):
@@ -148,6 +217,7 @@ def test_files_that_disagree_are_named(tmp_path, monkeypatch, old, new, file, fa
         monkeypatch.setattr(module, "ROOT", tmp_path)
     monkeypatch.setattr(lint, "OF_A_PAGE", ())
     monkeypatch.setattr(lint, "OF_A_CHAPTER", ())
-    found = [sentence for check in lint.OF_ALL for sentence in check()]
+    checks = [check for check in lint.OF_ALL if check is not lint.quiz_balance]  # which is about all of them
+    found = [sentence for check in checks for sentence in check()]
     assert any(fault in sentence for sentence in found)
     assert len(found) <= 2
