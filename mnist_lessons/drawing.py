@@ -5,7 +5,7 @@ import numpy.typing as npt
 
 SIDE = 28
 BOX = 20
-CENTRE = 14
+CENTER = 14
 
 
 def prepare_drawing(ink: npt.ArrayLike) -> npt.NDArray[np.uint8]:
@@ -73,7 +73,7 @@ def _cut_to_ink(ink: npt.NDArray[np.uint8]) -> npt.NDArray[np.int64]:
 def _area_weights(length: int, *, longest: int) -> npt.NDArray[np.int64]:
     """Overlap of each new pixel with each of `length` old ones, in units of 1/40 of an old pixel.
 
-    A new pixel is longest/20 old ones wide; as many as cover the length are centerd on it.
+    A new pixel is longest/20 old ones wide; as many as cover the length are centered on it.
     """
     cells = -(-BOX * length // longest)
     start = BOX * length - cells * longest
@@ -88,5 +88,5 @@ def _offset(profile: npt.NDArray[np.int64]) -> int:
     mass = int(profile.sum())
     moment = int(profile @ np.arange(profile.size))
     # floor(14 - moment / mass + 1/2), without a rounding error that could tip a tie.
-    start = ((2 * CENTRE + 1) * mass - 2 * moment) // (2 * mass)
+    start = ((2 * CENTER + 1) * mass - 2 * moment) // (2 * mass)
     return min(max(start, 0), SIDE - profile.size)
