@@ -11,6 +11,7 @@ from mnist_lessons import models
 from mnist_lessons.augmentation import augment, rotate, shift
 from mnist_lessons.data import Split, split_mnist
 from mnist_lessons.evaluation import confusion_matrix
+from mnist_lessons.loops import adam_with_cosine_decay
 from mnist_lessons.tables import Row
 
 SEEDS = range(5)
@@ -96,12 +97,9 @@ def train(network: str, seed: int, training: str, epochs: int) -> list[tuple[str
 
 def fit(model: Any, train: Split, *, seed: int, epochs: int, **drawn: Any) -> None:
     """Train as `loops.compile_and_fit` does, at the rate of the book's recipes, on images augmented in each epoch."""
-    import keras
-
     images, labels = train
-    steps = epochs * -(-len(images) // 128)
     model.compile(
-        optimizer=keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(0.003, steps)),
+        optimizer=adam_with_cosine_decay(0.003, steps=epochs * -(-len(images) // 128)),
         loss="sparse_categorical_crossentropy",
         steps_per_execution=10,
     )

@@ -12,6 +12,7 @@ from mnist_lessons import models
 from mnist_lessons.augmentation import gaussian_noise, random_noise, salt_and_pepper, strike_through
 from mnist_lessons.data import Split, split_mnist
 from mnist_lessons.evaluation import expected_calibration_error, root_mean_square_error
+from mnist_lessons.loops import adam_with_cosine_decay
 from mnist_lessons.recipes import train_autoencoder
 from mnist_lessons.tables import Row
 
@@ -198,9 +199,7 @@ def _train(recipe: str, train: Split, *, seed: int, epochs: int) -> "keras.Model
         for layer in before:
             layer.trainable = False
     model = keras.Sequential([keras.Input((28, 28), dtype="uint8"), *before, *layers])
-    rate = keras.optimizers.schedules.CosineDecay(
-        0.003 if recipe != "deep" else 0.002, epochs * -(-len(train[0]) // 128)
-    )
-    model.compile(keras.optimizers.Adam(rate), "sparse_categorical_crossentropy", steps_per_execution=10)
+    rate, steps = 0.002 if recipe == "deep" else 0.003, epochs * -(-len(train[0]) // 128)
+    model.compile(adam_with_cosine_decay(rate, steps), "sparse_categorical_crossentropy", steps_per_execution=10)
     model.fit(*train, batch_size=128, epochs=epochs, verbose=0)
     return model

@@ -8,6 +8,7 @@ import numpy as np
 
 from experiments.runner import measure, save_table
 from mnist_lessons.data import Split, load_mnist, split, split_mnist
+from mnist_lessons.loops import adam_with_cosine_decay
 from mnist_lessons.models import build_cnn, build_dense
 from mnist_lessons.tables import Row
 
@@ -69,7 +70,7 @@ def train(network: str, examples: Split, *, steps: int, seed: int) -> tuple["ker
     model, clock = NETWORKS[network](), _clock()
     start = time.process_time()
     model.compile(
-        optimizer=keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(LEARNING_RATE, steps)),
+        optimizer=adam_with_cosine_decay(LEARNING_RATE, steps),
         loss="sparse_categorical_crossentropy",
         steps_per_execution=STEPS_PER_EXECUTION,
     )

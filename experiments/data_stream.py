@@ -10,6 +10,7 @@ from experiments.data_size import BATCH_SIZE, LEARNING_RATE, NETWORKS, error
 from experiments.runner import measure, save_table
 from mnist_lessons.augmentation import augment
 from mnist_lessons.data import Split, load_mnist
+from mnist_lessons.loops import adam_with_cosine_decay
 from mnist_lessons.tables import Row
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ def train(network: str, source: str, shown: int, seed: int) -> Row:
     model = NETWORKS[network]()
     with Clock() as clock:
         model.compile(
-            optimizer=keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(LEARNING_RATE, steps)),
+            optimizer=adam_with_cosine_decay(LEARNING_RATE, steps),
             loss="sparse_categorical_crossentropy",
             steps_per_execution=STEPS_PER_EXECUTION,
         )

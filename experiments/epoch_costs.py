@@ -42,25 +42,14 @@ def dense_in_one_call(*, jit_compile: bool, batch_size: int = 32, adam: bool = F
     import keras
     import tensorflow as tf
 
+    from mnist_lessons import loops
     from mnist_lessons.data import load_mnist
 
     (images, labels), _ = load_mnist()
     model = dense("uint8")
     optimizer = keras.optimizers.Adam(0.003) if adam else keras.optimizers.SGD(0.01)
-    optimizer.build(model.trainable_variables)
-
-    @tf.function(jit_compile=jit_compile)  # type: ignore[untyped-decorator]
-    def train_epoch(images: Any, labels: Any, order: Any) -> Any:
-        total = tf.constant(0.0)
-        for batch in order:
-            chosen = tf.gather(labels, batch)
-            with tf.GradientTape() as tape:
-                probabilities = model(tf.gather(images, batch), training=True)
-                loss = tf.reduce_mean(keras.losses.sparse_categorical_crossentropy(chosen, probabilities))
-            optimizer.apply(tape.gradient(loss, [v.value for v in model.trainable_variables]))
-            total += loss
-        return total
-
+    loss = keras.losses.sparse_categorical_crossentropy
+    train_epoch = loops.compiled_epoch(model, optimizer, loss, jit_compile=jit_compile)
     order = np.random.default_rng(0).permutation(len(images))[: len(images) // batch_size * batch_size]
     order = tf.constant(order.reshape(-1, batch_size).astype("int32"))
     images, labels = tf.constant(images), tf.constant(labels.astype("int32"))
@@ -97,14 +86,15 @@ def convolutions(*, stride: int = 2, norm: str = "fused", jit_compile: bool = Fa
         layers.append(layer)
     model = keras.Sequential([keras.Input((28, 28), dtype="uint8"), *layers])
     (images, labels), _ = load_mnist()
-    train_epoch = loops.fast_epoch(model, keras.optimizers.Adam(beta_2=0.99), jit_compile=jit_compile)
+    optimizer, loss = keras.optimizers.Adam(0.003, beta_2=0.99), keras.losses.sparse_categorical_crossentropy
+    train_epoch = loops.compiled_epoch(model, optimizer, loss, jit_compile=jit_compile)
     steps = len(images) // 128
     order = np.random.default_rng(0).permutation(len(images))[: steps * 128].reshape(-1, 128)
     images, labels = tf.constant(images), tf.constant(labels.astype("int32"))
     if jit_compile:  # so slow that a tenth of an epoch has to do
         order = order[::10]
-    order, rates = tf.constant(order.astype("int32")), tf.fill(len(order), 0.003)
-    costs = second(lambda: train_epoch(images, labels, order, rates).numpy())
+    order = tf.constant(order.astype("int32"))
+    costs = second(lambda: train_epoch(images, labels, order).numpy())
     return costs | {"cpu_seconds": costs["cpu_seconds"] * steps / len(order)}
 
 

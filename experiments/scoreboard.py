@@ -15,6 +15,7 @@ import tensorflow as tf
 from experiments.clock import Clock
 from experiments.runner import measure, save_table
 from mnist_lessons.data import Split, load_mnist, one_hot, split_mnist
+from mnist_lessons.loops import adam_with_cosine_decay, compiled_epoch
 from mnist_lessons.tables import Row
 
 SEEDS = range(5)
@@ -109,7 +110,7 @@ def softmax_regression(train: Split, test: Split, *, seed: int, rate: float, epo
     """Train ten weighted sums with softmax and cross-entropy."""
     keras.utils.set_random_seed(seed)
     model = dense((), last="softmax")
-    model.compile(falling_adam(rate, epochs * len(train[0]) // 64), "sparse_categorical_crossentropy")
+    model.compile(adam_with_cosine_decay(rate, epochs * len(train[0]) // 64), "sparse_categorical_crossentropy")
     return model, fit_compiled(model, train, batch_size=64, epochs=epochs, seed=seed)
 
 
@@ -119,7 +120,7 @@ def squared_error(
     """Train tanh units by the mean squared error, as in 1998, but with Glorot's initialization and Adam."""
     keras.utils.set_random_seed(seed)
     model = dense(units, activation="tanh", last=None)
-    model.compile(falling_adam(rate, epochs * len(train[0]) // 64), "mean_squared_error")
+    model.compile(adam_with_cosine_decay(rate, epochs * len(train[0]) // 64), "mean_squared_error")
     targets = train[0], one_hot(train[1])
     return model, fit_compiled(model, targets, batch_size=64, epochs=epochs, seed=seed)
 
@@ -130,7 +131,7 @@ def cross_entropy(
     """Train ReLU units by the cross-entropy of a softmax."""
     keras.utils.set_random_seed(seed)
     model = dense(units, activation="relu", last="softmax")
-    model.compile(falling_adam(rate, epochs * len(train[0]) // 64), "sparse_categorical_crossentropy")
+    model.compile(adam_with_cosine_decay(rate, epochs * len(train[0]) // 64), "sparse_categorical_crossentropy")
     return model, fit_compiled(model, train, batch_size=64, epochs=epochs, seed=seed)
 
 
@@ -209,7 +210,7 @@ def lenet_1(train: Split, test: Split, *, seed: int, rate: float, epochs: int = 
         layers.Flatten(),
         layers.Dense(10, activation="softmax"),
     ])  # fmt: skip
-    optimizer = falling_adam(rate, epochs * len(train[0]) // 64)
+    optimizer = adam_with_cosine_decay(rate, epochs * len(train[0]) // 64)
     return fit(model, train, optimizer=optimizer, batch_size=64, epochs=epochs)
 
 
@@ -230,7 +231,7 @@ def lenet_5(train: Split, test: Split, *, seed: int, rate: float, epochs: int = 
         layers.Dense(84, activation="tanh"),
         layers.Dense(10, activation="softmax"),
     ])  # fmt: skip
-    optimizer = falling_adam(rate, epochs * len(train[0]) // 64)
+    optimizer = adam_with_cosine_decay(rate, epochs * len(train[0]) // 64)
     return fit(model, train, optimizer=optimizer, batch_size=64, epochs=epochs)
 
 
@@ -397,11 +398,6 @@ def dense(
     return model
 
 
-def falling_adam(rate: float, steps: int) -> keras.Optimizer:
-    """Return Adam with a rate that falls to 0 along half a cosine."""
-    return keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(rate, steps))
-
-
 def fit(model: keras.Model, train: Split, *, optimizer: Any, batch_size: int, epochs: int) -> Trained:
     """Train with cross-entropy by ``model.fit``."""
     model.compile(optimizer, "sparse_categorical_crossentropy", steps_per_execution=20)
@@ -416,18 +412,7 @@ def fit_compiled(
 
     Images that do not fill the last batch of an epoch are left out of that epoch.
     """
-    optimizer, loss = model.optimizer, keras.losses.get(model.loss)
-    optimizer.build(model.trainable_variables)
-    values = [variable.value for variable in model.trainable_variables]
-
-    @tf.function(jit_compile=True)
-    def train_epoch(images, labels, order):  # type: ignore[no-untyped-def]
-        for batch in order:
-            with tf.GradientTape() as tape:
-                losses = loss(tf.gather(labels, batch), model(tf.gather(images, batch), training=True))
-                total = tf.reduce_mean(losses) + sum(model.losses)
-            optimizer.apply(tape.gradient(total, values), model.trainable_variables)
-
+    train_epoch = compiled_epoch(model, model.optimizer, keras.losses.get(model.loss), jit_compile=True)
     images, labels = tf.constant(train[0]), tf.constant(train[1])
     generator = np.random.default_rng(seed)
     by_epoch = []

@@ -1,7 +1,7 @@
 """Training loops: Keras's ``fit`` with a line of progress, and epochs that are one compiled call."""
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -16,12 +16,9 @@ History = dict[str, list[float]]
 
 def compile_and_fit(model: "keras.Model", *, learning_rate: float, epochs: int) -> History:
     """Train on 50,000 images with Adam, batches of 128 and a rate that falls to 0 along half a cosine."""
-    import keras
-
     train, validation, _ = data.split_mnist()
-    steps = epochs * -(-len(train[0]) // 128)
     model.compile(
-        optimizer=keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(learning_rate, steps)),
+        optimizer=adam_with_cosine_decay(learning_rate, steps=epochs * -(-len(train[0]) // 128)),
         loss="sparse_categorical_crossentropy",
         metrics=["accuracy"],
         steps_per_execution=10,
@@ -45,40 +42,58 @@ def fit(
     return {name: [float(value) for value in values] for name, values in kept.history.items()}
 
 
-def compiled_epoch(model: "keras.Model") -> Callable:
-    """Return a compiled function that takes one step of plain SGD for each batch of an epoch.
+def adam_with_cosine_decay(learning_rate: float, steps: int) -> "keras.Optimizer":
+    """Return Adam with a learning rate that falls to 0 along half a cosine."""
+    import keras
+
+    return keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(learning_rate, steps))
+
+
+def compiled_epoch(
+    model: "keras.Model",
+    optimizer: "keras.Optimizer",
+    loss: Callable[..., Any],
+    *,
+    metrics: Sequence[Callable[..., Any]] = (),
+    augment: Callable[..., Any] | None = None,
+    jit_compile: bool = False,
+) -> Any:
+    """Return a compiled function that takes one step of the optimizer for each batch of an epoch.
+
+    From the same weights and batches it gives the losses of ``model.fit``, for a small part of the time.
 
     Parameters
     ----------
-    model
-        Compiled with plain SGD, no momentum, and sparse cross-entropy, and without random layers.
+    loss, metrics
+        Functions of the targets and the model's outputs for a batch, as Keras defines them.
+    augment
+        Applied to each batch of images before the model: takes and returns a tensor.
+    jit_compile
+        Whether XLA compiles the epoch, which makes dense layers faster on a CPU, and convolutions slower.
 
     Returns
     -------
     train_epoch
-        Called with tensors ``images`` (n, 28, 28) uint8, ``labels`` (n,) int32 and ``order`` (steps, batch) int32,
-        the indices of each batch's images; changes the model and returns mean loss and accuracy over the epoch.
+        Called with tensors ``images`` (n, ...), ``targets`` (n, ...) and ``order`` (steps, batch) int32, the indices
+        of each batch's images; updates the model and returns the means over the batches of the loss and the metrics.
+        The images are an argument, because a function that captured them would keep a copy of its own.
     """
-    import keras
     import tensorflow as tf
 
-    rate = float(model.optimizer.learning_rate)
     parameters = [variable.value for variable in model.trainable_variables]
+    optimizer.build(model.trainable_variables)
 
-    @tf.function(jit_compile=True)
-    def train_epoch(images, labels, order):  # type: ignore[no-untyped-def]
-        loss, right = tf.constant(0.0), tf.constant(0.0)
+    @tf.function(jit_compile=jit_compile)
+    def train_epoch(images, targets, order):  # type: ignore[no-untyped-def]
+        totals = tf.zeros(1 + len(metrics))
         for batch in order:
-            batch_labels = tf.gather(labels, batch)
+            inputs, wanted = tf.gather(images, batch), tf.gather(targets, batch)
             with tf.GradientTape() as tape:
-                probabilities = model(tf.gather(images, batch), training=True)
-                batch_loss = tf.reduce_mean(keras.losses.sparse_categorical_crossentropy(batch_labels, probabilities))
-            for parameter, gradient in zip(parameters, tape.gradient(batch_loss, parameters), strict=True):
-                parameter.assign_sub(rate * gradient)
-            loss += batch_loss
-            right += tf.reduce_mean(keras.metrics.sparse_categorical_accuracy(batch_labels, probabilities))
-        steps = tf.cast(tf.shape(order)[0], "float32")
-        return loss / steps, right / steps
+                outputs = model(augment(inputs) if augment else inputs, training=True)
+                batch_loss = tf.reduce_mean(loss(wanted, outputs)) + sum(model.losses)
+            optimizer.apply(tape.gradient(batch_loss, parameters))
+            totals += tf.stack([batch_loss, *(tf.reduce_mean(metric(wanted, outputs)) for metric in metrics)])
+        return totals / tf.cast(len(order), "float32")
 
     return train_epoch
 
@@ -89,7 +104,7 @@ def fit_fast(
     *,
     seed: int,
     epochs: float,
-    augment: Callable | None = None,
+    augment: Callable[..., Any] | None = None,
     peak_rate: float = 0.02,
     batch_size: int = 128,
     jit_compile: bool = False,
@@ -108,10 +123,8 @@ def fit_fast(
         Decides the order of the images; the model has its initial weights already.
     epochs
         Need not be a whole number.
-    augment
-        Applied to each batch in training: takes and returns a tensor (batch_size, 28, 28) uint8.
-    jit_compile
-        Whether XLA compiles the epoch, which makes dense layers faster on a CPU, and convolutions slower.
+    augment, jit_compile
+        As in `compiled_epoch`.
 
     Returns
     -------
@@ -125,49 +138,33 @@ def fit_fast(
     generator = np.random.default_rng(seed)
     in_epoch = len(images) // batch_size
     steps = round(epochs * in_epoch)
-    rates = np.interp(np.arange(steps), [0, steps / 4, steps], [0, peak_rate, 0]).astype("float32")
-    train_epoch = fast_epoch(model, keras.optimizers.Adam(beta_2=0.99), augment, jit_compile=jit_compile)
+    rates = np.interp(np.arange(steps), [0, steps / 4, steps], [0, peak_rate, 0])
+    optimizer = keras.optimizers.Adam(listed_rates(rates), beta_2=0.99)
+    smoothed = keras.losses.CategoricalCrossentropy(label_smoothing=0.05)
+
+    def loss(labels: Any, probabilities: Any) -> Any:
+        return smoothed(tf.one_hot(labels, data.CLASSES), probabilities)
+
+    train_epoch = compiled_epoch(model, optimizer, loss, augment=augment, jit_compile=jit_compile)
+    # Compiled once for any number of steps, since the last epoch may be shorter.
+    train_epoch = train_epoch.get_concrete_function(images, labels, tf.TensorSpec((None, batch_size), "int32"))
     losses = []
     for start in range(0, steps, in_epoch):
         order = generator.permutation(len(images))[: in_epoch * batch_size].reshape(in_epoch, batch_size)
-        epoch_rates = rates[start : start + in_epoch]
-        batches = tf.constant(order[: len(epoch_rates)].astype("int32"))
-        losses.append(float(train_epoch(images, labels, batches, tf.constant(epoch_rates))))
+        order = tf.constant(order[: steps - start].astype("int32"))
+        losses.append(float(train_epoch(images, labels, order)[0]))
     return {"loss": losses}
 
 
-def fast_epoch(
-    model: "keras.Model", optimizer: "keras.Optimizer", augment: Callable | None = None, *, jit_compile: bool = False
-) -> Callable:
-    """Return a compiled function that takes one step of the optimizer for each batch of an epoch.
-
-    Returns
-    -------
-    train_epoch
-        Called with tensors ``images`` (n, 28, 28) uint8, ``labels`` (n,) int32, ``order`` (steps, batch) int32, the
-        indices of each batch's images, and ``rates`` (steps,) float32, the learning rate of each step; changes the
-        model and returns the mean loss. The images are an argument, since a function that captured them would
-        keep a copy of its own.
-    """
+def listed_rates(rates: np.ndarray) -> Any:
+    """Return a Keras schedule of the learning rates (steps,) of all steps."""
     import keras
     import tensorflow as tf
 
-    smoothed = keras.losses.CategoricalCrossentropy(label_smoothing=0.05)
-    parameters = [variable.value for variable in model.trainable_variables]
-    optimizer.build(model.trainable_variables)
+    class ListedRates(keras.optimizers.schedules.LearningRateSchedule):
+        """One learning rate a step."""
 
-    @tf.function(jit_compile=jit_compile)
-    def train_epoch(images, labels, order, rates):  # type: ignore[no-untyped-def]
-        total = tf.constant(0.0)
-        for step in tf.range(len(order)):
-            batch = tf.gather(images, order[step])
-            with tf.GradientTape() as tape:
-                probabilities = model(augment(batch) if augment else batch, training=True)
-                loss = smoothed(tf.one_hot(tf.gather(labels, order[step]), data.CLASSES), probabilities)
-            optimizer.learning_rate.assign(rates[step])
-            optimizer.apply(tape.gradient(loss, parameters))
-            total += loss
-        return total / tf.cast(len(order), "float32")
+        def __call__(self, step: Any) -> Any:
+            return tf.gather(tf.constant(rates, "float32"), step)
 
-    arguments = [((None, 28, 28), "uint8"), ((None,), "int32"), ((None, None), "int32"), ((None,), "float32")]
-    return train_epoch.get_concrete_function(*(tf.TensorSpec(shape, kind) for shape, kind in arguments))
+    return ListedRates()

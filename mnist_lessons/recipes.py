@@ -10,7 +10,7 @@ import numpy as np
 
 from mnist_lessons import data, models
 from mnist_lessons.augmentation import random_warp
-from mnist_lessons.loops import History, compile_and_fit, compiled_epoch, fit_fast
+from mnist_lessons.loops import History, adam_with_cosine_decay, compile_and_fit, compiled_epoch, fit_fast
 from mnist_lessons.store import load_or_train
 
 if TYPE_CHECKING:
@@ -69,7 +69,13 @@ def train_old_recipe(*, seed: int, epochs: int = 25, train: data.Split | None = 
     rescaling = keras.layers.Rescaling(1 / deviation, offset=-mean / deviation)
     model = keras.Sequential([keras.Input((28, 28), dtype="uint8"), rescaling, *models.build_dense().layers[1:]])
     model.compile(optimizer=keras.optimizers.SGD(0.01), loss="sparse_categorical_crossentropy", metrics=["accuracy"])
-    train_epoch = compiled_epoch(model)
+    train_epoch = compiled_epoch(
+        model,
+        model.optimizer,
+        keras.losses.sparse_categorical_crossentropy,
+        metrics=[keras.metrics.sparse_categorical_accuracy],
+        jit_compile=True,
+    )
     images, labels = tf.constant(images), tf.constant(labels.astype("int32"))
     generator = np.random.default_rng(seed)
     names = ("loss", "accuracy", *(("val_loss", "val_accuracy") if validation else ()))
@@ -148,9 +154,8 @@ def train_autoencoder(images: np.ndarray, *, seed: int, epochs: int = 6) -> "ker
 
     keras.utils.set_random_seed(seed)
     model = models.build_autoencoder()
-    steps = epochs * -(-len(images) // 256)
-    rate = keras.optimizers.schedules.CosineDecay(0.003, steps)
-    model.compile(optimizer=keras.optimizers.Adam(rate), loss=pixel_cross_entropy, steps_per_execution=10)
+    optimizer = adam_with_cosine_decay(0.003, steps=epochs * -(-len(images) // 256))
+    model.compile(optimizer, loss=pixel_cross_entropy, steps_per_execution=10)
     model.fit(images, images, batch_size=256, epochs=epochs, verbose=0)
     return model
 

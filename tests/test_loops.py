@@ -24,7 +24,14 @@ def test_compiled_epoch_gives_the_weights_and_losses_of_fit():
     by_fit, by_epoch = compiled(), compiled()
     history = by_fit.fit(IMAGES, LABELS, batch_size=32, shuffle=False, verbose=0).history
     order = tf.reshape(tf.range(256), (-1, 32))
-    loss, accuracy = loops.compiled_epoch(by_epoch)(IMAGES, tf.constant(LABELS.astype("int32")), order)
+    train_epoch = loops.compiled_epoch(
+        by_epoch,
+        by_epoch.optimizer,
+        keras.losses.sparse_categorical_crossentropy,
+        metrics=[keras.metrics.sparse_categorical_accuracy],
+        jit_compile=True,
+    )
+    loss, accuracy = train_epoch(IMAGES, tf.constant(LABELS.astype("int32")), order)
     np.testing.assert_allclose(weights(by_epoch), weights(by_fit), atol=1e-5)
     assert float(loss) == pytest.approx(history["loss"][0], abs=1e-4)
     assert float(accuracy) == pytest.approx(history["accuracy"][0])
