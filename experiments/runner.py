@@ -18,10 +18,9 @@ from importlib.metadata import packages_distributions, version
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock
-
 from experiments.clock import Clock
-from mnist_lessons.fingerprint import hash_files, rests_on, versions
+from mnist_lessons.fingerprint import fingerprint, hash_files
+from mnist_lessons.store import lock, write_atomically
 from mnist_lessons.tables import STORED, Row, load_rows, save_rows
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -75,8 +74,7 @@ def measure(
     name = f"{function.__module__.rpartition('.')[2]}.{function.__name__}"
     call = [function.__module__, function.__name__, args, one_core]
     file = RUNS / f"{name}-{_fingerprint(function, files, [*call, environment])[:16]}.json"
-    RUNS.mkdir(parents=True, exist_ok=True)
-    with FileLock(RUNS / "lock"):  # two runs at a time would disturb each other
+    with lock(RUNS / "run"):  # two runs at a time would disturb each other
         if not file.is_file():
             label = f"{name}({', '.join(map(repr, args))})"
             home = Path(inspect.getfile(function)).parents[function.__module__.count(".")]
@@ -142,18 +140,17 @@ def machine() -> str:
 
 def _fingerprint(function: Callable[..., Any], files: Iterable[Path], call: list[Any]) -> str:
     """Hash what decides the outcome of a call. That is neither this module nor a stored table, which is an outcome."""
-    code = Path(inspect.getfile(function)).read_text(encoding="utf-8")
-    inputs, modules = rests_on(code, PACKAGES)
-    inputs = {
-        name: file
-        for name, file in inputs.items()
-        if name != "experiments/runner.py" and file.suffix not in {".csv", ".json"}
-    }
+    inputs = {}
     for place in files:
         inside = place.rglob("*") if place.is_dir() else [place]
         inputs |= {str(file.relative_to(ROOT)): file for file in inside if file.is_file() and file.suffix != ".pyc"}
-    libraries = versions({*modules, "tensorflow"})  # Keras computes with it and does not require it
-    return hash_files(inputs, extra=json.dumps([call, code, libraries, sys.version, machine()]))
+    return fingerprint(
+        Path(inspect.getfile(function)).read_text(encoding="utf-8"),
+        packages=PACKAGES,
+        libraries=["tensorflow"],  # Keras computes with it and does not require it
+        ignored=["experiments/runner.py", "mnist_lessons/stored/*.csv", "mnist_lessons/stored/*.json"],
+        extra=json.dumps([call, machine(), hash_files(inputs)]),
+    )
 
 
 def _call(label: str, call: list[Any], environment: str) -> Run:
@@ -172,9 +169,7 @@ def _call(label: str, call: list[Any], environment: str) -> Run:
 
 
 def _write(file: Path, content: Mapping[str, Any]) -> None:
-    part = file.with_suffix(".part")
-    part.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    part.replace(file)
+    write_atomically(file, json.dumps(content, indent=1, ensure_ascii=False) + "\n")
 
 
 def make_call() -> None:

@@ -1,13 +1,16 @@
-"""Fingerprint of what a piece of code rests on, for whoever stores its outcome.
+"""Fingerprint of what a piece of code rests on: what is stored is stale when its fingerprint has changed.
 
-That is the code, the modules that it imports, directly or through others, the data beside them, and the versions of the
-libraries that all of these import. Nothing else makes an outcome stale.
+A piece of code rests on itself, on the modules that it imports, directly or through others, on the data files that
+these name, and on the versions of the libraries that all of these import. Comments and docstrings do not count, unless
+the code shows them.
 """
 
 import ast
+import fnmatch
 import functools
 import hashlib
 import importlib.metadata
+import re
 import sys
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
@@ -15,8 +18,18 @@ from pathlib import Path
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+DESCRIBED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+SHOWS_SOURCE = re.compile(r"\binspect\b|__doc__|\bhelp\(")
 
-def fingerprint(code: str, *, packages: Collection[Path], libraries: Iterable[str] = (), extra: str = "") -> str:
+
+def fingerprint(
+    code: str,
+    *,
+    packages: Collection[Path],
+    libraries: Iterable[str] = (),
+    ignored: Collection[str] = (),
+    extra: str = "",
+) -> str:
     """Return a hash of everything that decides what a piece of Python code computes.
 
     Parameters
@@ -28,6 +41,8 @@ def fingerprint(code: str, *, packages: Collection[Path], libraries: Iterable[st
         which the version counts.
     libraries
         Modules that the outcome rests on besides.
+    ignored
+        Patterns for the names of files that do not count, such as ``mnist_lessons/stored/*.csv``.
     extra
         What else decides the outcome.
 
@@ -38,39 +53,74 @@ def fingerprint(code: str, *, packages: Collection[Path], libraries: Iterable[st
     ValueError
         There is an import by relative name.
     """
-    files, modules = rests_on(code, packages)
+    sources, data, modules = rests_on(code, packages, ignored)
+    if not SHOWS_SOURCE.search(code):
+        sources = {name: _without_descriptions(source) for name, source in sources.items()}
     installed = [f"{name}=={version}" for name, version in versions({*modules, *libraries}).items()]
-    return hash_files(files, extra="\0".join([sys.version, code, extra, *installed]))
+    return hash_files(data, extra=repr([sys.version, extra, sorted(sources.items()), installed]))
 
 
-def rests_on(code: str, packages: Collection[Path]) -> tuple[dict[str, Path], set[str]]:
-    """Return the files of packages that code rests on, by name, and the other modules that it and they import.
+def rests_on(
+    code: str, packages: Collection[Path], ignored: Collection[str] = ()
+) -> tuple[dict[str, str], dict[str, Path], set[str]]:
+    """Return what code rests on: sources, data files and libraries.
 
-    A name is relative to where its package is: ``mnist_lessons/data.py``. A package that is imported brings all of
-    its files that are not Python, because the code does not tell which of them it reads.
+    Returns
+    -------
+    sources
+        The code itself and that of all modules of packages that it and they import, by name: ``mnist_lessons/data.py``.
+    data
+        The other files of these packages that a string in the sources names, with or without its suffix, by name:
+        ``mnist_lessons/stored/mnist.npz``.
+    libraries
+        The other modules that the sources import.
     """
     folders = {package.name: package for package in packages}
-    files: dict[str, Path] = {}
-    others: set[str] = set()
-    sources = [("code", code)]
-    while sources:
-        for name in _imported(*sources.pop()):
-            top, *parts = name.split(".")
+    sources = {"": code}
+    libraries: set[str] = set()
+    waiting = [""]
+    while waiting:
+        name = waiting.pop()
+        for imported in _imported(name or "code", sources[name]):
+            top, *parts = imported.split(".")
             if top not in folders:
-                others.add(top)
+                libraries.add(top)
                 continue
             for file in _run_by_import(folders[top], parts):
-                known = file.relative_to(folders[top].parent).as_posix()
-                if known not in files:
-                    files[known] = file
-                    sources.append((known, file.read_text(encoding="utf-8")))
-    for package in {name.split("/")[0] for name in files}:
-        files |= {
-            file.relative_to(folders[package].parent).as_posix(): file
-            for file in folders[package].rglob("*")
-            if file.is_file() and file.suffix not in {".py", ".pyc"}
-        }
-    return files, others
+                found = file.relative_to(folders[top].parent).as_posix()
+                if found not in sources and not _matches(found, ignored):
+                    sources[found] = file.read_text(encoding="utf-8")
+                    waiting.append(found)
+    named = {text for source in sources.values() for text in _strings(source)}
+    data = {
+        name: file
+        for package in {name.split("/")[0] for name in sources if name}
+        for file in folders[package].rglob("*")
+        if file.suffix not in {".py", ".pyc"} and {file.name, file.stem} & named and file.is_file()
+        if not _matches(name := file.relative_to(folders[package].parent).as_posix(), ignored)
+    }
+    return sources, data, libraries
+
+
+def _matches(name: str, patterns: Collection[str]) -> bool:
+    return any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns)
+
+
+@functools.cache
+def _strings(code: str) -> frozenset[str]:
+    """Return all constant strings of a source."""
+    nodes = ast.walk(ast.parse(code))
+    return frozenset(node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str))
+
+
+@functools.cache
+def _without_descriptions(code: str) -> str:
+    """Return what Python understands of a source: its syntax tree without comments and docstrings."""
+    tree = ast.parse(code)
+    for node in ast.walk(tree):
+        if isinstance(node, DESCRIBED) and ast.get_docstring(node) is not None:
+            del node.body[0]
+    return ast.dump(tree)
 
 
 @functools.cache

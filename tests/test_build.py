@@ -83,10 +83,13 @@ def test_only_chapters_with_changed_code_are_executed_again(book):
 
 PACKAGE = {
     "mnist_lessons/__init__.py": "",
-    "mnist_lessons/plots.py": "def draw():\n    from mnist_lessons.data import ONE\n",
-    "mnist_lessons/data.py": "import direct\n\nONE = 1\n",
+    "mnist_lessons/plots.py": "def draw():\n    'Draw.'\n    from mnist_lessons.data import ONE\n",
+    "mnist_lessons/data.py": "import direct\n\nONE, FILE = 1, 'digits.npz'  # a comment\n",
+    "mnist_lessons/stored/digits.npz": "1,2\n",
     "mnist_lessons/stored/table.csv": "1,2\n",
-    "mnist_lessons/unused.py": '"""Nobody imports this."""\n',
+    "mnist_lessons/stored/other.csv": "1,2\n",
+    "mnist_lessons/shown.py": "# Shown.\n",
+    "mnist_lessons/unused.py": "UNUSED = 1\n",
     "constraints.txt": "pytest==1\n",
     **{f"libraries/{name}.py": "" for name in ("direct", "indirect", "tool")},
     **{
@@ -116,26 +119,32 @@ def keys(book):
 
 @pytest.fixture(scope="module")
 def keyed(tmp_path_factory):
-    """A book whose chapter a imports from its package, which imports a library; and the keys of both chapters."""
+    """A book with a package, of which chapter a uses functions and chapter b shows a source; and their keys."""
     folder = make_book(tmp_path_factory.mktemp("keyed"))
     for name, text in PACKAGE.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(text, encoding="utf-8")
-    write(folder, "a", "%matplotlib inline\nfrom mnist_lessons.plots import draw\n\ndraw()")
+    write(folder, "a", "%matplotlib inline\nfrom mnist_lessons.plots import draw\n\ndraw('table')")
+    write(folder, "b", "import inspect\nfrom mnist_lessons import shown\n\nprint(inspect.getsource(shown))")
     return folder, keys(folder)
 
 
 @pytest.mark.parametrize(
     ("file", "old", "new", "stale"),
     [
-        ("book/a.md", "draw()", "draw(1)", "a"),
+        ("book/a.md", "draw('table')", "draw('tables')", "a"),
         ("book/a.md", "%matplotlib inline", "%matplotlib agg", "a"),
         ("book/a.md", "Prose.", "Better prose.", ""),
         ("mnist_lessons/plots.py", "draw()", "draw(color=None)", "a"),
         ("mnist_lessons/data.py", "1", "2", "a"),
-        ("mnist_lessons/__init__.py", "", "import os\n", "a"),
+        ("mnist_lessons/__init__.py", "", "import os\n", "ab"),
+        ("mnist_lessons/plots.py", "'Draw.'", "'Draw a line.'", ""),
+        ("mnist_lessons/data.py", "# a comment", "# another", ""),
+        ("mnist_lessons/stored/digits.npz", "2", "3", "a"),
         ("mnist_lessons/stored/table.csv", "2", "3", "a"),
-        ("mnist_lessons/unused.py", "Nobody", "No chapter", ""),
+        ("mnist_lessons/stored/other.csv", "2", "3", ""),
+        ("mnist_lessons/unused.py", "1", "2", ""),
+        ("mnist_lessons/shown.py", "# Shown.", "# Printed.", "b"),
         ("libraries/direct-1.dist-info/METADATA", "Version: 1", "Version: 2", "a"),
         ("libraries/indirect-1.dist-info/METADATA", "Version: 1", "Version: 2", "a"),
         ("libraries/tool-1.dist-info/METADATA", "Version: 1", "Version: 2", ""),

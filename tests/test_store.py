@@ -34,7 +34,7 @@ def weights(model):
     return np.concatenate([array.ravel() for array in model.get_weights()])
 
 
-def test_a_model_is_trained_once_and_says_so(store_folder, capsys):
+def test_model_is_trained_once_and_that_is_said(store_folder, capsys):
     first = store.load_or_train(train_tiny)
     assert re.search(r"train_tiny \(seed 0\): trained in \d+ s and stored", capsys.readouterr().out)
     again = store.load_or_train(train_tiny)
@@ -43,11 +43,11 @@ def test_a_model_is_trained_once_and_says_so(store_folder, capsys):
     np.testing.assert_array_equal(first.predict(IMAGES, verbose=0), again.predict(IMAGES, verbose=0))
 
 
-def test_seeds_are_kept_apart(store_folder):
+def test_each_seed_has_a_model_of_its_own(store_folder):
     assert (weights(store.load_or_train(train_tiny)) != weights(store.load_or_train(train_tiny, seed=1))).any()
 
 
-def test_the_history_is_stored_with_the_model(store_folder):
+def test_history_is_stored_with_the_model(store_folder):
     trained = store.load_or_train_history(train_tiny)
     assert set(trained) == {"loss", "accuracy", "val_loss", "val_accuracy"}
     assert [len(values) for values in trained.values()] == [2, 2, 2, 2]
@@ -55,7 +55,7 @@ def test_the_history_is_stored_with_the_model(store_folder):
 
 
 @pytest.mark.parametrize("damage", ["model", "note", "no note", "not a note"])
-def test_a_damaged_model_is_trained_again(store_folder, capsys, damage):
+def test_damaged_model_is_trained_again(store_folder, capsys, damage):
     expected = weights(store.load_or_train(train_tiny))
     (model,) = store_folder.glob("*.keras")
     note = model.with_suffix(".json")
@@ -92,7 +92,32 @@ def test_other_code_of_a_recipe_changes_the_fingerprint(monkeypatch, tmp_path):
     assert store._fingerprint(train_tiny) != before
 
 
-def test_two_processes_that_ask_at_once_train_once(store_folder):
+@pytest.mark.parametrize("hindrance", ["a file in place of the folder", "a full disk"])
+def test_store_that_cannot_be_written_is_said_once_and_training_goes_on(store_folder, monkeypatch, capsys, hindrance):
+    expected = weights(train_tiny(seed=0)[0])
+    if hindrance == "a full disk":
+        monkeypatch.setattr(store, "_save", lambda *_: (_ for _ in ()).throw(OSError(28, "No space left on device")))
+    else:
+        monkeypatch.setenv("MNIST_LESSONS_STORE", str(store_folder / "file" / "store"))
+        (store_folder / "file").write_text("")
+    capsys.readouterr()
+    for _ in range(2):
+        np.testing.assert_array_equal(weights(store.load_or_train(train_tiny)), expected)
+    said = capsys.readouterr().out
+    assert said.count("models cannot be stored here (") == 1
+    assert said.count("(seed 0): trained in") == 2
+    assert "and stored" not in said
+
+
+def test_failed_write_leaves_the_old_file_and_no_part(tmp_path):
+    file = tmp_path / "note.txt"
+    store.write_atomically(file, "old, é")
+    with pytest.raises(UnicodeEncodeError):
+        store.write_atomically(file, "new \ud800")
+    assert [each.read_bytes() for each in tmp_path.iterdir()] == ["old, é".encode()]
+
+
+def test_two_processes_that_ask_at_the_same_time_train_once(store_folder):
     context = multiprocessing.get_context("spawn")
     with context.Pool(2) as pool:
         first, second = pool.map(_ask, range(2))

@@ -45,10 +45,10 @@ from execute import (
     page,
     recorded,
     run_stale,
-    write_atomically,
 )
 from folders import BUILD, ROOT, SITE
 from mnist_lessons.fingerprint import hash_files
+from mnist_lessons.store import write_atomically
 from toc import TocError, documents_in_toc
 from widgets import MANIFEST
 

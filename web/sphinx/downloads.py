@@ -25,6 +25,7 @@ import addresses
 import browser
 import toc
 from folders import BUILD, ROOT, SITE
+from mnist_lessons.store import write_atomically
 
 PDF = SITE / "mnist-lessons.pdf"
 ZIP = SITE / "mnist-lessons.zip"
@@ -49,19 +50,20 @@ ON_PAPER = {
 
 
 def main() -> None:
-    """Make both, unless they are newer than the site."""
-    stamp = BUILD / "site.key"
-    if not stamp.is_file():
+    """Make both, unless those that are there are of this site."""
+    site, stamp = BUILD / "site.key", BUILD / "downloads.key"
+    if not site.is_file():
         sys.exit("downloads: there is no site yet; build it with: make book")
-    made = [file.stat().st_mtime if file.is_file() else 0 for file in (PDF, ZIP)]
-    if min(made) > stamp.stat().st_mtime:
+    key = site.read_text(encoding="utf-8")
+    if all(file.is_file() for file in (PDF, ZIP, stamp)) and stamp.read_text(encoding="utf-8") == key:
         return print("Downloads: up to date")
     home = SITE / f"{toc.home()}.html"
     pack(home)
     print(f"Downloads: {ZIP.name}, {ZIP.stat().st_size / 1e6:.1f} MB")
     pages = typeset()
     print(f"Downloads: {PDF.name}, {pages} pages, {PDF.stat().st_size / 1e6:.1f} MB")
-    home.write_text(with_links(home, f"{os.path.relpath(SITE, home.parent)}/"), encoding="utf-8")
+    write_atomically(home, with_links(home, f"{os.path.relpath(SITE, home.parent)}/"))
+    write_atomically(stamp, key)
 
 
 # The site as one zip ---------------------------------------------------------------------------------------------

@@ -26,6 +26,7 @@ from myst_nb.core.read import read_myst_markdown_notebook
 from environment import environment
 from folders import BUILD, ROOT
 from mnist_lessons.fingerprint import fingerprint
+from mnist_lessons.store import write_atomically
 
 EXECUTED = BUILD / "executed"
 SECONDS_A_CELL = 600
@@ -264,13 +265,6 @@ def chapter_key(name: str) -> str:
         return fingerprint("\n".join(code), packages=[package], libraries=LIBRARIES, extra=extra)
     except (SyntaxError, ValueError) as error:  # in a module of the package
         raise BuildError(f"{name} cannot be executed: {error}") from error
-
-
-def write_atomically(file: Path, text: str) -> None:
-    """Write a file that is there whole or not at all."""
-    part = file.with_name(file.name + ".writing")
-    part.write_text(text, encoding="utf-8")
-    part.replace(file)
 
 
 def recorded(notebook: nbformat.NotebookNode) -> list[dict]:

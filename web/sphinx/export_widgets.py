@@ -20,7 +20,7 @@ from folders import ROOT
 from mnist_lessons import data, recipes
 from mnist_lessons.data import DOUBTED_LABELS
 from mnist_lessons.fingerprint import fingerprint
-from mnist_lessons.store import load_or_train
+from mnist_lessons.store import load_or_train, write_atomically
 from widgets import MANIFEST
 
 MODELS = {
@@ -53,7 +53,7 @@ def main(folder: Path) -> None:
     written["errors"] = _write(folder, "errors", errors_data(probabilities["dense"]))
     written["race"] = _write(folder, "race", race_data())
     written["neuron"] = _write(folder, "neuron", neuron_data())
-    manifest.write_text(json.dumps({"sources": sources, "files": written}, indent=1), encoding="utf-8")
+    write_atomically(manifest, json.dumps({"sources": sources, "files": written}, indent=1))
 
 
 def _is_current(manifest: Path, sources: str) -> bool:
@@ -72,7 +72,7 @@ def _write(folder: Path, name: str, content: dict[str, Any]) -> dict[str, str]:
     """Write one script that hands its content to the page; return the manifest's entry for it."""
     text = json.dumps(content, separators=(",", ":"))
     file = folder / f"{name}.data.js"
-    file.write_text(f'(globalThis.mnistLessons??={{}})["{name}"]={text};\n', encoding="utf-8")
+    write_atomically(file, f'(globalThis.mnistLessons??={{}})["{name}"]={text};\n')
     return {"file": file.name, "sha256": hashlib.sha256(file.read_bytes()).hexdigest()}
 
 

@@ -33,9 +33,9 @@ from execute import (
     is_notebook,
     read_notebook,
     recorded,
-    write_atomically,
 )
 from folders import BUILD, ROOT, SITE
+from mnist_lessons.store import write_atomically
 from plain import Book, writer
 from toc import documents_in_toc, home
 
