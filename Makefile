@@ -116,7 +116,7 @@ prettier := .venv/dev/bin/node web/node_modules/prettier/bin/prettier.cjs --log-
 scripts := "{web,tests,bench}/**/*.{js,mjs,css}"
 
 format: .venv/dev/.done web/node_modules/.dev  ## bring Python, JavaScript and CSS into the form that lint asks for
-	@.venv/dev/bin/ruff check --quiet --fix .
+	@.venv/dev/bin/ruff check --quiet --fix-only .
 	@.venv/dev/bin/ruff format --quiet .
 	@$(prettier) --write $(scripts)
 
@@ -125,6 +125,8 @@ lint: .venv/dev/.done web/node_modules/.dev  ## check style, types and the form 
 	@.venv/dev/bin/ruff format --check --quiet .
 	@$(prettier) --check $(scripts)
 	@.venv/dev/bin/mypy
+	@found=$$(.venv/dev/bin/deptry --no-ansi mnist_lessons experiments bench web/sphinx 2>&1) || \
+	  { echo "$$found"; exit 1; }
 	@.venv/dev/bin/node web/node_modules/typescript/bin/tsc --project web
 	@found=$$(.venv/dev/bin/lint-imports --no-logo --no-cache) || { echo "$$found"; exit 1; }
 	@.venv/dev/bin/python web/sphinx/lint.py

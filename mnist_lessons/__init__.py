@@ -66,7 +66,7 @@ class _QuietTensorFlow(importlib.abc.MetaPathFinder):
                     load(module)
                 _apply_log_level(module)
 
-            spec.loader.exec_module = load_silently
+            spec.loader.exec_module = load_silently  # type: ignore[method-assign]
         return spec
 
 

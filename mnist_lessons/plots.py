@@ -31,7 +31,7 @@ MARKERS = ("o", "s", "^", "D")
 def use_style() -> None:
     """Set Matplotlib to the book's style for this process; in a notebook, draw figures as SVG."""
     import matplotlib as mpl
-    from cycler import cycler
+    from matplotlib.rcsetup import cycler
 
     mpl.rcParams.update(
         {

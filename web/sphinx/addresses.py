@@ -94,7 +94,7 @@ def read(config: Path = CONFIG) -> Addresses:
     return Addresses(f"https://github.com/{owner}/{name}", branch, _site(config, settings, owner, name))
 
 
-def _site(config: Path, settings: dict, owner: str, name: str) -> str:
+def _site(config: Path, settings: dict[str, Any], owner: str, name: str) -> str:
     """Return the custom domain, or where GitHub Pages puts the site: it lowers the owner's case, not the name's."""
     domain = _entry(settings, "html", "baseurl")
     if domain:

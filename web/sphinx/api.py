@@ -3,10 +3,11 @@
 import functools
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from docutils import nodes
 from sphinx.application import Sphinx
+from sphinx.domains.python import PythonDomain
 from sphinx.environment import BuildEnvironment
 
 from markup import is_within
@@ -60,7 +61,7 @@ def link_helpers(app: Sphinx, doctree: nodes.document, page: str) -> None:
 def helpers(env: BuildEnvironment) -> dict[str, tuple[str, str]]:
     """Return page and anchor of what the reference describes, by its name, also in short where only one has it."""
     found: dict[str, list[tuple[str, str]]] = {}
-    for full, thing in env.get_domain("py").objects.items():
+    for full, thing in cast(PythonDomain, env.get_domain("py")).objects.items():
         parts = full.split(".")
         # A module's short name is a word like any other.
         for start in range(1 if thing.objtype == "module" else len(parts)):

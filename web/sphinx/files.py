@@ -26,7 +26,7 @@ def is_own(app: Sphinx, name: str) -> bool:
     return built or any(Path(app.confdir, folder, name).exists() for folder in folders)
 
 
-def not_found(app: Sphinx) -> list[tuple[str, dict, str]]:
+def not_found(app: Sphinx) -> list[tuple[str, dict[str, Any], str]]:
     """Add the page that the server shows in place of one that is not there."""
     return [("404", {}, "404.html")]
 

@@ -17,7 +17,7 @@ class Typesetter:
     """A process of node that turns TeX into MathML; started by the first formula."""
 
     def __init__(self) -> None:
-        self.process: subprocess.Popen | None = None
+        self.process: subprocess.Popen[str] | None = None
 
     def __call__(self, tex: str, *, display: bool) -> str:
         """Return the MathML of a formula; one that cannot be typeset ends the build."""
@@ -30,13 +30,19 @@ class Typesetter:
             self.process = subprocess.Popen(
                 [node, script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, encoding="utf-8"
             )
-        self.process.stdin.write(json.dumps({"tex": tex, "display": display}) + "\n")
-        self.process.stdin.flush()
-        line = self.process.stdout.readline()
-        answer = json.loads(line) if line else {"error": "node ended"}
+        line = self._ask(json.dumps({"tex": tex, "display": display}))
+        answer: dict[str, str] = json.loads(line) if line else {"error": "node ended"}
         if "error" in answer:
             raise ExtensionError(f"formula {tex!r}: {answer['error']}")
         return answer["math"]
+
+    def _ask(self, line: str) -> str:
+        assert self.process
+        assert self.process.stdin
+        assert self.process.stdout
+        self.process.stdin.write(f"{line}\n")
+        self.process.stdin.flush()
+        return self.process.stdout.readline()
 
     def close(self, *_: Any) -> None:
         """End the process."""

@@ -3,11 +3,12 @@
 import functools
 import re
 from html import escape
-from typing import Any
+from typing import Any, cast
 
 from docutils import nodes
 from sphinx import addnodes
 from sphinx.application import Sphinx
+from sphinx.domains.std import StandardDomain
 from sphinx.environment import BuildEnvironment
 
 from formulas import typeset
@@ -17,11 +18,12 @@ from markup import is_within, raw_html
 @functools.cache
 def definitions(env: BuildEnvironment) -> dict[str, str]:
     """Return as HTML what the glossary says of each term, by the term's anchor, without where it is taught."""
-    glossaries = {page for (kind, _), (page, _) in env.get_domain("std").objects.items() if kind == "term"}
-    found = {}
+    objects = cast(StandardDomain, env.get_domain("std")).objects
+    glossaries = {page for (kind, _), (page, _) in objects.items() if kind == "term"}
+    found: dict[str, str] = {}
     for page in glossaries:
         for item in env.get_doctree(page).findall(nodes.definition_list_item):
-            text = item.next_node(nodes.definition).next_node(nodes.paragraph)
+            text = next(next(item.findall(nodes.definition)).findall(nodes.paragraph))
             for term in item.findall(nodes.term):
                 found |= {name: definition(text) for name in term["ids"]}
     return found
@@ -59,8 +61,8 @@ def explain_terms(app: Sphinx, doctree: nodes.document, page: str) -> None:
         if is_within(reference, nodes.title, nodes.caption, nodes.term):
             continue
         seen[name] = reference["refuri"]
-        word = escape(reference.astext())
-        button = f'<button type="button" class="term" popovertarget="about-{name}">{word}</button>'
+        text = escape(reference.astext())
+        button = f'<button type="button" class="term" popovertarget="about-{name}">{text}</button>'
         reference.parent.replace(reference, raw_html(button))
     doctree += [
         raw_html(

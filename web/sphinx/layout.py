@@ -76,7 +76,7 @@ def launch_links(here: addresses.Addresses, page: str, pathto: Callable[[str, in
     return [*links, {"text": "Download notebook", "address": pathto(f"_sources/{page}.ipynb", 1), "download": True}]
 
 
-def _own_files(app: Sphinx, files: list) -> list[str]:
+def _own_files(app: Sphinx, files: list[Any]) -> list[str]:
     """Return the styles or scripts that a page of this book asked for; those of theme and extensions are left out."""
     names = [str(getattr(file, "filename", file) or "") for file in files]
     return [name for name in dict.fromkeys(names) if name and is_own(app, name.removeprefix("_static/"))]

@@ -9,6 +9,7 @@ import sys
 import tomllib
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -60,11 +61,11 @@ FOREIGN = re.compile(r"load_data\(|urlopen|requests\.|open\(\s*[\"']\.{0,2}/")
 class Cell:
     """A code cell of a page."""
 
-    def __init__(self, node: dict, line: int) -> None:
+    def __init__(self, node: dict[str, Any], line: int) -> None:
         self.line, self.code = line, node["source"]
         self.tags = set(node["metadata"].get("tags", ()))
         mystnb = node["metadata"].get("mystnb", {})
-        self.figure: dict | None = mystnb.get("figure")
+        self.figure: dict[str, Any] | None = mystnb.get("figure")
         self.alt: str = mystnb.get("image", {}).get("alt", "")
 
 

@@ -3,10 +3,11 @@
 import re
 from collections.abc import Iterator
 from html import escape
-from typing import Any
+from typing import Any, cast
 
 from docutils import nodes
 from sphinx.application import Sphinx
+from sphinx.domains.std import StandardDomain
 from sphinx.environment import BuildEnvironment
 from sphinx.util.docutils import SphinxDirective
 
@@ -65,7 +66,7 @@ def _hours(minutes: int) -> str:
 
 def figure_list(app: Sphinx, page: str) -> str:
     """Return every numbered figure with its caption, in reading order."""
-    labels = app.env.get_domain("std").labels
+    labels = cast(StandardDomain, app.env.get_domain("std")).labels
     found = [
         (other, name, f"Figure {'.'.join(map(str, digits))}")
         for other in _reading_order(app.env, app.config.root_doc)

@@ -82,9 +82,9 @@ def main() -> None:
     for file in (file for file in FOLDER.rglob("*") if file.is_file()):
         if str(file.relative_to(FOLDER)) not in {*files, wheel}:
             file.unlink()
-    for file, text in files.items():
-        (FOLDER / file).parent.mkdir(exist_ok=True)
-        write_atomically(FOLDER / file, text)
+    for name, text in files.items():
+        (FOLDER / name).parent.mkdir(exist_ok=True)
+        write_atomically(FOLDER / name, text)
     (FOLDER / ".binder" / "postBuild").chmod(0o755)
     print(f"Notebooks: {len(lessons())} in {FOLDER.relative_to(ROOT)}")
 

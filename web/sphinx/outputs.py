@@ -63,7 +63,8 @@ def read_chapters(app: Sphinx) -> None:
         for page in pages()
         if is_notebook(f"{page}.md")
     }
-    app.env.mystnb_config = app.env.mystnb_config.copy(custom_formats=readers)
+    env: Any = app.env
+    env.mystnb_config = env.mystnb_config.copy(custom_formats=readers)
 
 
 def depend_on_outputs(app: Sphinx, page: str, source: list[str]) -> None:
@@ -72,9 +73,12 @@ def depend_on_outputs(app: Sphinx, page: str, source: list[str]) -> None:
         app.env.note_dependency(str(executed_file(f"{page}.md")))
 
 
-def add_outdated(app: Sphinx, env: BuildEnvironment, added: set, changed: set, removed: set) -> Iterable[str]:
+def add_outdated(
+    app: Sphinx, env: BuildEnvironment, added: set[str], changed: set[str], removed: set[str]
+) -> Iterable[str]:
     """Return the pages to read again whether or not they have changed."""
-    return app.config.read_again
+    pages: list[str] = app.config.read_again
+    return pages
 
 
 def setup(app: Sphinx) -> dict[str, Any]:

@@ -48,7 +48,7 @@ def darkened(svg: str) -> str:
 def set_sizes(html: str, source_of: dict[str, Path]) -> str:
     """Return a page whose pictures state their size, so that nothing moves when they arrive, and load when near."""
 
-    def with_size(found: re.Match) -> str:
+    def with_size(found: re.Match[str]) -> str:
         name = re.search(r'src="([^"]+)"', found[0])
         file = name and source_of.get(Path(name[1]).name)
         if not file or " width=" in found[0]:
@@ -66,7 +66,7 @@ def picture_size(file: Path) -> tuple[int, int]:
         with Image.open(file) as picture:
             return picture.size
     root = ElementTree.parse(file).getroot()
-    width, height = (float(number) for number in root.get("viewBox").split()[2:])
+    width, height = (float(number) for number in root.attrib["viewBox"].split()[2:])
     points = 4 / 3 if (root.get("width") or "").endswith("pt") else 1
     return round(width * points), round(height * points)
 

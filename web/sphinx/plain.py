@@ -8,7 +8,7 @@ equations, boxes, quizzes, widgets. Here each becomes plain Markdown with the sa
 import base64
 import posixpath
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -98,11 +98,11 @@ class _Writer:
         yield from [self._inline("\n".join(prose)), *notes]
 
     def _directive(self, kind: str, argument: str, inside: list[str]) -> Iterator[str]:
-        options = {}
+        options: dict[str, str] = {}
         while inside and (option := re.match(r":([\w-]+): *(.*)", inside[0])):
             options[option[1]] = option[2]
             inside.pop(0)
-        known = {
+        known: dict[str, Callable[[], Iterable[str]]] = {
             "math": lambda: ["$$", *inside, "$$"],
             "list-table": lambda: self._table(argument, options, inside),
             "literalinclude": lambda: self._code(argument, options),
@@ -221,7 +221,7 @@ class _Writer:
         text = re.sub(r"\$\$ *\(([\w-]+)\)", lambda m: rf"\tag{{{self.book.references['equations'][m[1]]}}} $$", text)
         return re.sub(r"(?<!!)\[([^\]]*)\]\((?!\w+:)([^)\s]*)\)", self._link, text)
 
-    def _role(self, found: re.Match) -> str:
+    def _role(self, found: re.Match[str]) -> str:
         role, _, inside = found.groups()
         if role is None:
             return found[0]
@@ -278,7 +278,7 @@ class _Writer:
             )
         return ", ".join(found) if textual else f"({'; '.join(found)})"
 
-    def _link(self, found: re.Match) -> str:
+    def _link(self, found: re.Match[str]) -> str:
         text, target = found.groups()
         file, _, anchor = target.partition("#")
         if file.endswith(".md"):

@@ -15,6 +15,7 @@ Texts are one paragraph of MyST each. Without JavaScript the answers are read by
 
 import string
 from collections import Counter
+from collections.abc import Hashable
 from html import escape
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -75,7 +76,7 @@ def read_quiz(file: Path) -> list[Question]:
 class _Loader(yaml.BaseLoader):
     """YAML in which every scalar is text and no key of a mapping may stand twice."""
 
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
         keys = [key.value for key, _ in node.value]
         if len(set(keys)) < len(keys):
             raise yaml.MarkedYAMLError(problem=f"a key stands twice in {keys}", problem_mark=node.start_mark)
@@ -102,8 +103,8 @@ def _option(entry: Any, place: str) -> Option:
 
 
 def _fields(entry: Any, expected: set[str], place: str) -> dict[str, Any]:
-    found = set(entry) if isinstance(entry, dict) else type(entry).__name__
-    if found != expected:
+    if not isinstance(entry, dict) or set(entry) != expected:
+        found = set(entry) if isinstance(entry, dict) else type(entry).__name__
         raise QuizError(f"{place}: expected the keys {sorted(expected)}, got {found}")
     return entry
 
@@ -120,7 +121,7 @@ def _refuse_twice(texts: list[str], place: str) -> None:
             raise QuizError(f"{place}: stands there {count} times: {text!r}")
 
 
-def _lettered(options: list) -> list[tuple[Any, str]]:
+def _lettered(options: list[Any]) -> list[tuple[Any, str]]:
     return list(zip(options, string.ascii_uppercase, strict=False))
 
 
@@ -192,7 +193,7 @@ def _depart(translator: Any, _: quiz) -> None:
     translator.body.append("</div>\n")
 
 
-def _add_files(app: Sphinx, page: str, template: str, context: dict, doctree: nodes.document | None) -> None:
+def _add_files(app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: nodes.document | None) -> None:
     """Load the script and the style on pages that have a quiz, and only there."""
     if doctree is not None and next(doctree.findall(quiz), None) is not None:
         app.add_js_file("quiz.js", loading_method="defer")

@@ -12,23 +12,32 @@
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from docutils import nodes
 from sphinx.application import Sphinx
+from sphinx.domains.math import MathDomain
+from sphinx.domains.std import StandardDomain
 from sphinx.environment import BuildEnvironment
+from sphinxcontrib.bibtex.domain import BibtexDomain
 
 FILE = "references.json"
+CITED: dict[str, str] = {}  # how the pages cite each work, by its key
 
 
 def note_citations(app: Sphinx, doctree: nodes.document, page: str) -> None:
     """Keep how a page cites each work; the bibliography knows only that work's anchor."""
-    keys = {citation.citation_id: citation.key for citation in app.env.get_domain("cite").citations}
+    keys = {citation.citation_id: citation.key for citation in bibliography(app.env).citations}
     for reference in doctree.findall(nodes.reference):
         key = keys.get((reference.get("refuri") or "").partition("#")[2])
         text = reference.astext()
         if key and ", " in text:  # a textual citation links the year alone
-            app.cited[key] = text
+            CITED[key] = text
+
+
+def bibliography(env: BuildEnvironment) -> BibtexDomain:
+    """Return what is known of the works that the book cites."""
+    return cast(BibtexDomain, env.get_domain("cite"))
 
 
 def numbered(env: BuildEnvironment, kind: str) -> Iterator[tuple[str, str, str]]:
@@ -41,7 +50,8 @@ def numbered(env: BuildEnvironment, kind: str) -> Iterator[tuple[str, str, str]]
 def references(app: Sphinx) -> dict[str, dict[str, Any]]:
     """Return everything that the file holds."""
     env, address = app.env, app.builder.get_target_uri
-    standard = env.get_domain("std")
+    standard = cast(StandardDomain, env.get_domain("std"))
+    equations = cast(MathDomain, env.get_domain("math")).equations
     numbers = {
         (page, anchor): app.config.numfig_format[kind] % number
         for kind in ("figure", "table")
@@ -57,7 +67,7 @@ def references(app: Sphinx) -> dict[str, dict[str, Any]]:
             label: [numbers.get((page, anchor), str(text)), address(page) + (f"#{anchor}" if anchor else "")]
             for label, (page, anchor, text) in standard.labels.items()
         },
-        "equations": {label: anchors[f"equation-{label}"] for label in env.get_domain("math").equations},
+        "equations": {label: anchors[f"equation-{label}"] for label in equations},
         "terms": {
             name: f"{address(page)}#{anchor}"
             for (kind, name), (page, anchor) in standard.objects.items()
@@ -65,11 +75,11 @@ def references(app: Sphinx) -> dict[str, dict[str, Any]]:
         },
         "citations": {
             citation.key: [
-                app.cited[citation.key],
+                CITED[citation.key],
                 f"{address(citation.bibliography_key.docname)}#{citation.citation_id}",
             ]
-            for citation in env.get_domain("cite").citations
-            if citation.key in app.cited
+            for citation in bibliography(env).citations
+            if citation.key in CITED
         },
     }
 
@@ -83,7 +93,7 @@ def write(app: Sphinx, error: Exception | None) -> None:
 
 def setup(app: Sphinx) -> dict[str, bool]:
     """Wait for the resolved pages and for the end."""
-    app.cited = {}
+    CITED.clear()
     app.connect("doctree-resolved", note_citations, priority=900)
     app.connect("build-finished", write)
     return {"parallel_read_safe": True, "parallel_write_safe": False}

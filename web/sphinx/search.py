@@ -5,11 +5,12 @@ import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from docutils import nodes
 from sphinx import addnodes
 from sphinx.application import Sphinx
+from sphinx.builders.html import StandaloneHTMLBuilder
 
 from contents import title
 from files import MODULES
@@ -22,10 +23,10 @@ NOT_PROSE = (nodes.raw, nodes.math, nodes.math_block, nodes.comment, nodes.footn
 
 def drop_own_index(app: Sphinx) -> None:
     """Keep Sphinx from making the index of its own search, and with it the page that we add."""
-    app.builder.search = False
+    cast(StandaloneHTMLBuilder, app.builder).search = False
 
 
-def add_search_page(app: Sphinx) -> list[tuple[str, dict, str]]:
+def add_search_page(app: Sphinx) -> list[tuple[str, dict[str, Any], str]]:
     """Add the page that shows what was found."""
     return [("search", {}, "search.html")]
 
@@ -43,14 +44,14 @@ def searchable(app: Sphinx, page: str, doctree: nodes.document) -> Iterator[dict
         is_page = section.parent is doctree
         yield {
             "address": app.builder.get_target_uri(page) + ("" if is_page else f"#{section['ids'][0]}"),
-            "title": section.next_node(nodes.title).astext(),
+            "title": next(section.findall(nodes.title)).astext(),
             "page": "" if is_page else title(app.env, page),
             "text": re.sub(r" (?=[,.;:?!)])", "", " ".join(" ".join(words).split())),
             "kind": "chapter" if "minutes" in app.env.metadata[page] else "page",
         }
     for term in doctree.findall(nodes.term):
         if term["ids"] and isinstance(term.parent.parent.parent, addnodes.glossary):
-            text = term.parent.next_node(nodes.definition).astext()
+            text = next(term.parent.findall(nodes.definition)).astext()
             address = f"{app.builder.get_target_uri(page)}#{term['ids'][0]}"
             found = {"address": address, "title": term.astext(), "page": title(app.env, page)}
             yield found | {"text": text, "kind": "term"}

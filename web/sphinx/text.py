@@ -18,8 +18,8 @@ def keep_units(app: Sphinx, doctree: nodes.document, page: str) -> None:
 
 def fold_dropdowns(app: Sphinx, doctree: nodes.document, page: str) -> None:
     """Turn an admonition of class dropdown into a native <details>, which needs no script."""
-    for node in [node for node in doctree.findall(nodes.Admonition) if "dropdown" in node["classes"]]:
-        head = node.next_node(nodes.title)
+    for node in [node for node in doctree.findall(nodes.admonition) if "dropdown" in node["classes"]]:
+        head = next(node.findall(nodes.title))
         node.remove(head)
         start = f'<details class="admonition"><summary>{escape(head.astext())}</summary>'
         place = node.parent.index(node)

@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
+from coursegrader.exercises import Exercise, read_exercises
+
 EXIT_INCOMPLETE = 3
 EXIT_INTERRUPTED = 130
 _EXIT_CODES = """exit codes:
@@ -112,9 +114,7 @@ def _positive(text: str) -> int:
     return int(text)
 
 
-def _read_sources(options: argparse.Namespace) -> list:
-    from coursegrader.exercises import read_exercises
-
+def _read_sources(options: argparse.Namespace) -> list[Exercise]:
     folders = options.source or [options.default_source]
     for folder in folders:
         if not folder.is_dir():

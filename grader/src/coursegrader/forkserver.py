@@ -356,7 +356,7 @@ class _Link:
     def answer(self) -> dict[str, Any]:
         """Answer requests until a message is the reply to one of our own."""
         while True:
-            message = protocol.receive(self._channel, borrow=self._borrow)
+            message: dict[str, Any] = protocol.receive(self._channel, borrow=self._borrow)
             if {"value", "error"} & message.keys():
                 return message
             try:

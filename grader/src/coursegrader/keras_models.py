@@ -39,7 +39,7 @@ class _TooLargeError(ValueError):
 
 def describe_model(model: Any) -> dict[str, Any]:
     """Return the JSON description of a model, without its weights."""
-    description = keras.saving.serialize_keras_object(model)
+    description: dict[str, Any] = keras.saving.serialize_keras_object(model)
     try:
         _check_description(description.get("compile_config"), models=False)
     except ValueError:
@@ -109,7 +109,7 @@ def _count_multiplications(layer: Any, shape: tuple[int, ...]) -> int:
     if getattr(layer, "data_format", "channels_last") != "channels_last":
         raise ValueError("model: expected data_format to be channels_last")
     pooled = math.prod(shape) * math.prod(getattr(layer, "pool_size", ()))
-    return max(layer.count_params() * math.prod(shape[:-1]), pooled)
+    return max(int(layer.count_params()) * math.prod(shape[:-1]), pooled)
 
 
 def _check_description(node: Any, *, models: bool) -> None:

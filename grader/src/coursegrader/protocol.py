@@ -12,7 +12,7 @@ import socket
 import struct
 import time
 from collections import deque
-from collections.abc import Callable, ItemsView, Iterator, KeysView, ValuesView
+from collections.abc import Callable, ItemsView, Iterable, Iterator, KeysView, ValuesView
 from typing import Any
 
 import numpy as np
@@ -204,7 +204,7 @@ def _decode(node: Any, read_array: Callable[[int], bytes], borrow: Callable[[str
     (kind, items) = next(iter(node.items()))
     if kind == "dict":
         return {decode(key): decode(item) for key, item in items}
-    containers: dict[str, Callable] = {"list": list, "tuple": tuple, "set": set}
+    containers: dict[str, Callable[[Iterable[Any]], Any]] = {"list": list, "tuple": tuple, "set": set}
     return containers[kind](decode(item) for item in items)
 
 

@@ -7,6 +7,7 @@ import re
 import textwrap
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import matplotlib
 from matplotlib.figure import Figure
@@ -69,7 +70,7 @@ def _plain(text: str) -> str:
     return "'" + text if text[:1] in "=+-@\t\r" else text
 
 
-def _write_rows(file: Path, rows: list[list]) -> None:
+def _write_rows(file: Path, rows: list[list[Any]]) -> None:
     with file.open("w", newline="", encoding="utf-8") as stream:
         csv.writer(stream).writerows(rows)
 
@@ -87,7 +88,7 @@ def _write_grades(records: list[Record], file: Path, assignment: str) -> None:
 def _write_canvas(records: list[Record], file: Path, assignment: str) -> None:
     """Write a table for Grades > Import; Canvas matches students by ID, the number it puts into file names."""
     most = records[0]["max_score"] if records else 0
-    rows: list[list] = [["Student", "ID", "SIS User ID", "SIS Login ID", "Section", assignment]]
+    rows: list[list[Any]] = [["Student", "ID", "SIS User ID", "SIS Login ID", "Section", assignment]]
     rows.append(["    Points Possible", "", "", "", "", most])
     for record in records:
         name, number = _name_and_number(record["student"])
@@ -100,7 +101,7 @@ def _write_moodle(records: list[Record], file: Path) -> None:
 
     It requires the time of the last change, where "-" means none.
     """
-    rows: list[list] = [
+    rows: list[list[Any]] = [
         ["Identifier", "Full name", "Grade", "Maximum Grade", "Last modified (grade)", "Feedback comments"]
     ]
     for record in records:

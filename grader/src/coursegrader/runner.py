@@ -69,7 +69,7 @@ def grade_all(
     """
     folder.mkdir(parents=True, exist_ok=True)
     enough = 64 if scheduler else 2 * workers  # enough to keep every worker busy; other notebooks stay on disk
-    pending: dict[Future, tuple[Submission, Path]] = {}
+    pending: dict[Future[Record], tuple[Submission, Path]] = {}
     with _executor(workers, scheduler) as executor:
         for read in submissions:
             submission = read()
@@ -104,7 +104,9 @@ def fingerprint(assignment: bytes, exercises: list[Exercise], *, unsafe: bool) -
     return hashlib.sha256(digest.digest() + assignment).hexdigest()
 
 
-def _collect(pending: dict[Future, tuple[Submission, Path]], version: str) -> Iterator[tuple[str, Record | None, str]]:
+def _collect(
+    pending: dict[Future[Record], tuple[Submission, Path]], version: str
+) -> Iterator[tuple[str, Record | None, str]]:
     """Wait until at least one is finished; store and yield the finished records."""
     done, _ = concurrent.futures.wait(pending, return_when=concurrent.futures.FIRST_COMPLETED)
     for future in done:

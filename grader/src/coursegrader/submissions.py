@@ -8,6 +8,7 @@ import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 MAX_BYTES = 20 << 20
 
@@ -161,7 +162,7 @@ def _choose(student: str, entries: list[_Entry], assignment: str) -> Submission:
     if not notebooks:
         return Submission(student, None, "No notebook was handed in.")
 
-    def rank(entry: _Entry) -> tuple:
+    def rank(entry: _Entry) -> tuple[Any, ...]:
         return (*_fit(entry.path, assignment), entry.path)
 
     chosen = max(notebooks, key=rank)

@@ -16,7 +16,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Sequence
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from coursegrader import preload, sandbox
 from coursegrader.exercises import Exercise
@@ -56,7 +56,7 @@ class Worker:
             poll.register(self._process.stdout, select.POLLIN)
             if not poll.poll(1000 * (PATIENCE + sum(5 + exercise.seconds for exercise in exercises))):
                 raise GraderError("the worker process does not respond")
-            answer = pickle.load(self._process.stdout)
+            answer: dict[str, Any] | str = pickle.load(self._process.stdout)
         except (OSError, EOFError, pickle.UnpicklingError) as error:
             raise GraderError("the worker process was killed") from error
         if isinstance(answer, str):
