@@ -135,6 +135,7 @@ lint: .venv/dev/.done web/node_modules/.dev  ## check style, types and the form 
 	@.venv/dev/bin/check-jsonschema --quiet --builtin-schema vendor.citation-file-format CITATION.cff
 	@.venv/dev/bin/check-jsonschema --quiet --builtin-schema vendor.github-workflows .github/workflows/*.yml
 	@.venv/dev/bin/check-jsonschema --quiet --builtin-schema vendor.github-actions .github/actions/*/action.yml
+	@.venv/dev/bin/check-jsonschema --quiet --builtin-schema vendor.github-issue-forms .github/ISSUE_TEMPLATE/*.yml
 
 bench: .venv/book/.done .venv/dev/.done web/node_modules/.dev  ## measure what the book costs; ONLY=chapters measures one table
 	@$(in_dev) -m bench $(if $(ONLY),--only $(ONLY))

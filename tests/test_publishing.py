@@ -10,7 +10,7 @@ import tarfile
 import tomllib
 import zipfile
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import nbformat
 import pytest
@@ -308,7 +308,9 @@ def test_links_of_a_fork_lead_into_the_fork(fork, measure):
     old = [addresses.read().site, *(f"{host}/{OWN}" for host in ("github.com", "github", "gh"))]
     assert [file.name for file, text in texts.items() if any(address in text for address in old)] == []
     # Every address of the fork, wherever it stands, is one of these.
-    known = {here.repository, f"{here.repository}/issues/new", here.site, *(here.site + name for name in html)}
+    known = {here.repository, here.site, *(here.site + name for name in html)}
+    report = f"{here.repository}/issues/new?template=page.yml&amp;page="
+    known |= {report + quote(here.site + name) for name in html}
     known |= {f"{here.site}{name}" for name in ("_static/card.png", "mnist-lessons.pdf", "mnist-lessons.zip")}
     known |= {f"{here.repository}/edit/master/{name.removesuffix('.html')}.md" for name in html}
     known |= {address for name in html for address in launched(here, name.removesuffix(".html")).values()}
