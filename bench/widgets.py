@@ -12,6 +12,7 @@ from bench import Figures, Row
 from experiments.runner import ROOT, measure
 
 NODE = Path(sys.executable).with_name("node")
+SCRIPT = Path(__file__).with_suffix(".mjs")
 BUILT = ROOT / "_build" / "widgets"
 
 
@@ -51,14 +52,14 @@ def per_example() -> Figures:
 
 def measured(what: str) -> Any:
     """Train the same network by both in turn, or predict by all three; return the medians."""
-    files = [*BUILT.glob("*.data.js"), ROOT / "web" / "widgets" / "arithmetic", ROOT / "web" / "package-lock.json"]
+    web = ROOT / "web"
+    files = [SCRIPT, *BUILT.glob("*.data.js"), web / "widgets" / "arithmetic", web / "package-lock.json"]
     return measure(run_script, what, files=files, environment="dev").result
 
 
 def run_script(what: str) -> Any:
     """Run the JavaScript part of this file."""
-    script = Path(__file__).with_suffix(".mjs")
-    done = subprocess.run([NODE, script, what, BUILT], capture_output=True, encoding="utf-8", check=True)
+    done = subprocess.run([NODE, SCRIPT, what, BUILT], capture_output=True, encoding="utf-8", check=True)
     return json.loads(done.stdout)
 
 

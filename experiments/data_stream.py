@@ -61,7 +61,7 @@ def train(network: str, source: str, shown: int, seed: int) -> Row:
 
 
 def batches(source: str, examples: Split, *, seed: int) -> "tf.data.Dataset":
-    """Return batches without end, of the images themselves or of images turned and moved anew each time.
+    """Return batches without end, of the images themselves or of images turned and moved at random each time.
 
     Parameters
     ----------
