@@ -5,21 +5,19 @@
 // Ends with an error that says what went wrong.
 
 import assert from "node:assert/strict";
-import { createRequire } from "node:module";
+import { join } from "node:path";
 import { pathToFileURL } from "node:url";
+import { launch } from "../../web/browser.mjs";
 
-const require = createRequire(new URL("../../web/package.json", import.meta.url));
-const { chromium } = require("playwright-core");
-const axe = require.resolve("axe-core/axe.min.js");
+/** @typedef {import("../../web/browser.mjs").Page} Page */
+
+const axe = join(import.meta.dirname, "../../web/node_modules/axe-core/axe.min.js");
 
 const [file, scripts] = process.argv.slice(2);
 const RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"];
-const flags = "no-sandbox disable-gpu disable-quic no-first-run disable-background-networking disable-component-update";
-const browser = await chromium.launch({
-  executablePath: process.env.CHROMIUM,
-  args: `${flags} disable-sync`.split(" ").map((flag) => `--${flag}`),
-});
+const browser = await launch(process.env.CHROMIUM);
 const page = await browser.newPage({ javaScriptEnabled: scripts === "with", viewport: { width: 360, height: 900 } });
+/** @type {(string | undefined)[]} */
 const errors = [];
 page.on("pageerror", (error) => errors.push(error.stack));
 await page.goto(pathToFileURL(file).href);
@@ -40,7 +38,11 @@ async function withoutScripts() {
   assert.ok(await page.getByText("Because ink decides.").isVisible(), "the explanation is not printed");
 }
 
-/** Press keys in a form's first field, from where the reader stands; return what the live region then says. */
+/**
+ * Press keys in a form's first field, from where the reader stands; return what the live region then says.
+ * @param {ReturnType<Page["locator"]>} form
+ * @param {string[]} keys
+ */
 async function commit(form, ...keys) {
   await form.locator("input").first().focus();
   for (const key of keys) {
@@ -52,7 +54,7 @@ async function commit(form, ...keys) {
 
 async function withScripts() {
   const [percent, choice, count] = await forms.all();
-  const top = async () => (await percent.locator("legend").boundingBox()).y;
+  const top = async () => (await percent.locator("legend").boundingBox())?.y;
   const before = await top();
   assert.ok(!(await percent.innerText()).includes("99.4"), "the answer is seen before the guess");
   assert.equal(await commit(percent, "Enter"), "Type a number first.");

@@ -1,7 +1,7 @@
 // Takes the reader's guess, then opens the answer and says how far off it was. Answer and explanation stand in the page
 // already, in a fold below the question; nothing is stored or sent.
 
-/** The number that somebody typed, with a comma for thousands or for decimals; NaN for anything else. */
+/** The number that somebody typed, with a comma for thousands or for decimals; NaN for anything else. @param {string} text */
 function read(text) {
   const plain = text.replace(/[\s%]/g, "").replace("−", "-");
   const grouped = /^-?[1-9]\d{0,2}(,\d{3})+(\.\d*)?$/.test(plain);
@@ -9,10 +9,16 @@ function read(text) {
   return /^-?(\d+\.?\d*|\.\d+)$/.test(number) ? Number(number) : NaN;
 }
 
+/** A number in words of the page. @param {number} number @param {number} digits @param {number} [least] */
 const say = (number, digits, least = 0) =>
   number.toLocaleString("en-US", { maximumFractionDigits: digits, minimumFractionDigits: least });
 
-/** How a guess compares with what was measured, at the digits that are shown of it. */
+/**
+ * How a guess compares with what was measured, at the digits that are shown of it.
+ * @param {number} guess
+ * @param {string} shown
+ * @param {string} unit
+ */
 function compare(guess, shown, unit) {
   const digits = (shown.split(".")[1] ?? "").length;
   const measured = Number(shown);
@@ -29,13 +35,16 @@ function compare(guess, shown, unit) {
   return `${how} by ${off} ${unit === "%" ? points : unit}`.trim() + ".";
 }
 
-for (const form of document.querySelectorAll(".ml-guess")) {
+for (const form of /** @type {NodeListOf<HTMLFormElement>} */ (document.querySelectorAll(".ml-guess"))) {
   const { measured, unit = "" } = form.dataset;
   const inputs = [...form.querySelectorAll("input")];
-  const button = form.querySelector(".ml-guess-act button");
-  const result = form.querySelector("[role=status]");
-  const fold = form.querySelector("details");
+  const controls = /** @type {HTMLElement} */ (form.querySelector(".ml-guess-act"));
+  const button = /** @type {HTMLButtonElement} */ (controls.querySelector("button"));
+  const result = /** @type {Element} */ (form.querySelector("[role=status]"));
+  const fold = /** @type {HTMLDetailsElement} */ (form.querySelector("details"));
+  const answer = /** @type {Element} */ (form.querySelector(".ml-guess-answer"));
 
+  /** Put the form into one of its two states, and say something. @param {boolean} committed @param {(string | Node)[]} parts */
   const show = (committed, ...parts) => {
     form.classList.toggle("ml-guess-done", committed);
     for (const input of inputs) input.disabled = committed;
@@ -44,16 +53,15 @@ for (const form of document.querySelectorAll(".ml-guess")) {
     result.replaceChildren(...parts);
   };
   const commit = () => {
-    const answer = () => [...form.querySelector(".ml-guess-answer").cloneNode(true).childNodes];
+    const said = answer.cloneNode(true).childNodes;
     if (measured === undefined) {
       const chosen = inputs.find((input) => input.checked);
-      if (!chosen) return show(false, "Choose an answer first.");
-      return show(true, `You guessed ${chosen.value}. `, ...answer());
+      return chosen ? show(true, `You guessed ${chosen.value}. `, ...said) : show(false, "Choose an answer first.");
     }
     const guess = read(inputs[0].value);
     if (Number.isNaN(guess)) return show(false, "Type a number first.");
     const yours = `You guessed ${say(guess, 10)} ${unit}`.trim();
-    return show(true, `${yours}. `, ...answer(), ` ${compare(guess, measured, unit)}`);
+    return show(true, `${yours}. `, ...said, ` ${compare(guess, measured, unit)}`);
   };
   form.addEventListener("submit", (event) => {
     event.preventDefault();
@@ -62,5 +70,5 @@ for (const form of document.querySelectorAll(".ml-guess")) {
       (inputs.find((input) => input.checked) ?? inputs[0]).focus();
     } else commit();
   });
-  form.querySelector(".ml-guess-act").hidden = false;
+  controls.hidden = false;
 }
