@@ -140,7 +140,7 @@ def machine() -> str:
 
 def _fingerprint(function: Callable[..., Any], files: Iterable[Path], call: list[Any]) -> str:
     """Hash what decides the outcome of a call. That is neither this module nor a stored table, which is an outcome."""
-    inputs = {}
+    inputs: dict[str, Path] = {}
     for place in files:
         inside = place.rglob("*") if place.is_dir() else [place]
         inputs |= {str(file.relative_to(ROOT)): file for file in inside if file.is_file() and file.suffix != ".pyc"}

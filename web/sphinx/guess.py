@@ -112,7 +112,7 @@ class GuessDirective(SphinxDirective):
     def run(self) -> list[nodes.Node]:
         """Return the guess."""
         place = f"{self.env.doc2path(self.env.docname, base=False)}:{self.lineno}"
-        found = read_guess("".join(self.arguments), self.options, self.content, place)
+        found = read_guess("".join(self.arguments), self.options, list(self.content), place)
         node = guess(ids=[f"guess-{self.env.new_serialno('guess') + 1}"])
         answer = [self._words(found.choices[found.right])] if found.choices else self._number(found, place)
         if not found.choices:
@@ -188,7 +188,7 @@ def _depart(translator: Any, _: guess) -> None:
     translator.body.append("</form>\n")
 
 
-def _add_files(app: Sphinx, page: str, template: str, context: dict, doctree: nodes.document | None) -> None:
+def _add_files(app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: nodes.document | None) -> None:
     """Load the script and the style on pages that have a guess, and only there."""
     if doctree is not None and next(doctree.findall(guess), None) is not None:
         app.add_js_file("guess.js", loading_method="defer")

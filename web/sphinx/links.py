@@ -4,6 +4,8 @@ Titles say what the reader will do, which is a poor name in the middle of a sent
 links to them read their title.
 """
 
+from typing import Any
+
 from docutils import nodes
 from sphinx import addnodes
 from sphinx.application import Sphinx
@@ -22,14 +24,16 @@ class NameChapters(SphinxPostTransform):
 
     default_priority = 8  # before MyST's own, which takes the title
 
-    def run(self) -> None:
+    def run(self, **options: Any) -> None:
         """Name the chapter in each link that has no text and leads to no section of it."""
         for link in self.document.findall(addnodes.pending_xref):
             if link.get("refdomain") == "doc" and not link["refexplicit"] and not link.get("reftargetid"):
                 place = number(self.env, link["reftarget"])
                 if place:
                     link["refexplicit"] = True
-                    link[0] += nodes.Text(chapter_name(place))
+                    text = link[0]
+                    assert isinstance(text, nodes.Element)
+                    text += nodes.Text(chapter_name(place))
 
 
 def setup(app: Sphinx) -> dict[str, bool]:

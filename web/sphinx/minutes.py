@@ -5,6 +5,7 @@ are formulas and what cells print.
 """
 
 import math
+from typing import Any
 
 from docutils import nodes
 from sphinx.application import Sphinx
@@ -24,7 +25,8 @@ def is_folded(node: nodes.Node) -> bool:
     while node.parent is not None:
         node = node.parent
         classes |= set(node.get("classes", ()))
-        tags = set(node.get("cell_metadata", {}).get("tags", ()))
+        metadata: dict[str, Any] = node.get("cell_metadata", {})
+        tags = set(metadata.get("tags", ()))
         if any(part in classes and tags & hiding for part, hiding in FOLDED.items()):
             return True
     return "dropdown" in classes
