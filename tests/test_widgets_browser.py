@@ -9,12 +9,8 @@ import threading
 import pytest
 from test_widgets import NODE, ROOT, build_site, built  # noqa: F401  a fixture
 
+from layout import CONTENT_POLICY
 from widgets import WIDGETS
-
-POLICY = (
-    "default-src 'self'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; "
-    "img-src 'self' data:; worker-src blob:; connect-src 'none'"
-)
 
 pytestmark = pytest.mark.browser
 
@@ -45,7 +41,7 @@ def page(name, built_by_sphinx):
     assert widget
     return f"""<!doctype html>
 <html lang="en" data-theme="light"><head><meta charset="utf-8"><title>{name}</title>
-<meta http-equiv="Content-Security-Policy" content="{POLICY}">
+<meta http-equiv="Content-Security-Policy" content="{CONTENT_POLICY}">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <link rel="icon" href="data:,"><link rel="stylesheet" href="_static/site.css">{"".join(links)}</head>
 <body style="display: block; padding: 1rem"><main style="max-width: 43rem; margin: auto; padding: 0"><h1>{name}</h1>
