@@ -291,7 +291,7 @@ def random_noise(highest: float = 1.0) -> "keras.Layer":
 
 
 @functools.cache
-def _layer_class() -> type:
+def _layer_class() -> Any:
     """Define the layer when Keras is first needed."""
     import keras
 
@@ -330,7 +330,8 @@ def _rotate(images: np.ndarray, angles: np.ndarray, pivot: np.float32) -> np.nda
     upper, lower = (
         (1 - beside) * padded.take(corner + step) + beside * padded.take(corner + step + 1) for step in (0, wide)
     )
-    return np.rint((1 - below) * upper + below * lower).reshape(images.shape)
+    turned: np.ndarray = np.rint((1 - below) * upper + below * lower).reshape(images.shape)
+    return turned
 
 
 def _one_each(name: str, amount: npt.ArrayLike, *, images: int, kind: str) -> np.ndarray:

@@ -112,7 +112,7 @@ def split(images: np.ndarray, labels: np.ndarray, *, size: int, seed: int = 0) -
 def _shares(counts: np.ndarray, size: int) -> np.ndarray:
     """Divide `size` in proportion to `counts` in whole numbers (method of largest remainders)."""
     exact = counts * (size / counts.sum())
-    shares = np.floor(exact).astype(int)
+    shares: np.ndarray = np.floor(exact).astype(int)
     short = size - shares.sum()
     shares[np.argsort(shares - exact, kind="stable")[:short]] += 1
     return shares
@@ -121,7 +121,8 @@ def _shares(counts: np.ndarray, size: int) -> np.ndarray:
 def one_hot(labels: np.ndarray, *, classes: int = CLASSES) -> np.ndarray:
     """Return labels (n,) as rows of shape (n, classes), float32: 1 in the label's column, 0 elsewhere."""
     check_labels(labels, classes=classes)
-    return np.eye(classes, dtype="float32")[labels]
+    rows: np.ndarray = np.eye(classes, dtype="float32")[labels]
+    return rows
 
 
 def check_images(images: np.ndarray, *, name: str = "images") -> None:

@@ -60,7 +60,8 @@ def _as_uint8(ink: npt.ArrayLike) -> npt.NDArray[np.uint8]:
         raise ValueError(f"ink: expected uint8 or a floating-point type, got {ink.dtype}")
     if not np.all((ink >= 0) & (ink <= 1)):
         raise ValueError(f"ink: expected floating-point values from 0 to 1, got {ink.min()} to {ink.max()}")
-    return np.rint(ink * 255).astype(np.uint8)
+    pixels: npt.NDArray[np.uint8] = np.rint(ink * 255).astype(np.uint8)
+    return pixels
 
 
 def _cut_to_ink(ink: npt.NDArray[np.uint8]) -> npt.NDArray[np.int64]:
@@ -79,8 +80,9 @@ def _area_weights(length: int, *, longest: int) -> npt.NDArray[np.int64]:
     start = BOX * length - cells * longest
     new = start + 2 * longest * np.arange(cells + 1)[:, None]
     old = 2 * BOX * np.arange(length + 1)[None, :]
-    overlap = np.minimum(new[1:], old[:, 1:]) - np.maximum(new[:-1], old[:, :-1])
-    return np.maximum(overlap, 0)
+    ends, starts = np.minimum(new[1:], old[:, 1:]), np.maximum(new[:-1], old[:, :-1])
+    overlap: npt.NDArray[np.int64] = np.maximum(ends - starts, 0)
+    return overlap
 
 
 def _offset(profile: npt.NDArray[np.int64]) -> int:

@@ -241,7 +241,8 @@ def precision_recall(matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 def errors_by_digit(matrix: np.ndarray) -> np.ndarray:
     """Return from a confusion matrix how many images of each digit were taken for another."""
-    return matrix.sum(axis=1) - np.diag(matrix)
+    errors: np.ndarray = matrix.sum(axis=1) - np.diag(matrix)
+    return errors
 
 
 def errors_by_pair(matrix: np.ndarray) -> list[tuple[int, int, int]]:
@@ -374,7 +375,8 @@ def apply_temperature(probabilities: np.ndarray, temperature: float) -> np.ndarr
     check_probabilities(probabilities)
     if not temperature > 0:
         raise ValueError(f"temperature: expected a number above 0, got {temperature}")
-    return special.softmax(_logits(probabilities) / temperature, axis=1)
+    scaled: np.ndarray = special.softmax(_logits(probabilities) / temperature, axis=1)
+    return scaled
 
 
 def coverage_curve(labels: np.ndarray, probabilities: np.ndarray) -> Coverage:
@@ -399,7 +401,8 @@ def coverage_curve(labels: np.ndarray, probabilities: np.ndarray) -> Coverage:
 
 def _logits(probabilities: np.ndarray) -> np.ndarray:
     """Return logarithms, which softmax turns into the probabilities again; 0 counts as the least float32."""
-    return np.log(np.maximum(probabilities.astype("float64"), np.finfo("float32").tiny))
+    logits: np.ndarray = np.log(np.maximum(probabilities.astype("float64"), np.finfo("float32").tiny))
+    return logits
 
 
 def _confidence(labels: np.ndarray, probabilities: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

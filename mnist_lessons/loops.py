@@ -138,8 +138,8 @@ def fit_fast(
     generator = np.random.default_rng(seed)
     in_epoch = len(images) // batch_size
     steps = round(epochs * in_epoch)
-    rates = np.interp(np.arange(steps), [0, steps / 4, steps], [0, peak_rate, 0])
-    optimizer = keras.optimizers.Adam(listed_rates(rates), beta_2=0.99)
+    rates = tf.constant(np.interp(np.arange(steps), [0, steps / 4, steps], [0, peak_rate, 0]), "float32")
+    optimizer: Any = keras.optimizers.Adam(lambda: tf.gather(rates, optimizer.iterations.value), beta_2=0.99)
     smoothed = keras.losses.CategoricalCrossentropy(label_smoothing=0.05)
 
     def loss(labels: Any, probabilities: Any) -> Any:
@@ -154,17 +154,3 @@ def fit_fast(
         order = tf.constant(order[: steps - start].astype("int32"))
         losses.append(float(train_epoch(images, labels, order)[0]))
     return {"loss": losses}
-
-
-def listed_rates(rates: np.ndarray) -> Any:
-    """Return a Keras schedule of the learning rates (steps,) of all steps."""
-    import keras
-    import tensorflow as tf
-
-    class ListedRates(keras.optimizers.schedules.LearningRateSchedule):
-        """One learning rate a step."""
-
-        def __call__(self, step: Any) -> Any:
-            return tf.gather(tf.constant(rates, "float32"), step)
-
-    return ListedRates()

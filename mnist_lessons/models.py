@@ -143,7 +143,7 @@ def fused_normalization() -> Any:
     class FusedNormalization(keras.layers.Layer):
         """Batch normalization over the last axis, with an offset to learn and no factor."""
 
-        def build(self, shape: tuple) -> None:
+        def build(self, shape: tuple[int | None, ...]) -> None:
             channels = (shape[-1],)
             self.beta = self.add_weight(name="beta", shape=channels, initializer="zeros")
             self.moving_mean = self.add_weight(name="moving_mean", shape=channels, initializer="zeros", trainable=False)

@@ -72,7 +72,7 @@ def use_style() -> None:
         return
     if get_ipython() is not None:
         # A tight box would give figures of one size different widths.
-        set_matplotlib_formats("svg", bbox_inches=None, metadata={"Date": None})
+        set_matplotlib_formats("svg", bbox_inches=None, metadata={"Date": None})  # type: ignore[no-untyped-call]
 
 
 def show_digits(

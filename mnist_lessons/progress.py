@@ -16,25 +16,25 @@ def progress() -> Any:
 
 
 @functools.cache
-def _progress_class() -> type:
+def _progress_class() -> Any:
     """Define the callback when Keras is first needed."""
     import keras
 
     class Progress(keras.callbacks.Callback):
         """One line that is rewritten after each epoch and stays with the last one."""
 
-        def on_train_begin(self, logs: dict | None = None) -> None:
+        def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
             self._start = time.perf_counter()
             self._line = _Line()
 
-        def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
+        def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
             figures = "".join(
                 f", {name.replace('val_', 'validation ')} {value:.4f}" for name, value in (logs or {}).items()
             )
             seconds = time.perf_counter() - self._start
             self._line.show(f"epoch {epoch + 1} of {self.params['epochs']}{figures} ({seconds:.0f} s)")
 
-        def on_train_end(self, logs: dict | None = None) -> None:
+        def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
             self._line.end()
 
     return Progress

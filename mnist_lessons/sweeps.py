@@ -23,6 +23,7 @@ from mnist_lessons.tables import Row
 FLAT = 0.05
 # The steepest slope of each activation that can be compared here; GELU's lies at the square root of 2.
 STEEPEST = {"relu": 1.0, "sigmoid": 0.25, "tanh": 1.0, "elu": 1.0, "gelu": 1.129, "linear": 1.0}
+Function = Callable[..., Any]
 OPTIMIZERS = ("sgd", "momentum", "adam")
 
 
@@ -153,7 +154,7 @@ def batches(images: int, *, batch_size: int, seed: int) -> Iterator[np.ndarray]:
 def _stacks(settings: Sequence[Setting], stack_size: int) -> Iterator[list[Setting]]:
     """Group settings into stacks that one compiled program can train."""
 
-    def shape(setting: Setting) -> tuple:
+    def shape(setting: Setting) -> tuple[Any, ...]:
         return setting.units, setting.activation, setting.optimizer, setting.batch_size, setting.epochs
 
     for _, alike in itertools.groupby(sorted(settings, key=shape), key=shape):
@@ -162,7 +163,7 @@ def _stacks(settings: Sequence[Setting], stack_size: int) -> Iterator[list[Setti
             yield same[start : start + stack_size]
 
 
-def _run_stack(stack: Sequence[Setting], seed: int, train: tuple, evaluation: tuple, jit_compile: bool) -> list[Row]:
+def _run_stack(stack: Sequence[Setting], seed: int, train: Any, evaluation: Any, jit_compile: bool) -> list[Row]:
     import tensorflow as tf
 
     setting = stack[0]
@@ -208,7 +209,7 @@ def _epoch(activation: str, optimizer: str, jit_compile: bool) -> Any:
 
     act, update = _activation(activation), _optimizer(optimizer)
 
-    def step(weights, state, images, labels, rates, number):  # type: ignore[no-untyped-def]
+    def step(weights: Any, state: Any, images: Any, labels: Any, rates: Any, number: Any) -> Any:
         with tf.GradientTape() as tape:
             tape.watch(weights)
             losses = tf.reduce_mean(_losses(tf, _forward(tf, weights, images, act)[-1], labels), axis=1)
@@ -231,7 +232,7 @@ def _epoch(activation: str, optimizer: str, jit_compile: bool) -> Any:
     return epoch
 
 
-def _forward(tf: Any, weights: Sequence, images: Any, act: Callable) -> list:
+def _forward(tf: Any, weights: Sequence[Any], images: Any, act: Function) -> list[Any]:
     """Return each layer's sums before its activation, (K, n, units); the last are the logits.
 
     `weights` are K stacked networks, the first kernel as (K, units, inputs): so laid out, the product with the
@@ -288,20 +289,20 @@ def _measurement(activation: str) -> Any:
     return measure
 
 
-def _slope(tf: Any, act: Callable, sums: Any) -> Any:
+def _slope(tf: Any, act: Function, sums: Any) -> Any:
     with tf.GradientTape() as tape:
         tape.watch(sums)
         outputs = act(sums)
     return tf.abs(tape.gradient(outputs, sums))
 
 
-def _activation(name: str) -> Callable:
+def _activation(name: str) -> Any:
     import keras
 
     return keras.activations.get(name)
 
 
-def _optimizer(name: str) -> Callable:
+def _optimizer(name: str) -> Function:
     """Return ``update(weights, gradients, state, rates, number) -> (weights, state)``, as Keras defines it.
 
     `state` holds two arrays for each weight, zero at first; `number` counts the steps from 1.
