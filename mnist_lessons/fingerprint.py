@@ -151,8 +151,10 @@ def _run_by_import(package: Path, parts: list[str]) -> Iterator[Path]:
 
 def versions(modules: Iterable[str]) -> dict[str, str]:
     """Return the versions of the installed distributions that provide modules, and of all that these require."""
-    providers = _providers()
-    waiting = [name for module in modules for name in providers.get(module, ())]
+    waiting: list[str] = []
+    for module in {*modules} - sys.stdlib_module_names:
+        # Most are named like their module. To look for the others takes seconds where many are installed.
+        waiting += [module] if _distribution(canonicalize_name(module)) else _providers().get(module, ())
     found: dict[str, str] = {}
     while waiting:
         name = canonicalize_name(waiting.pop())
