@@ -1,10 +1,15 @@
 # `make` alone lists the targets. Everything lives in .venv, web/node_modules and _build.
 # PYTHON makes the environments. Unless it is given, it is the Python of an environment that is there.
+# No setting of Python's decides what any recipe does: not PYTHONPATH, PYTHONWARNINGS or a locale that is not UTF-8.
+unexport $(filter-out PYTHON,$(filter PYTHON%,$(.VARIABLES)))
+export PYTHONUTF8 := 1
+# What `shell` runs gets these variables nonetheless, before make 4.4.
+isolated := -I -X utf8
 executable := import os, sys; print(os.path.realpath(sys.executable))
 ifeq ($(origin PYTHON),undefined)
-PYTHON := $(or $(shell for python in .venv/*/bin/python; do "$$python" -c '$(executable)' && break; done 2>/dev/null),python3)
+PYTHON := $(or $(shell for python in .venv/*/bin/python; do "$$python" $(isolated) -c '$(executable)' && break; done 2>/dev/null),python3)
 else
-given := $(or $(shell { "$(PYTHON)" -c '$(executable)'; } 2>/dev/null),$(PYTHON))
+given := $(or $(shell { "$(PYTHON)" $(isolated) -c '$(executable)'; } 2>/dev/null),$(PYTHON))
 endif
 
 help:  ## list the targets
@@ -35,7 +40,7 @@ free = $$(df -Ph $(@D) . 2>/dev/null | awk 'NR == 2 {print $$4}')
 not_set_up = { echo "Setting up $(@D) failed, with $(free) free on the disk; any other reason is given above." \
   "Mend it and run make again." >&2; exit 1; }
 whole := $(shell for stamp in .venv/*/.done; do \
-  "$${stamp%.done}bin/python" -c '$(check_whole)' "$(given)" 2>/dev/null && echo "$$stamp"; done)
+  "$${stamp%.done}bin/python" $(isolated) -c '$(check_whole)' "$(given)" 2>/dev/null && echo "$$stamp"; done)
 
 # Another make may be setting up the same: whoever comes second waits, and takes what the first has made.
 started := $(shell date +%s)

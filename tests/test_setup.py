@@ -220,3 +220,17 @@ def test_environment_that_is_not_whole_is_made_again(checkout, fake_python, dama
         shutil.rmtree(next((checkout / ".venv" / "book").rglob("pip")))
     set_up(BOOK, checkout, python=python)
     assert not mark.exists()
+
+
+def test_variables_of_python_and_an_ascii_locale_spoil_no_setup(checkout, fake_python, tmp_path):
+    (tmp_path / "libraries").mkdir()
+    (tmp_path / "libraries" / "pip.py").write_text("raise ImportError('of PYTHONPATH')", encoding="utf-8")
+    variables = {
+        **{"PYTHONPATH": str(tmp_path / "libraries"), "PYTHONSAFEPATH": "1", "PYTHONWARNINGS": "error"},
+        **{"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"},
+    }
+    python = fake_python("python")
+    set_up(NODE, checkout, python=python, **variables)
+    mark = leave_mark(checkout)
+    set_up(NODE, checkout, python=python, **variables)
+    assert mark.exists()
