@@ -49,7 +49,9 @@ def main(
 
 def _restart_in_utf8() -> NoReturn:
     """Run this command again in Python's UTF-8 mode: the locale's encoding cannot spell every student's name."""
-    variables = {name: value for name, value in os.environ.items() if name != "PYTHONIOENCODING"}
+    # Without a locale, Python 3.11 also reads UTF-8 where it looks up the folders of editable packages.
+    dropped = {"LANG", "LC_ALL", "LC_CTYPE", "PYTHONCOERCECLOCALE", "PYTHONIOENCODING"}
+    variables = {name: value for name, value in os.environ.items() if name not in dropped}
     os.execve(sys.executable, [sys.executable, "-X", "utf8", *sys.orig_argv[1:]], variables)
 
 
