@@ -1,10 +1,12 @@
 # `make` alone lists the targets. Everything lives in .venv, web/node_modules and _build.
-# PYTHON makes the environments. Unless it is given, it is the Python of an environment that is there.
-# No setting of Python's decides what any recipe does: not PYTHONPATH, PYTHONWARNINGS or a locale that is not UTF-8.
+
+# Neither Python's variables, such as PYTHONPATH, nor a locale that is not UTF-8 decide what a recipe does.
 unexport LANG LC_ALL LC_CTYPE $(filter-out PYTHON,$(filter PYTHON%,$(.VARIABLES)))
 export PYTHONUTF8 := 1
 # What `shell` runs gets these variables nonetheless, before make 4.4.
 isolated := -I -X utf8
+
+# PYTHON makes the environments. Unless it is given, it is the Python of an environment that is there.
 executable := import os, sys; print(os.path.realpath(sys.executable))
 ifeq ($(origin PYTHON),undefined)
 PYTHON := $(or $(shell for python in .venv/*/bin/python; do "$$python" $(isolated) -c '$(executable)' && break; done 2>/dev/null),python3)
