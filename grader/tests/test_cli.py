@@ -84,7 +84,7 @@ def test_help_names_the_exit_codes(capsys):
 
 
 @pytest.fixture
-def assignment(tmp_path):
+def assignment(isolation, tmp_path):
     arguments = ["assignment", "build", "week-1", "--exercises", "predict-top", "--source", SOURCE]
     assert cli.main([*arguments, "--out", str(tmp_path / "week-1")]) == 0
     (tmp_path / "in").mkdir()
@@ -116,6 +116,14 @@ def test_grading_is_refused_without_isolation(assignment, monkeypatch, capsys, t
     assert not (tmp_path / "out").exists()
 
 
+def test_grading_is_refused_with_and_without_isolation_where_there_is_no_linux(assignment, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "platform", "darwin")
+    for options in ([], ["--unsafe"]):
+        assert cli.main([*assignment, *options]) == 1
+        (error,) = capsys.readouterr().err.splitlines()
+        assert "grading needs Linux" in error
+
+
 def test_output_folder_that_students_can_read_is_refused(assignment, monkeypatch, capsys):
     monkeypatch.setattr(sandbox, "obstacle", lambda: None)
     inside = os.path.join(sys.prefix, "grades")
@@ -140,7 +148,7 @@ if seen != ("float32", 10, "utf-8", True):
 """
 
 
-def test_hostile_settings_and_an_ascii_locale_change_no_mark_and_no_name(tmp_path, exercises):
+def test_hostile_settings_and_an_ascii_locale_change_no_mark_and_no_name(isolation, tmp_path, exercises):
     exercise = exercises["model-softmax"]
     build_assignment("week-1", [exercise], tmp_path / "week-1")
     notebook = make_notebook("week-1", [exercise], with_answers=True)

@@ -188,6 +188,8 @@ def _grade(options: argparse.Namespace) -> int:
 
 def _check_isolation(options: argparse.Namespace, sandbox, items: list[str]) -> None:  # type: ignore[no-untyped-def]
     """Refuse to grade if students' code cannot be isolated, or could read the submissions or marks."""
+    if options.scheduler is None and (reason := sandbox.other_system()):
+        raise ValueError(reason)
     if options.unsafe:
         print(f"{options.program}: --unsafe: students' code can read your files and use your network", file=sys.stderr)
         return

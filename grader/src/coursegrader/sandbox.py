@@ -289,13 +289,20 @@ def confine(limits: Limits, *, user: int | None, paths: Sequence[Path]) -> None:
     _forbid_system_calls()
 
 
+def other_system() -> str | None:
+    """Return why nothing can be graded on this machine, with isolation or without; None on Linux."""
+    if sys.platform == "linux":
+        return None
+    return f"grading needs Linux, and this is {platform.system()}; use a container or a virtual machine"
+
+
 def obstacle() -> str | None:
     """Return why processes cannot be sandboxed on this machine and what to do about it; None if they can.
 
     Tries it in a separate process.
     """
-    if sys.platform != "linux":
-        return f"isolation needs Linux, and this is {platform.system()}"
+    if reason := other_system():
+        return reason
     done = subprocess.run([sys.executable, "-P", "-m", __name__], capture_output=True, encoding="utf-8")
     return explain_failure(done.stderr) if done.returncode else None
 

@@ -130,8 +130,8 @@ def serve(*, unsafe: bool, items: Sequence[str]) -> None:
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # tests may print
     # A cluster may run this on another machine than the command.
-    if not unsafe and (obstacle := sandbox.obstacle()):
-        return _refuse(f"students' code cannot be isolated on {platform.node()}: {obstacle}", answers)
+    if reason := sandbox.other_system() if unsafe else sandbox.obstacle():
+        return _refuse(f"students' code cannot be isolated on {platform.node()}: {reason}", answers)
     try:
         preload.load(items)
     except Exception as error:  # a package that is missing, or whatever it does when it is imported
