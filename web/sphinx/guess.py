@@ -150,11 +150,15 @@ class GuessDirective(SphinxDirective):
         return [*result, raw_html(f'<p class="ml-guess-act" hidden>{"" if found.choices else field}{button}</p>')]
 
     def _number(self, found: Guess, place: str) -> list[nodes.Node]:
-        """Return the recorded number with its unit."""
+        """Return the recorded number with its unit; without one, this directive fails and other pages are built."""
         number = self._inline(f"{{glue:text}}`{found.answer}`")
         if not number:
-            raise GuessError(f"{place}, guess {found.question!r}: no cell records {found.answer.partition(':')[0]!r}")
-        check_number(node_text(number), f"{place}, guess {found.question!r}")
+            name = found.answer.partition(":")[0]
+            raise self.error(f"{place}, guess {found.question!r}: no cell records {name!r}")
+        try:
+            check_number(node_text(number), f"{place}, guess {found.question!r}")
+        except GuessError as error:
+            raise self.error(str(error)) from error
         return [*number, nodes.Text(f" {found.unit}" if found.unit else "")]
 
     def _words(self, text: str) -> nodes.Node:
