@@ -20,7 +20,8 @@ ALLOWED = {
     "CI",  # tests that are skipped elsewhere fail in CI
     "MNIST_LESSONS_STORE",  # where trained models are stored, if not in _build/models
 }
-ALLOWED_PREFIXES = ("PIP_", "UV_", "npm_config_", "COVERAGE_")  # of installers; coverage of subprocesses
+# Of installers; coverage of subprocesses; what makes an OpenBLAS compute right on a processor that it does not know.
+ALLOWED_PREFIXES = ("PIP_", "UV_", "npm_config_", "COVERAGE_", "OPENBLAS_")
 SETTINGS = BUILD / "settings"
 
 

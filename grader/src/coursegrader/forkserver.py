@@ -248,7 +248,9 @@ def environment() -> dict[str, str]:
     Others may contain secrets or change marks, as a locale and settings of libraries do. What Keras reads from a file,
     `preload` resets.
     """
-    kept = ("PATH", "LD_LIBRARY_PATH", "PYTHONPATH", "VIRTUAL_ENV", "HOME")
+    kept = ["PATH", "LD_LIBRARY_PATH", "PYTHONPATH", "VIRTUAL_ENV", "HOME"]
+    # What makes an OpenBLAS compute right on a processor that it does not know.
+    kept += [name for name in os.environ if name.startswith("OPENBLAS_")]
     python = {"PYTHONUTF8": "1"}
     # With huge pages there is less to copy for each fork, which makes it three times as fast.
     memory = {"PYTHONMALLOC": "malloc", "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1"}
