@@ -137,7 +137,7 @@ lint: .venv/dev/.done web/node_modules/.dev  ## check style, types and the form 
 	@.venv/dev/bin/node web/node_modules/typescript/bin/tsc --project web
 	@found=$$(.venv/dev/bin/lint-imports --no-logo --no-cache) || { echo "$$found"; exit 1; }
 	@.venv/dev/bin/python web/sphinx/lint.py
-	@.venv/dev/bin/codespell README.md CONTRIBUTING.md book mnist_lessons grader web tests bench
+	@.venv/dev/bin/codespell README.md CONTRIBUTING.md book mnist_lessons grader web tests bench experiments
 	@.venv/dev/bin/zizmor --offline --quiet .github
 	@.venv/dev/bin/check-jsonschema --quiet --builtin-schema vendor.citation-file-format CITATION.cff
 	@.venv/dev/bin/check-jsonschema --quiet --builtin-schema vendor.github-workflows .github/workflows/*.yml

@@ -62,10 +62,10 @@ def classify(seed: int) -> list[Row]:
     for labels, recipes in EPOCHS.items():
         # With few labels, a pass through 50,000 images is many passes through the same few.
         chosen = np.resize(np.random.default_rng(seed).permutation(len(train[0]))[:labels], len(train[0]))
-        labelled = train[0][chosen], train[1][chosen]
+        labeled = train[0][chosen], train[1][chosen]
         for recipe, epochs in recipes.items():
             start = time.process_time()
-            model = _train(recipe, labelled, seed=seed, epochs=epochs)
+            model = _train(recipe, labeled, seed=seed, epochs=epochs)
             seconds = time.process_time() - start + first_seconds * (recipe == "both")
             run = {"labels": labels, "seed": seed}
             rows += [run | _judge(recipe, model, noise, images, test[1], seconds) for noise, images in inputs.items()]
@@ -98,12 +98,12 @@ def compare_others() -> list[Row]:
     for noise in NOISES:
         given = noisy(test, *noise)
         width = best_blur(validation, noisy(validation, *noise))
-        centred = (given - mean).reshape(-1, 784)
+        centered = (given - mean).reshape(-1, 784)
         by_method = {
             "nothing": given,
             "mean image": np.broadcast_to(mean, test.shape),
             f"blur {width}": ndimage.gaussian_filter(given.astype("float32"), (0, width, width)),
-            "principal components": mean + (centred @ components.T @ components).reshape(-1, 28, 28),
+            "principal components": mean + (centered @ components.T @ components).reshape(-1, 28, 28),
             "linear": np.clip(given.reshape(-1, 784) @ weights + offset, 0, 255).reshape(-1, 28, 28),
         }
         rows += [_error(method, 0, noise, test, restored) for method, restored in by_method.items()]
