@@ -3,6 +3,7 @@
 import gzip
 import json
 import re
+import shutil
 import subprocess
 import sys
 import zlib
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from filelock import FileLock
 from scipy import ndimage
 
 import export_widgets
@@ -49,12 +51,13 @@ def arithmetic(tmp_path):
 
 
 @pytest.fixture(scope="module")
-def built():
-    """The folder of the bundled widgets and their data, built as the book builds it."""
+def built(tmp_path_factory):
+    """A copy of the folder of the bundled widgets and their data, built as the book builds it."""
     folder = ROOT / "_build/widgets"
-    run(NODE, ROOT / "web/build.mjs", folder)
-    export_widgets.main(folder)
-    return folder
+    with FileLock(f"{folder}.lock"):  # the tests in a browser build it too, and may run at the same time
+        run(NODE, ROOT / "web/build.mjs", folder)
+        export_widgets.main(folder)
+        return shutil.copytree(folder, tmp_path_factory.mktemp("built") / "widgets")
 
 
 @pytest.fixture(scope="module")
