@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from experiments import runner
+from mnist_lessons import data
 from mnist_lessons.data import load_mnist
 from mnist_lessons.tables import STORED, load_table
 
@@ -166,3 +167,53 @@ def test_linear_denoisers_are_those_of_scikit_learn():
     fitted = LinearRegression().fit(noisy.reshape(-1, 784), flat)
     np.testing.assert_allclose(weights, fitted.coef_.T, atol=1e-6)
     np.testing.assert_allclose(offset, fitted.intercept_, atol=1e-4)
+
+
+@pytest.mark.weekly
+@pytest.mark.filterwarnings("ignore:Mean of empty slice", "ignore:invalid value")  # of runs that are not made
+@pytest.mark.parametrize(
+    ("name", "settings", "distinct"),
+    [
+        ("augmentation", {"EPOCHS": 1, "LONG": 2}, 1),
+        ("autoencoder", {"EPOCHS": {1000: {"clean": 1, "deep": 1, "both": 1}}}, 0),
+        ("data_size", {"SIZES": (1000,), "STEPS": 24}, 1),
+        ("data_stream", {"ALL": 2500, "SHOWN": (2500,)}, 2),
+        ("old_protocol", {}, 0),
+        ("relu_vs_sigmoid", {}, 0),
+        ("scoreboard", {"RATES": (0.001, 0.003)}, 1),
+        ("train_fast", {}, 1),
+    ],
+)
+def test_experiment_on_few_images_makes_tables_with_the_columns_of_the_stored_ones(
+    name, settings, distinct, monkeypatch
+):
+    """Calls that differ only in arguments after the first so many are made once, in this process."""
+    experiment = importlib.import_module(f"experiments.{name}")
+    outcomes, tables = {}, []
+
+    def measure(function, *args, **_):
+        key = (function.__name__, *map(str, args[:distinct]))
+        if key not in outcomes:
+            with runner.Clock() as clock:
+                result = function(*args)
+            outcomes[key] = runner.Run(json.loads(json.dumps(result, default=lambda v: v.tolist())), **clock.figures())
+        return outcomes[key]
+
+    def save_table(table, runs, *, rows=None, **_):
+        rows = [row for run in runs for row in run.result] if rows is None else rows
+        assert {column for row in rows for column in row} == set(load_table(table)[0])
+        tables.append(table)
+        return rows
+
+    few = [(images[:count], labels[:count]) for (images, labels), count in zip(load_mnist(), (2500, 2000), strict=True)]
+    splits = data.Splits(few[0], (few[1][0][:500], few[1][1][:500]), few[1])
+    for module in (data, experiment):
+        monkeypatch.setattr(module, "load_mnist", lambda: few, raising=module is data)
+        monkeypatch.setattr(module, "split_mnist", lambda: splits, raising=module is data)
+    for setting, value in {**settings, "measure": measure, "save_table": save_table}.items():
+        monkeypatch.setattr(experiment, setting, value)
+    experiment.main()
+    made_here = [
+        f.stem for f in stored_tables() if f'"{f.stem}"' in Path(experiment.__file__).read_text(encoding="utf-8")
+    ]
+    assert sorted(tables) == sorted(made_here)
