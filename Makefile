@@ -91,6 +91,7 @@ notebooks: book  ## derive a notebook from each chapter, in notebooks/
 	@$(in_book) web/sphinx/notebooks.py
 
 pytest := $(in_dev) -X warn_default_encoding -m pytest
+side_by_side := --numprocesses=2 --dist=loadfile --no-loadscope-reorder
 ifdef ONLY
 # A path has a slash; a word is looked for in the names of the tests and their files.
 test: .venv/dev/.done web/node_modules/.dev
@@ -98,12 +99,13 @@ test: .venv/dev/.done web/node_modules/.dev
 else
 test: notebooks .venv/dev/.done web/node_modules/.dev  ## lint, check types, run the tests; ONLY=path-or-word: some of them
 	@$(MAKE) --no-print-directory lint
-	@$(pytest) --numprocesses=2 --dist=loadfile --no-loadscope-reorder --cov grader/tests tests
+	@$(pytest) $(side_by_side) grader/tests tests
 endif
 
-test-all: test  ## run what is too long for each run as well: Binder's environment, whole classes, every notebook
-	@$(pytest) -m weekly tests grader/tests
-	@$(pytest) --nbmake notebooks/*.ipynb
+# What is too long for each run: Binder's environment, a whole cluster, every notebook; and which lines no test runs.
+test-all: notebooks .venv/dev/.done web/node_modules/.dev  ## lint, check types, run all tests and notebooks, with coverage
+	@$(MAKE) --no-print-directory lint
+	@$(pytest) $(side_by_side) -m "" --cov --nbmake grader/tests tests notebooks/*.ipynb
 
 .venv/colab/.done: tests/colab.txt .venv/dev/.done
 	@echo "Setting up .venv/colab (once; a minute)"

@@ -26,7 +26,10 @@ CASES = {
 }
 
 
-@pytest.mark.parametrize(("chapter", "changes", "told"), CASES.values(), ids=CASES)
+CHANGES = [pytest.param(*CASES[name], id=name, marks=[pytest.mark.weekly] * (name == "epochs")) for name in CASES]
+
+
+@pytest.mark.parametrize(("chapter", "changes", "told"), CHANGES)
 def test_notebook_runs_to_the_end_after_a_change_of(chapter, changes, told, tmp_path):
     notebook = nbformat.read(NOTEBOOKS / f"{chapter}.ipynb", as_version=4)
     in_the_book = said(notebook, told)

@@ -42,7 +42,10 @@ def build_only(copy: Path, *names: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, encoding="utf-8")
 
 
-def test_only_one_page_is_built_and_the_rest_of_the_site_counts_as_older(copy: Path) -> None:
+def test_only_one_page_is_built_and_the_rest_of_the_site_counts_as_older(
+    copy: Path, measure: Callable[[Path], None]
+) -> None:
+    measure(copy)
     with edited(copy / "book" / "about.md", "\n\n", "\n\nA new sentence.\n\n"):
         done = build_only(copy, "about")
     assert done.returncode == 0, done.stderr
@@ -64,7 +67,10 @@ def test_warning_on_the_page_itself_fails_every_time_and_one_on_another_page_doe
             assert "glossary" not in done.stderr
 
 
-def test_open_page_reloads_with_what_was_changed_and_survives_a_mistake(copy: Path) -> None:
+def test_open_page_reloads_with_what_was_changed_and_survives_a_mistake(
+    copy: Path, measure: Callable[[Path], None]
+) -> None:
+    measure(copy)
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
