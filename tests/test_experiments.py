@@ -8,9 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import execute
+import toc
 from experiments import runner
 from mnist_lessons import data
 from mnist_lessons.data import load_mnist
+from mnist_lessons.fingerprint import rests_on
 from mnist_lessons.tables import STORED, load_table
 
 
@@ -25,7 +28,17 @@ def test_stored_table_says_what_made_it(file):
     assert {"command", "seeds", "cpu_seconds", "versions", "machine"} == set(note)
     script = Path(__file__).parents[1] / "experiments" / f"{note['command'].split()[-1]}.py"
     assert f'"{file.stem}"' in script.read_text(encoding="utf-8")
+    assert note["cpu_seconds"] > 0
     assert "/" not in text
+
+
+def test_each_stored_table_makes_a_chapter_stale():
+    named = set()
+    for name in toc.chapters():
+        cells = execute.read_notebook(f"book/{name}.md")[0].cells
+        code = "\n".join(cell.source for cell in cells if cell.cell_type == "code" and "%" not in cell.source[:1])
+        named |= rests_on(code, [STORED.parent])[1].keys()
+    assert named >= {f"mnist_lessons/stored/{table.name}" for table in stored_tables()}
 
 
 TRIAL = """
