@@ -10,7 +10,7 @@ import pytest
 from test_widgets import NODE, ROOT, build_site, built  # noqa: F401  a fixture
 
 from layout import CONTENT_POLICY
-from widgets import WIDGETS
+from widgets import widget_names
 
 pytestmark = pytest.mark.browser
 
@@ -18,15 +18,15 @@ pytestmark = pytest.mark.browser
 @pytest.fixture(scope="module")
 def site(tmp_path_factory, built):  # noqa: F811
     """A small site with a page for each widget, under the real site's style sheet and content policy."""
-    pages = {name: f"# {name}\n\n```{{widget}} {name}\nWhat stands here instead.\n```\n" for name in WIDGETS}
-    listed = "\n".join(WIDGETS)
+    pages = {name: f"# {name}\n\n```{{widget}} {name}\nWhat stands here instead.\n```\n" for name in widget_names()}
+    listed = "\n".join(widget_names())
     folder = tmp_path_factory.mktemp("site")
     target, done = build_site(folder, {"index": f"# Widgets\n\n```{{toctree}}\n{listed}\n```\n"} | pages, widgets=built)
     assert done.returncode == 0, done.stderr
     style = (ROOT / "web/theme/static/site.css").read_text(encoding="utf-8")
     # The fonts are not part of this small site.
     (target / "_static/site.css").write_text(re.sub(r"@font-face\s*{[^}]*}", "", style), encoding="utf-8")
-    for name in WIDGETS:
+    for name in widget_names():
         (target / f"{name}.html").write_text(
             page(name, (target / f"{name}.html").read_text(encoding="utf-8")), encoding="utf-8"
         )
@@ -68,7 +68,7 @@ def server(site):
 
 
 @pytest.mark.parametrize("scheme", ["http", "file"])
-@pytest.mark.parametrize("name", WIDGETS)
+@pytest.mark.parametrize("name", widget_names())
 def test_widget_works_from_start_to_end(name, scheme, site, server):
     base = server if scheme == "http" else f"{site.as_uri()}/"
     command = [str(NODE), str(ROOT / "tests/widgets/browser.mjs"), base, name]

@@ -18,9 +18,13 @@ from sphinx.util.docutils import SphinxDirective
 
 from folders import ROOT
 
-WIDGETS = sorted(file.stem for file in (ROOT / "web" / "widgets").glob("*.js"))
 STYLE = "widgets.css"
 MANIFEST = "manifest.json"
+
+
+def widget_names() -> list[str]:
+    """Return the names of the widgets there are now: while `make live` runs, somebody may write another."""
+    return sorted(file.stem for file in (ROOT / "web" / "widgets").glob("*.js"))
 
 
 class widget(nodes.General, nodes.Element):  # noqa: N801  docutils' visitors go by this name
@@ -36,8 +40,8 @@ class WidgetDirective(SphinxDirective):
     def run(self) -> list[nodes.Node]:
         """Return the widget's node around the parsed content."""
         name = self.arguments[0]
-        if name not in WIDGETS:
-            raise self.error(f"widget: expected one of {', '.join(WIDGETS)}; got {name}")
+        if name not in (known := widget_names()):
+            raise self.error(f"widget: expected one of {', '.join(known)}; got {name}")
         if not self.content:
             raise self.error(f"widget {name}: expected content that stands in where scripts are off, got none")
         node = widget(name=name)
@@ -58,7 +62,7 @@ def depart_html(translator: Any, node: widget) -> None:
 def copy_files(app: Sphinx) -> None:
     """Copy the built widgets beside the site's other static files, where pages link to them."""
     source, target = Path(app.confdir) / app.config.widgets_path, Path(app.outdir) / "_static" / "widgets"
-    files = [STYLE, *(f"{name}.js" for name in WIDGETS)]
+    files = [STYLE, *(f"{name}.js" for name in widget_names())]
     if (source / MANIFEST).is_file():
         files += [
             entry["file"] for entry in json.loads((source / MANIFEST).read_text(encoding="utf-8"))["files"].values()
@@ -73,10 +77,10 @@ def copy_files(app: Sphinx) -> None:
 
 def add_to_page(app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: nodes.document | None) -> None:
     """Link the style and the scripts of a page's own widgets."""
-    names = sorted({node["name"] for node in doctree.findall(widget)}) if doctree else []
-    if names:
+    shown = sorted({node["name"] for node in doctree.findall(widget)}) if doctree else []
+    if shown:
         app.add_css_file(f"widgets/{STYLE}")
-    for name in names:
+    for name in shown:
         app.add_js_file(f"widgets/{name}.js", loading_method="defer")
 
 
