@@ -215,6 +215,7 @@ def test_page_that_would_show_an_error_fails_every_time_and_is_named(book):
         assert done.stderr == f"build: failed: {', '.join(sorted(names))}\n"
         for name in names:
             assert BAD[name][1] in done.stdout
+            assert name == "ended" or done.stdout.count(f"\n{BAD[name][0]}\n") == 1
             assert re.search(rf"book/{name}\.md{'' if name == 'ended' else ':8: cell 2 '}", done.stdout)
             assert not (book / "_build" / "executed" / f"{name}.ipynb").exists()
 

@@ -183,6 +183,24 @@ def test_cells_of_a_chapter_are_short_together(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(
+    ("cell", "fault"),
+    [
+        ("1 +", "book/a.md:4: a cell is not Python: invalid syntax in its line 1"),
+        ("---\ntags: [remove-cell\n---\n1", "book/a.md:4: the header of this cell is not YAML"),
+    ],
+)
+def test_page_that_cannot_be_read_is_named(tmp_path, monkeypatch, cell, fault):
+    (tmp_path / "book").mkdir()
+    (tmp_path / "book" / "a.md").write_text(
+        f"---\nkernelspec: {{name: python3}}\n---\n```{{code-cell}} ipython3\n{cell}\n```\n", encoding="utf-8"
+    )
+    for module in (lint, execute):
+        monkeypatch.setattr(module, "ROOT", tmp_path)
+    with pytest.raises(execute.BuildError, match=fault):
+        lint.recorded(lint.Page("book/a"))
+
+
+@pytest.mark.parametrize(
     ("file", "old", "new", "fault"),
     [
         ("_toc.yml", "file: book/glossary", "file: book/missing", "_toc.yml: does not name book/glossary.md"),

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
-from myst_nb.core.read import read_myst_markdown_notebook
+from myst_nb.core.read import MystMetadataParsingError, read_myst_markdown_notebook
 
 from environment import environment
 from folders import BUILD, ROOT
@@ -198,9 +198,8 @@ def execute(name: str) -> None:
         for output in cell.get("outputs", []):
             if output.output_type == "error" or (output.output_type == "stream" and output.name == "stderr"):
                 text = trouble or output.get("text") or f"{output.get('ename')}: {output.get('evalue')}"
-                sys.exit(
-                    f"{name}:{lines[index]}: cell {index + 1} wrote an error or to stderr:\n{cell.source}\n\n{text}"
-                )
+                source = "" if f"\n{cell.source}\n" in text else f"{cell.source}\n\n"
+                sys.exit(f"{name}:{lines[index]}: cell {index + 1} wrote an error or to stderr:\n{source}{text}")
     if trouble:
         sys.exit(f"{name}: {trouble}")
     write_atomically(EXECUTED / f"{page(name)}.part", nbformat.writes(notebook))
@@ -208,7 +207,11 @@ def execute(name: str) -> None:
 
 def read_notebook(name: str) -> tuple[nbformat.NotebookNode, list[int]]:
     """Parse a chapter as the site does; return it with the line where each code cell starts."""
-    notebook = read_myst_markdown_notebook((ROOT / name).read_text(encoding="utf-8"), add_source_map=True)
+    try:
+        notebook = read_myst_markdown_notebook((ROOT / name).read_text(encoding="utf-8"), add_source_map=True)
+    except MystMetadataParsingError as error:
+        line = re.search(r"at line (\d+)", str(error))
+        raise BuildError(f"{name}:{line[1] if line else 1}: the header of this cell is not YAML") from error
     return notebook, notebook.metadata.pop("source_map")
 
 
@@ -248,21 +251,24 @@ def executed_file(name: str) -> Path:
     return EXECUTED / f"{page(name)}.ipynb"
 
 
+def python_of(source: str, place: str) -> str:
+    """Return a cell without its magic lines, which are none of Python's; the other lines keep their numbers."""
+    code = re.sub(r"^\s*[%!].*", "", source, flags=re.MULTILINE)
+    try:
+        ast.parse(code)
+    except SyntaxError as error:
+        raise BuildError(f"{place} is not Python: {error.msg} in its line {error.lineno}") from error
+    return code
+
+
 def chapter_key(name: str) -> str:
     """Hash what decides a chapter's outputs: its code cells and what they rest on. Prose does not count."""
     notebook, lines = read_notebook(name)
     code, tags = [], []
     for index, cell in enumerate(notebook.cells):
         if cell.cell_type == "code":
-            # Magic lines are none of Python's; the lines of a cell keep their numbers.
-            code.append(re.sub(r"^\s*[%!].*", "", cell.source, flags=re.MULTILINE))
+            code.append(python_of(cell.source, f"{name}:{lines[index]}: cell {index + 1}"))
             tags.append([cell.source, cell.metadata.get("tags", [])])
-            try:
-                ast.parse(code[-1])
-            except SyntaxError as error:
-                raise BuildError(
-                    f"{name}:{lines[index]}: cell {index + 1} is not Python: {error.msg} in its line {error.lineno}"
-                ) from error
     package, extra = ROOT / "mnist_lessons", json.dumps([WAIT_FOR_STDERR, tags])
     try:
         return fingerprint("\n".join(code), packages=[package], libraries=LIBRARIES, extra=extra)

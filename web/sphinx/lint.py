@@ -15,7 +15,7 @@ import yaml
 
 import toc
 from coursegrader.exercises import ExerciseError, read_exercises
-from execute import is_notebook, read_notebook
+from execute import BuildError, is_notebook, python_of, read_notebook
 from folders import ROOT
 from guess import GuessError, read_guess
 from quiz import Question, QuizError, read_quiz
@@ -253,7 +253,7 @@ def recorded(page: Page) -> set[str]:
     patterns, strings = set(), set()
     computed = False
     for cell in page.cells:
-        for node in ast.walk(ast.parse(re.sub(r"^%", "#", cell.code, flags=re.M))):
+        for node in ast.walk(ast.parse(python_of(cell.code, f"{page.name}.md:{cell.line}: a cell"))):
             if isinstance(node, ast.Constant) and isinstance(node.value, str):
                 strings.add(re.escape(node.value))
             if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "record"):
@@ -445,6 +445,9 @@ def faults() -> Iterator[str]:
 
 
 if __name__ == "__main__":
-    found = list(faults())
+    try:
+        found = list(faults())
+    except (BuildError, QuizError) as error:  # a page or quiz that cannot be read, so not checked either
+        found = [str(error)]
     print("\n".join(found), end="\n" if found else "")
     sys.exit(bool(found))
