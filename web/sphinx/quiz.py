@@ -66,8 +66,7 @@ def read_quiz(file: Path) -> list[Question]:
         entries = yaml.load(file.read_text(encoding="utf-8"), Loader=_Loader)
     except (OSError, yaml.YAMLError) as error:
         raise QuizError(f"{file}: {error}") from error
-    if not isinstance(entries, list) or len(entries) not in QUESTIONS:
-        raise QuizError(f"{file}: expected a list of {QUESTIONS[0]} to {QUESTIONS[-1]} questions")
+    _check_length(entries, QUESTIONS, "questions", str(file))
     questions = [_question(entry, f"{file}, question {number}") for number, entry in enumerate(entries, 1)]
     _refuse_twice([question.text for question in questions], str(file))
     return questions
@@ -85,8 +84,7 @@ class _Loader(yaml.BaseLoader):
 
 def _question(entry: Any, place: str) -> Question:
     fields = _fields(entry, {"question", "options"}, place)
-    if not isinstance(fields["options"], list) or len(fields["options"]) not in OPTIONS:
-        raise QuizError(f"{place}: expected {OPTIONS[0]} to {OPTIONS[-1]} options in a list")
+    _check_length(fields["options"], OPTIONS, "options", place)
     lettered = _lettered(fields["options"])
     options = [_option(option, f"{place}, option {letter}") for option, letter in lettered]
     right = sum(option.right for option in options)
@@ -113,6 +111,12 @@ def _text(value: Any, place: str) -> str:
     if not isinstance(value, str) or not value.strip() or "\n\n" in value.strip():
         raise QuizError(f"{place}: expected one paragraph of text, got {value!r}")
     return value.strip()
+
+
+def _check_length(entries: Any, lengths: range, what: str, place: str) -> None:
+    if not isinstance(entries, list) or len(entries) not in lengths:
+        got = len(entries) if isinstance(entries, list) else type(entries).__name__
+        raise QuizError(f"{place}: expected a list of {lengths[0]} to {lengths[-1]} {what}, got {got}")
 
 
 def _refuse_twice(texts: list[str], place: str) -> None:
