@@ -6,6 +6,8 @@ Each build runs in a fork of this process, which has imported all that Sphinx ne
 `web/sphinx` or `mnist_lessons` is therefore seen after a new start.
 """
 
+import os
+import socket
 import sys
 import time
 import traceback
@@ -47,6 +49,10 @@ def main() -> None:
     port = int(sys.argv[1]) if len(sys.argv) > 1 else 8000
     if not (SITE / "index.html").is_file():
         sys.exit("live: there is no site yet; build it with: make book")
+    try:
+        socket.create_server(("127.0.0.1", port)).close()
+    except OSError as error:
+        sys.exit(f"live: port {port}: {os.strerror(error.errno or 0)}; name another, as in make live PORT={port + 1}")
     rebuild(changed_paths=[])
     watcher = RebuildServer(
         [*(ROOT / name for name in WATCHED), EXECUTED], IgnoreFilter([], [NOT_SOURCES]), change_callback=rebuild
