@@ -21,7 +21,7 @@ if FOUND:
     os.environ["CHROMIUM"] = FOUND  # for the scripts that drive it
 
 
-def pytest_collection_modifyitems(config, items):
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     asking = [item for item in items if item.get_closest_marker("browser")]
     items.sort(key=lambda item: item not in asking)  # they take longest, so that they begin
     if FOUND or not asking:

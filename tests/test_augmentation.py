@@ -1,3 +1,5 @@
+from typing import Any
+
 import numpy as np
 import pytest
 from scipy import ndimage, stats
@@ -8,18 +10,18 @@ from mnist_lessons.data import load_mnist
 
 
 @pytest.fixture(scope="module")
-def images():
+def images() -> Any:
     (_, _), (images_test, _) = load_mnist()
     return images_test[:300]
 
 
-def noise(count):
+def noise(count: Any) -> Any:
     """Images with ink up to the border, which MNIST's have not."""
     return np.random.default_rng(1).integers(0, 256, (count, 28, 28), dtype="uint8")
 
 
 @pytest.mark.parametrize("degrees", [0, 1, 17, -30, 45, 90, 123.4, 180, 300])
-def test_rotation_agrees_with_scipy(images, degrees):
+def test_rotation_agrees_with_scipy(images: Any, degrees: float) -> None:
     given = np.concatenate([images[:30], noise(30)])
     # Half a unit from rounding, and what 32 bits are less exact than 64.
     assert np.abs(rotate(given, degrees=degrees, pivot=13.5) - by_scipy(given, degrees)).max() <= 0.501
@@ -28,17 +30,17 @@ def test_rotation_agrees_with_scipy(images, degrees):
     assert np.abs(rotate(given, degrees=degrees) - by_scipy(wider, degrees)[:, :28, :28]).max() <= 0.501
 
 
-def by_scipy(images, degrees):
+def by_scipy(images: Any, degrees: Any) -> Any:
     return ndimage.rotate(images.astype("float64"), degrees, axes=(2, 1), reshape=False, order=1, mode="grid-constant")
 
 
-def test_each_image_is_turned_by_its_own_angle(images):
+def test_each_image_is_turned_by_its_own_angle(images: Any) -> None:
     degrees = np.random.default_rng(0).uniform(-180, 180, len(images))
     one_by_one = [rotate(image[np.newaxis], degrees=angle)[0] for image, angle in zip(images, degrees, strict=True)]
     np.testing.assert_array_equal(rotate(images, degrees=degrees), one_by_one)
 
 
-def test_quarter_turns_are_exact_and_counter_clockwise():
+def test_quarter_turns_are_exact_and_counter_clockwise() -> None:
     given = noise(5)
     np.testing.assert_array_equal(rotate(given, degrees=90, pivot=13.5), np.rot90(given, axes=(1, 2)))
     np.testing.assert_array_equal(rotate(given, degrees=0), given)
@@ -49,20 +51,20 @@ def test_quarter_turns_are_exact_and_counter_clockwise():
 
 
 @pytest.mark.parametrize(("down", "right"), [(0, 0), (3, 0), (0, -5), (-2, 7), (28, 0), (40, -3), (-1000, 1000)])
-def test_shift_agrees_with_scipy(down, right):
+def test_shift_agrees_with_scipy(down: int, right: int) -> None:
     given = noise(7)
     expected = ndimage.shift(given, (0, down, right), order=0, mode="constant")
     np.testing.assert_array_equal(shift(given, down=down, right=right), expected)
 
 
-def test_each_image_is_moved_by_its_own_amount():
+def test_each_image_is_moved_by_its_own_amount() -> None:
     given = noise(50)
     down, right = np.random.default_rng(0).integers(-6, 7, (2, 50))
     expected = [ndimage.shift(*each, order=0) for each in zip(given, zip(down, right, strict=True), strict=True)]
     np.testing.assert_array_equal(shift(given, down=down, right=right), expected)
 
 
-def test_what_is_given_stays_as_it_is(images):
+def test_what_is_given_stays_as_it_is(images: Any) -> None:
     before = images.copy()
     for changed in (
         shift(images),
@@ -74,7 +76,7 @@ def test_what_is_given_stays_as_it_is(images):
         np.testing.assert_array_equal(images, before)
 
 
-def test_augmentation_draws_anew_and_repeats_with_its_seed(images):
+def test_augmentation_draws_anew_and_repeats_with_its_seed(images: Any) -> None:
     generator = np.random.default_rng(5)
     first, second = (augment(images, generator=generator, degrees=30, pixels=3) for _ in range(2))
     again = augment(images, generator=np.random.default_rng(5), degrees=30, pixels=3)
@@ -82,7 +84,7 @@ def test_augmentation_draws_anew_and_repeats_with_its_seed(images):
     assert (first != second).any(axis=(1, 2)).mean() > 0.99
 
 
-def test_shifts_are_uniform_over_whole_pixels_in_both_directions():
+def test_shifts_are_uniform_over_whole_pixels_in_both_directions() -> None:
     dot = np.zeros((4900, 28, 28), "uint8")
     dot[:, 14, 14] = 255
     _, rows, columns = np.nonzero(augment(dot, generator=np.random.default_rng(0), pixels=3))
@@ -91,7 +93,7 @@ def test_shifts_are_uniform_over_whole_pixels_in_both_directions():
     assert abs(counts - 100).max() < 5 * 10  # five standard deviations
 
 
-def test_angles_are_uniform_between_the_greatest():
+def test_angles_are_uniform_between_the_greatest() -> None:
     ray = np.zeros((3000, 28, 28), "uint8")
     ray[:, 14, 22:26] = 255
     turned = augment(ray, generator=np.random.default_rng(0), degrees=60).astype("float64")
@@ -102,8 +104,8 @@ def test_angles_are_uniform_between_the_greatest():
     assert np.abs(angles).max() < 61
 
 
-def test_turned_digits_keep_their_center_of_mass_and_do_not_give_away_the_angle(images):
-    def center(pivot):
+def test_turned_digits_keep_their_center_of_mass_and_do_not_give_away_the_angle(images: Any) -> None:
+    def center(pivot: Any) -> Any:
         turned = augment(images, generator=np.random.default_rng(0), degrees=180, pivot=pivot).astype("float64")
         return (np.indices((28, 28)) * turned[:, np.newaxis]).sum(axis=(2, 3)) / turned.sum(axis=(1, 2))[:, np.newaxis]
 
@@ -112,7 +114,7 @@ def test_turned_digits_keep_their_center_of_mass_and_do_not_give_away_the_angle(
     assert np.hypot(*(center(13.5) - 14).T).max() > 1.2
 
 
-def test_no_images_are_no_error():
+def test_no_images_are_no_error() -> None:
     none = np.zeros((0, 28, 28), "uint8")
     assert augment(none, generator=np.random.default_rng(0), degrees=30, pixels=3).shape == none.shape
 
@@ -138,16 +140,16 @@ def test_no_images_are_no_error():
         (lambda images: draw(images, pixels=1.0), "pixels: expected a whole number from 0 to 28, got 1.0"),
     ],
 )
-def test_wrong_input_is_named(images, call, message):
+def test_wrong_input_is_named(images: Any, call: Any, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         call(images)
 
 
-def draw(images, **greatest):
+def draw(images: Any, **greatest: Any) -> Any:
     return augment(images, generator=np.random.default_rng(0), **greatest)
 
 
-def test_warp_is_the_affine_transform_of_scipy(monkeypatch, images):
+def test_warp_is_the_affine_transform_of_scipy(monkeypatch: pytest.MonkeyPatch, images: Any) -> None:
     import tensorflow as tf
     from scipy.ndimage import affine_transform
 
@@ -164,7 +166,7 @@ def test_warp_is_the_affine_transform_of_scipy(monkeypatch, images):
         assert np.abs(found - expected).max() <= 1.01  # TensorFlow cuts off what is behind the point
 
 
-def test_warp_is_random_for_each_image_and_within_its_limits():
+def test_warp_is_random_for_each_image_and_within_its_limits() -> None:
     import tensorflow as tf
 
     dot = np.zeros((200, 28, 28), "uint8")
@@ -177,7 +179,7 @@ def test_warp_is_random_for_each_image_and_within_its_limits():
     assert abs(np.corrcoef(places.T)[0, 1]) < 0.3
 
 
-def test_gaussian_noise_is_a_normal_distribution_cut_off_at_the_ends_of_the_scale():
+def test_gaussian_noise_is_a_normal_distribution_cut_off_at_the_ends_of_the_scale() -> None:
     gray = np.full((2000, 28, 28), 128, "uint8")
     noisy = augmentation.gaussian_noise(gray, 0.4, seed=0)
     assert noisy.dtype == np.uint8
@@ -186,7 +188,7 @@ def test_gaussian_noise_is_a_normal_distribution_cut_off_at_the_ends_of_the_scal
         assert (noisy <= value).mean() == pytest.approx(normal.cdf(value + 0.5), abs=0.0015)
 
 
-def test_noise_depends_on_the_seed_and_not_on_how_many_images_there_are(images):
+def test_noise_depends_on_the_seed_and_not_on_how_many_images_there_are(images: Any) -> None:
     for corrupt in (augmentation.gaussian_noise, augmentation.salt_and_pepper):
         noisy = corrupt(images, 0.5, seed=3)
         np.testing.assert_array_equal(corrupt(images[:7], 0.5, seed=3), noisy[:7])
@@ -195,7 +197,7 @@ def test_noise_depends_on_the_seed_and_not_on_how_many_images_there_are(images):
         np.testing.assert_array_equal(corrupt(images, 0.0, seed=3), images)
 
 
-def test_salt_and_pepper_replace_a_share_of_the_pixels_by_either_end_of_the_scale():
+def test_salt_and_pepper_replace_a_share_of_the_pixels_by_either_end_of_the_scale() -> None:
     gray = np.full((300, 28, 28), 99, "uint8")
     noisy = augmentation.salt_and_pepper(gray, 0.3, seed=1)
     values, counts = np.unique(noisy, return_counts=True)
@@ -204,7 +206,7 @@ def test_salt_and_pepper_replace_a_share_of_the_pixels_by_either_end_of_the_scal
     assert gray.min() == 99
 
 
-def test_bar_lies_across_the_digit_and_leaves_the_rest_alone(images):
+def test_bar_lies_across_the_digit_and_leaves_the_rest_alone(images: Any) -> None:
     struck = augmentation.strike_through(images, 3, seed=0)
     blank = augmentation.strike_through(np.zeros_like(images), 3, seed=0)
     tops = set()
@@ -232,12 +234,12 @@ def test_bar_lies_across_the_digit_and_leaves_the_rest_alone(images):
         (lambda i: augmentation.strike_through(i, 21, seed=0), "thickness: expected 0 to 20 rows, got 21"),
     ],
 )
-def test_what_is_is_no_image_or_no_level_is_refused(images, call, message):
+def test_what_is_is_no_image_or_no_level_is_refused(images: Any, call: Any, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         call(images)
 
 
-def test_noise_layer_adds_noise_in_training_only_and_a_level_of_its_own_to_each_image():
+def test_noise_layer_adds_noise_in_training_only_and_a_level_of_its_own_to_each_image() -> None:
     layer = augmentation.random_noise(0.12)
     gray = np.full((2000, 28, 28), 0.5, "float32")
     np.testing.assert_array_equal(layer(gray), gray)

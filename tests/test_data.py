@@ -2,6 +2,8 @@ import gzip
 import hashlib
 import re
 import struct
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,12 +19,12 @@ CANONICAL = {
 }
 
 
-def idx(array):
+def idx(array: Any) -> Any:
     """Write an array as an IDX file: two zeros, type 8 (unsigned byte), the dimensions, the bytes."""
     return struct.pack(f">BBBB{array.ndim}I", 0, 0, 8, array.ndim, *array.shape) + array.tobytes()
 
 
-def test_arrays_are_the_canonical_files():
+def test_arrays_are_the_canonical_files() -> None:
     (images_train, labels_train), (images_test, labels_test) = data.load_mnist()
     arrays = {
         ("train", "images"): images_train,
@@ -33,7 +35,7 @@ def test_arrays_are_the_canonical_files():
     assert {name: hashlib.sha256(idx(array)).hexdigest() for name, array in arrays.items()} == CANONICAL
 
 
-def test_drop_in_for_keras(monkeypatch):
+def test_drop_in_for_keras(monkeypatch: pytest.MonkeyPatch) -> None:
     from keras.datasets import mnist
 
     # Keras's own reader, given our file where it would download one.
@@ -45,7 +47,7 @@ def test_drop_in_for_keras(monkeypatch):
 
 
 @pytest.mark.parametrize("damage", [lambda b: b[:-1], lambda b: b[:100] + bytes([b[100] ^ 1]) + b[101:], gzip.compress])
-def test_a_damaged_file_is_refused_with_both_hashes(tmp_path, damage):
+def test_a_damaged_file_is_refused_with_both_hashes(tmp_path: Path, damage: Any) -> None:
     content = damage(data._STORED.read_bytes())
     file = tmp_path / "mnist.npz"
     file.write_bytes(content)
@@ -55,12 +57,12 @@ def test_a_damaged_file_is_refused_with_both_hashes(tmp_path, damage):
     assert hashlib.sha256(content).hexdigest() in str(caught.value)
 
 
-def test_a_missing_file_is_named(tmp_path):
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match=r"nowhere\.npz.*" + data._SHA256):
         data.load_mnist(tmp_path / "nowhere.npz")
 
 
-def test_splits_are_disjoint_stratified_and_seeded():
+def test_splits_are_disjoint_stratified_and_seeded() -> None:
     splits = data.split_mnist()
     (all_images, all_labels), test = data.load_mnist()
     assert [len(labels) for _, labels in splits] == [50_000, 10_000, 10_000]
@@ -74,11 +76,11 @@ def test_splits_are_disjoint_stratified_and_seeded():
     assert (splits.validation[0] != data.split_mnist(seed=1).validation[0]).any()
 
 
-def hashes(rows):
+def hashes(rows: Any) -> list[Any]:
     return sorted(hash(row.tobytes()) for row in rows)
 
 
-def test_split_keeps_images_with_their_labels():
+def test_split_keeps_images_with_their_labels() -> None:
     labels = np.repeat(np.arange(10), 7)
     images = np.broadcast_to(labels[:, None, None], (70, 28, 28)).astype("uint8")
     for part_images, part_labels in data.split(images, labels, size=23, seed=3):
@@ -86,7 +88,7 @@ def test_split_keeps_images_with_their_labels():
 
 
 @pytest.mark.parametrize("size", [1, 10, 23, 69])
-def test_split_gives_exactly_the_size_asked_for(size):
+def test_split_gives_exactly_the_size_asked_for(size: int) -> None:
     labels = np.repeat(np.arange(10), 7)
     rest, part = data.split(labels, labels, size=size)
     assert (len(rest[1]), len(part[1])) == (70 - size, size)
@@ -94,18 +96,18 @@ def test_split_gives_exactly_the_size_asked_for(size):
 
 
 @pytest.mark.parametrize("size", [0, 70, -1])
-def test_split_refuses_an_empty_part(size):
+def test_split_refuses_an_empty_part(size: int) -> None:
     labels = np.repeat(np.arange(10), 7)
     with pytest.raises(ValueError, match=f"size: expected 1 to 69, got {size}"):
         data.split(labels, labels, size=size)
 
 
-def test_split_refuses_unequal_lengths():
+def test_split_refuses_unequal_lengths() -> None:
     with pytest.raises(ValueError, match="images and labels: expected one length, got 3 and 4"):
         data.split(np.zeros((3, 28, 28), "uint8"), np.zeros(4, int), size=1)
 
 
-def test_one_hot_has_its_one_in_the_label_s_column():
+def test_one_hot_has_its_one_in_the_label_s_column() -> None:
     labels = np.array([3, 0, 9], dtype="uint8")
     rows = data.one_hot(labels)
     assert (rows.shape, rows.dtype) == ((3, 10), np.float32)
@@ -126,7 +128,7 @@ IMAGES = np.zeros((2, 28, 28), "uint8")
         (IMAGES.tolist(), "got list"),
     ],
 )
-def test_wrong_images_are_named_with_what_was_expected(images, got):
+def test_wrong_images_are_named_with_what_was_expected(images: np.ndarray, got: str) -> None:
     with pytest.raises(ValueError, match=r"pictures: expected an array of shape \(n, 28, 28\) and uint8, " + got):
         data.check_images(images, name="pictures")
     data.check_images(IMAGES)
@@ -141,7 +143,7 @@ def test_wrong_images_are_named_with_what_was_expected(images, got):
         (np.eye(10, dtype=int), r"got shape \(10, 10\) and int64"),
     ],
 )
-def test_wrong_labels_are_named_with_what_was_expected(labels, said):
+def test_wrong_labels_are_named_with_what_was_expected(labels: np.ndarray, said: str) -> None:
     with pytest.raises(ValueError, match=said):
         data.check_labels(labels)
     data.check_labels(np.arange(10))
@@ -157,13 +159,13 @@ def test_wrong_labels_are_named_with_what_was_expected(labels, said):
         (np.zeros(10, int), "floating"),
     ],
 )
-def test_wrong_probabilities_are_named_with_what_was_expected(row, said):
+def test_wrong_probabilities_are_named_with_what_was_expected(row: Any, said: str) -> None:
     with pytest.raises(ValueError, match=said):
         data.check_probabilities(row[None])
     data.check_probabilities(np.full((3, 10), 0.1, "float32"))
 
 
-def test_doubted_labels_are_15_test_images_of_three_kinds():
+def test_doubted_labels_are_15_test_images_of_three_kinds() -> None:
     (_, _), (_, labels_test) = data.load_mnist()
     kinds = list(data.DOUBTED_LABELS.values())
     assert len(kinds) == 15

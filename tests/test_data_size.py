@@ -2,6 +2,7 @@
 
 import itertools
 import types
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,22 +12,22 @@ from mnist_lessons.tables import load_table
 
 
 @pytest.fixture
-def digits():
+def digits() -> Any:
     """250 images, each of one gray level, which is its label times 25 plus 5."""
     labels = np.random.default_rng(0).integers(10, size=250).astype("uint8")
     return np.broadcast_to((25 * labels + 5)[:, None, None], (250, 28, 28)).astype("uint8"), labels
 
 
-def taken(source, digits, count, seed=0):
+def taken(source: Any, digits: Any, count: Any, seed: int = 0) -> list[Any]:
     return [(x.numpy(), y.numpy()) for x, y in data_stream.batches(source, digits, seed=seed).take(count)]
 
 
-def ink(images):
+def ink(images: np.ndarray) -> Any:
     return images[:, 14, 14]
 
 
 @pytest.mark.parametrize("source", ["repeated", "streamed", "generator", "array"])
-def test_images_keep_their_labels_on_the_way(source, digits):
+def test_images_keep_their_labels_on_the_way(source: str, digits: Any) -> None:
     for images, labels in taken(source, digits, 4):
         assert images.shape == (125, 28, 28)
         assert images.dtype == labels.dtype == np.uint8
@@ -34,7 +35,7 @@ def test_images_keep_their_labels_on_the_way(source, digits):
 
 
 @pytest.mark.parametrize("source", ["repeated", "streamed", "generator"])
-def test_an_epoch_shows_every_image_once_and_the_next_in_another_order(source, digits):
+def test_an_epoch_shows_every_image_once_and_the_next_in_another_order(source: str, digits: Any) -> None:
     batches = taken(source, digits, 4)
     first, second = batches[:2], batches[2:]
     for epoch in (first, second):
@@ -47,22 +48,24 @@ def test_an_epoch_shows_every_image_once_and_the_next_in_another_order(source, d
     assert not np.array_equal(first[0][1], other[0][1])
 
 
-def test_only_the_repeated_images_stay_as_they_are(digits):
-    def flat(source):
+def test_only_the_repeated_images_stay_as_they_are(digits: Any) -> None:
+    def flat(source: Any) -> Any:
         return np.mean([np.ptp(image) == 0 for images, _ in taken(source, digits, 4) for image in images])
 
     assert flat("repeated") == 1
     assert max(flat("streamed"), flat("generator"), flat("array")) < 0.1
 
 
-def test_a_network_takes_as_many_steps_as_asked(digits):
+def test_a_network_takes_as_many_steps_as_asked(digits: Any) -> None:
     model, spent = data_size.train("dense", digits, steps=36, seed=0)
     assert int(model.optimizer.iterations) == spent["steps"] == 36
     assert 0 < spent["startup_seconds"] < spent["cpu_seconds"]
     assert float(model.optimizer.learning_rate) == pytest.approx(0, abs=1e-7)
 
 
-def test_the_start_is_what_the_first_steps_took_more_than_later_ones(digits, monkeypatch):
+def test_the_start_is_what_the_first_steps_took_more_than_later_ones(
+    digits: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     # The clock is read at the start, after each of three calls of 12 steps, and at the end.
     clock = iter([100.0, 110.0, 112.0, 114.0, 115.0])
     monkeypatch.setattr(data_size, "time", types.SimpleNamespace(process_time=lambda: next(clock)))
@@ -71,7 +74,7 @@ def test_the_start_is_what_the_first_steps_took_more_than_later_ones(digits, mon
     assert spent["startup_seconds"] == pytest.approx(10 - 2)
 
 
-def test_the_error_is_a_percentage_of_mistakes(digits):
+def test_the_error_is_a_percentage_of_mistakes(digits: Any) -> None:
     import keras
 
     always_three = keras.Sequential([keras.Input((28, 28)), keras.layers.Flatten(), keras.layers.Dense(10)])
@@ -79,7 +82,7 @@ def test_the_error_is_a_percentage_of_mistakes(digits):
     assert data_size.error(always_three, *digits) == pytest.approx(100 * np.mean(digits[1] != 3))
 
 
-def test_the_table_of_sizes_is_whole():
+def test_the_table_of_sizes_is_whole() -> None:
     rows = load_table("data-size")
     found = sorted((row["network"], row["images"], row["rule"], row["seed"]) for row in rows)
     kinds = [*itertools.product(data_size.SIZES, ("epochs", "steps")), (data_size.ALL, "both")]
@@ -90,7 +93,7 @@ def test_the_table_of_sizes_is_whole():
         assert 0 < row["startup_seconds"] < row["cpu_seconds"]
 
 
-def test_the_other_tables_are_whole():
+def test_the_other_tables_are_whole() -> None:
     streamed = [(row["network"], row["source"], row["seed"]) for row in load_table("data-stream")]
     runs = ((n, s) for n, seeds in data_stream.SEEDS.items() for s in seeds)
     assert sorted(streamed) == sorted((n, source, s) for n, s in runs for source in ("repeated", "streamed"))

@@ -2,8 +2,9 @@
 
 import re
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 from bs4 import BeautifulSoup
@@ -39,7 +40,7 @@ FEW = [
 
 
 @pytest.fixture(scope="module", params=["a few pages", pytest.param("all pages", marks=pytest.mark.weekly)])
-def book(request, tmp_path_factory):
+def book(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[PdfReader]:
     """Return the printed book. Printing takes a second for each five pages, and has to be repeated."""
     folder = tmp_path_factory.mktemp("printed")
     with pytest.MonkeyPatch.context() as patch:
@@ -52,7 +53,7 @@ def book(request, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def packed(tmp_path_factory):
+def packed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[zipfile.ZipFile]:
     """Return the zip of the site, as it was before it was written."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(downloads, "ZIP", tmp_path_factory.mktemp("packed") / downloads.ZIP.name)
@@ -62,19 +63,19 @@ def packed(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def pages(book):
+def pages(book: PdfReader) -> list[list[Line]]:
     """The lines of each page, from top to bottom, without the page number."""
     return [lines_of(page) for page in book.pages]
 
 
 @pytest.fixture(scope="module")
-def texts(pages):
+def texts(pages: list[list[Line]]) -> list[str]:
     """What each page says, without spaces."""
     return ["".join(line.text for line in page) for page in pages]
 
 
 @pytest.fixture(scope="module")
-def contents(book):
+def contents(book: PdfReader) -> list[tuple[str, int]]:
     """The lines of the table of contents, as (title, page number)."""
     text = "\n".join(page.extract_text() for page in book.pages[:10])
     listed = text[text.index("\nContents\n") : text.index("\nAppendix\n") + 40]
@@ -82,7 +83,7 @@ def contents(book):
 
 
 @pytest.fixture(scope="module")
-def tags(book):
+def tags(book: PdfReader) -> tuple[set[str], set[int]]:
     """The kinds of element that a screen reader meets, and the pages that have a figure."""
     places = {page.indirect_reference.idnum: place for place, page in enumerate(book.pages)}
     kinds, with_figure, to_do = set(), set(), [(book.trailer["/Root"]["/StructTreeRoot"], False)]
@@ -98,7 +99,7 @@ def tags(book):
     return kinds, with_figure
 
 
-def test_contents_list_every_page_with_its_number(contents, texts):
+def test_contents_list_every_page_with_its_number(contents: list[tuple[str, int]], texts: list[str]) -> None:
     listed = [squeezed(of_site(name).h1.get_text().removesuffix("#")) for name in toc.pages()[1:]] + ["Answers"]
     assert [title for title, _ in contents] == listed
     for title, number in contents:
@@ -107,20 +108,20 @@ def test_contents_list_every_page_with_its_number(contents, texts):
             assert texts[number - 1].startswith(title)
 
 
-def test_pdf_has_an_outline(book):
+def test_pdf_has_an_outline(book: PdfReader) -> None:
     entries = [squeezed(entry.title) for entry in flat(book.outline)]
     assert any("Trainthenetwork" in entry for entry in entries)
     assert len(entries) > 30
 
 
-def test_internal_links_of_the_pdf_have_a_target(book):
+def test_internal_links_of_the_pdf_have_a_target(book: PdfReader) -> None:
     places = set(book.named_destinations)
     inside = [link["/Dest"] for page in book.pages for link in links_of(page) if "/Dest" in link]
     assert len(inside) > 50
     assert {str(name) for name in inside if isinstance(name, str)} <= places
 
 
-def test_no_control_is_printed(pages, tags):
+def test_no_control_is_printed(pages: list[list[Line]], tags: tuple[set[str], set[int]]) -> None:
     soups = [of_site(name) for name in toc.pages()]
     buttons = [button for soup in soups for button in soup.select("article button:not(.term)")]
     folds = [label for soup in soups for label in soup.select("summary:not(:has(span)), summary span")]
@@ -132,7 +133,9 @@ def test_no_control_is_printed(pages, tags):
     assert "/Form" not in tags[0]
 
 
-def test_answers_are_in_the_appendix_on_the_pages_that_questions_name(contents, pages, texts):
+def test_answers_are_in_the_appendix_on_the_pages_that_questions_name(
+    contents: list[tuple[str, int]], pages: list[list[Line]], texts: list[str]
+) -> None:
     first = contents[-1][1] - 1
     body, appendix = "".join(texts[:first]), "".join(texts[first:])
     soups = [of_site(name) for name in toc.pages()]
@@ -149,17 +152,17 @@ def test_answers_are_in_the_appendix_on_the_pages_that_questions_name(contents, 
                 assert words in "".join(texts[number - 1 : number + 1])
 
 
-def test_no_page_is_nearly_empty(pages, tags):
+def test_no_page_is_nearly_empty(pages: list[list[Line]], tags: tuple[set[str], set[int]]) -> None:
     _, with_figure = tags
     assert not [place + 1 for place, page in enumerate(pages) if len(page) < 12 and place not in with_figure]
 
 
-def test_text_fills_the_width_of_the_page(book):
+def test_text_fills_the_width_of_the_page(book: PdfReader) -> None:
     rights = sorted(float(link["/Rect"][2]) for page in book.pages for link in links_of(page))
     assert A4_WIDTH - MARGIN - 20 < rights[-5] <= rights[-1] < A4_WIDTH - MARGIN + 1
 
 
-def test_code_of_100_characters_fits_and_longer_lines_wrap_with_an_indent(pages):
+def test_code_of_100_characters_fits_and_longer_lines_wrap_with_an_indent(pages: list[list[Line]]) -> None:
     printed = [line for page in pages for line in page]
     places = {}
     for line, following in zip(printed, [*printed[1:], Line(0, "")], strict=True):
@@ -179,14 +182,16 @@ def test_code_of_100_characters_fits_and_longer_lines_wrap_with_an_indent(pages)
     assert wrapped
 
 
-def test_zip_holds_the_site_in_one_folder(packed):
+def test_zip_holds_the_site_in_one_folder(packed: zipfile.ZipFile) -> None:
     assert packed.testzip() is None
     there = {f"mnist-lessons/{file.relative_to(SITE).as_posix()}" for file in SITE.rglob("*") if file.is_file()}
     made_before = {f"mnist-lessons/{name}" for name in NAMES}
     assert set(packed.namelist()) - made_before == there - made_before
 
 
-def test_first_page_links_both_downloads_beside_it_and_in_the_zip_at_the_published_address(packed):
+def test_first_page_links_both_downloads_beside_it_and_in_the_zip_at_the_published_address(
+    packed: zipfile.ZipFile,
+) -> None:
     beside, published = (
         {link["href"] for link in BeautifulSoup(text, "html.parser").select("#take-it-with-you a")}
         for text in (downloads.with_links(HOME, "../"), packed.read("mnist-lessons/book/index.html"))
@@ -196,28 +201,28 @@ def test_first_page_links_both_downloads_beside_it_and_in_the_zip_at_the_publish
         assert f"{addresses.read().site}{name}" in published
 
 
-def of_site(name):
+def of_site(name: str) -> BeautifulSoup:
     return BeautifulSoup((SITE / name).with_suffix(".html").read_text(encoding="utf-8"), "html.parser")
 
 
-def is_solution(fold):
+def is_solution(fold: Any) -> bool:
     return fold.select_one(".collapsed").get_text() == "Show a solution"
 
 
-def lines_of_code(block):
+def lines_of_code(block: Any) -> list[Any]:
     return [line for line in block.get_text().splitlines() if len(line) > 60]
 
 
-def numbers_after(words, pages):
+def numbers_after(words: Any, pages: list[list[Line]]) -> list[int]:
     found = [re.fullmatch(rf"{words}(\d+)", line.text) for page in pages for line in page]
     return [int(match[1]) for match in found if match]
 
 
-def lines_of(page):
+def lines_of(page: Any) -> list[Line]:
     """Return the lines of a page; what stands at the same height is one line."""
     found = {}
 
-    def note(text, matrix, own, font, size):
+    def note(text: str, matrix: Any, own: Any, font: Any, size: Any) -> None:
         if text.strip():
             height = round(own[5] * matrix[3] + matrix[5])
             near = next((other for other in (height, height - 1, height + 1) if other in found), height)
@@ -228,14 +233,14 @@ def lines_of(page):
     return [Line(row[0][0], squeezed("".join(text for _, text in row))) for row in rows][:-1]
 
 
-def links_of(page):
+def links_of(page: Any) -> list[Any]:
     return [link.get_object() for link in page.get("/Annots", [])]
 
 
-def flat(outline):
+def flat(outline: Any) -> Iterator[Any]:
     for entry in outline:
         yield from flat(entry) if isinstance(entry, list) else [entry]
 
 
-def squeezed(text):
+def squeezed(text: str) -> str:
     return re.sub(r"\s+", "", text)

@@ -1,3 +1,5 @@
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -6,12 +8,12 @@ from mnist_lessons.drawing import prepare_drawing
 
 
 @pytest.fixture(scope="module")
-def images():
+def images() -> Any:
     (_, _), (images_test, _) = load_mnist()
     return images_test
 
 
-def test_prepared_digit_is_unchanged_wherever_it_is_moved(images):
+def test_prepared_digit_is_unchanged_wherever_it_is_moved(images: Any) -> None:
     # Fails if the center moves by half a pixel: then about half of the digits come back shifted.
     unchanged = 0
     for image in images[:1000]:
@@ -22,13 +24,13 @@ def test_prepared_digit_is_unchanged_wherever_it_is_moved(images):
 
 
 @pytest.mark.parametrize("factor", [2, 3, 10])
-def test_enlarged_digit_is_prepared_back_to_the_original(images, factor):
+def test_enlarged_digit_is_prepared_back_to_the_original(images: Any, factor: int) -> None:
     for image in images[:50]:
         enlarged = np.kron(image, np.ones((factor, factor), np.uint8))
         np.testing.assert_array_equal(prepare_drawing(enlarged), image)
 
 
-def test_reduced_drawing_is_averaged_by_area():
+def test_reduced_drawing_is_averaged_by_area() -> None:
     # 40 rows shrink to 20, so each new pixel is the mean of four: here 127.5, rounded up.
     checkerboard = np.indices((40, 40)).sum(axis=0) % 2 * np.uint8(255)
     prepared = prepare_drawing(checkerboard.astype(np.uint8))
@@ -36,7 +38,7 @@ def test_reduced_drawing_is_averaged_by_area():
     np.testing.assert_array_equal(prepared[5:25, 5:25], 128)
 
 
-def test_longer_side_measures_20_pixels_and_the_aspect_ratio_is_kept():
+def test_longer_side_measures_20_pixels_and_the_aspect_ratio_is_kept() -> None:
     ink = np.zeros((300, 200), np.uint8)
     ink[50:250, 60:110] = 255
     prepared = prepare_drawing(ink)
@@ -45,7 +47,7 @@ def test_longer_side_measures_20_pixels_and_the_aspect_ratio_is_kept():
     assert prepared.max() == 255
 
 
-def test_center_of_mass_lies_at_14(images):
+def test_center_of_mass_lies_at_14(images: Any) -> None:
     rng = np.random.default_rng(0)
     centers = []
     for image in images[:500]:
@@ -57,7 +59,7 @@ def test_center_of_mass_lies_at_14(images):
     assert np.abs(np.array(centers) - 14).max() <= 0.5
 
 
-def test_single_dot_fills_the_box():
+def test_single_dot_fills_the_box() -> None:
     ink = np.zeros((9, 9), np.uint8)
     ink[8, 0] = 200
     prepared = prepare_drawing(ink)
@@ -65,7 +67,7 @@ def test_single_dot_fills_the_box():
     assert prepared.max() == 200
 
 
-def test_no_ink_is_cut_off_when_the_center_of_mass_is_far_from_the_middle():
+def test_no_ink_is_cut_off_when_the_center_of_mass_is_far_from_the_middle() -> None:
     ink = np.zeros((200, 200), np.uint8)
     ink[:, 0] = ink[:30, :30] = ink[0] = 255
     prepared = prepare_drawing(ink)
@@ -74,7 +76,7 @@ def test_no_ink_is_cut_off_when_the_center_of_mass_is_far_from_the_middle():
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_floating_point_ink_from_0_to_1_equals_uint8(images, dtype):
+def test_floating_point_ink_from_0_to_1_equals_uint8(images: Any, dtype: Any) -> None:
     np.testing.assert_array_equal(prepare_drawing(images[3].astype(dtype) / 255), images[3])
 
 
@@ -93,6 +95,6 @@ def test_floating_point_ink_from_0_to_1_equals_uint8(images, dtype):
         (np.full((28, 28), np.nan), "expected floating-point values from 0 to 1"),
     ],
 )
-def test_invalid_input_is_named_in_the_error(ink, message):
+def test_invalid_input_is_named_in_the_error(ink: np.ndarray, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         prepare_drawing(ink)

@@ -4,6 +4,8 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
+from typing import Any
 
 import pytest
 from test_build import make_book, outputs, write
@@ -19,7 +21,7 @@ print(os.environ.get("SECRET"), "startup" in globals(), __debug__)
 
 
 @pytest.fixture
-def hostile(tmp_path):
+def hostile(tmp_path: Path) -> dict[str, Any]:
     """Return variables that each change what a library does, with a home full of settings that do so too."""
     home = tmp_path / "home"
     for name, text in {
@@ -46,12 +48,14 @@ def hostile(tmp_path):
     }
 
 
-def build(book, variables):
+def build(book: Any, variables: Any) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-E", "web/sphinx/environment.py", "web/sphinx/build.py", "--execute", "a"]
     return subprocess.run(command, cwd=book, env=variables, capture_output=True, encoding="utf-8")
 
 
-def test_chapter_sees_nothing_of_hostile_variables_and_settings_nor_of_its_path(tmp_path, hostile):
+def test_chapter_sees_nothing_of_hostile_variables_and_settings_nor_of_its_path(
+    tmp_path: Path, hostile: dict[str, Any]
+) -> None:
     (tmp_path / "a path with spaces é").mkdir()
     book = make_book(tmp_path / "a path with spaces é")
     write(book, "a", SEEN)
@@ -64,7 +68,7 @@ def test_chapter_sees_nothing_of_hostile_variables_and_settings_nor_of_its_path(
     ]
 
 
-def test_chapter_is_executed_where_the_home_cannot_be_written(tmp_path, hostile):
+def test_chapter_is_executed_where_the_home_cannot_be_written(tmp_path: Path, hostile: dict[str, Any]) -> None:
     book = make_book(tmp_path)
     write(book, "a", "import matplotlib\n\nmatplotlib.get_cachedir()")
     done = build(book, hostile | {"HOME": "/dev/null"})

@@ -3,7 +3,9 @@ import importlib
 import json
 import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,12 +19,12 @@ from mnist_lessons.fingerprint import rests_on
 from mnist_lessons.tables import STORED, load_table
 
 
-def stored_tables():
+def stored_tables() -> list[Any]:
     return sorted(STORED.glob("*.csv"))
 
 
 @pytest.mark.parametrize("file", stored_tables(), ids=lambda file: file.stem)
-def test_stored_table_says_what_made_it(file):
+def test_stored_table_says_what_made_it(file: Any) -> None:
     text = file.with_suffix(".json").read_text(encoding="utf-8")
     note = json.loads(text)
     assert {"command", "seeds", "cpu_seconds", "versions", "machine"} == set(note)
@@ -68,7 +70,7 @@ def work_in_child():
 
 
 @pytest.fixture
-def trial(tmp_path, monkeypatch):
+def trial(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """The folder of a package `trial` with functions to measure; `double` adds its argument to a file `calls`."""
     folder = tmp_path / "trial"
     folder.mkdir()
@@ -83,16 +85,16 @@ def trial(tmp_path, monkeypatch):
         del sys.modules[name]
 
 
-def work(name):
+def work(name: str) -> Any:
     return getattr(importlib.import_module("trial.work"), name)
 
 
-def calls(folder):
+def calls(folder: Path) -> Any:
     return (folder.parent / "calls").read_text(encoding="utf-8").split()
 
 
-def test_run_is_measured_again_only_after_what_it_rests_on_changed(trial):
-    def result():
+def test_run_is_measured_again_only_after_what_it_rests_on_changed(trial: Any) -> None:
+    def result() -> Any:
         return runner.measure(work("double"), 3).result[0]["result"]
 
     assert [result(), result()] == [6, 6]
@@ -105,7 +107,7 @@ def test_run_is_measured_again_only_after_what_it_rests_on_changed(trial):
     assert result() == 300
 
 
-def test_run_is_measured_again_after_a_file_that_it_reads_changed(trial, monkeypatch):
+def test_run_is_measured_again_after_a_file_that_it_reads_changed(trial: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(runner, "ROOT", trial.parent)
     for text in ("one", "one", "two"):
         (trial.parent / "read.txt").write_text(text, encoding="utf-8")
@@ -113,8 +115,8 @@ def test_run_is_measured_again_after_a_file_that_it_reads_changed(trial, monkeyp
     assert calls(trial) == ["3", "3"]
 
 
-def test_failed_run_names_itself_and_series_goes_on_where_it_stopped(trial):
-    def series():
+def test_failed_run_names_itself_and_series_goes_on_where_it_stopped(trial: Any) -> None:
+    def series() -> list[Any]:
         return [runner.measure(work("double"), number) for number in (1, 2, 3)]
 
     (trial.parent / "refuse").touch()
@@ -125,7 +127,7 @@ def test_failed_run_names_itself_and_series_goes_on_where_it_stopped(trial):
     assert calls(trial) == ["1", "2", "2", "3"]
 
 
-def test_tables_of_the_same_runs_each_note_what_these_took(trial):
+def test_tables_of_the_same_runs_each_note_what_these_took(trial: Any) -> None:
     runs = [runner.measure(work("double"), number) for number in (1, 2)]
     runs = [dataclasses.replace(run, cpu_seconds=20.4) for run in runs]
     for table in ("first", "second"):
@@ -137,22 +139,22 @@ def test_tables_of_the_same_runs_each_note_what_these_took(trial):
 
 
 @pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="this system does not pin processes to cores")
-def test_run_has_one_core_unless_it_asks_for_all(trial):
+def test_run_has_one_core_unless_it_asks_for_all(trial: Any) -> None:
     assert runner.measure(work("cores")).result == 1
     assert runner.measure(work("cores"), one_core=False).result == len(os.sched_getaffinity(0))
 
 
-def test_run_sees_only_the_variables_that_are_listed(trial, monkeypatch):
+def test_run_sees_only_the_variables_that_are_listed(trial: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("KERAS_BACKEND", "SECRET", "MNIST_LESSONS_STORE"):
         monkeypatch.setenv(name, "mine")
     assert runner.measure(work("seen")).result == ["tensorflow", None, "mine"]
 
 
-def test_run_pays_for_its_children(trial):
+def test_run_pays_for_its_children(trial: Any) -> None:
     assert runner.measure(work("work_in_child")).cpu_seconds >= 0.5
 
 
-def test_reported_networks_have_the_learning_rates_that_were_chosen():
+def test_reported_networks_have_the_learning_rates_that_were_chosen() -> None:
     from experiments.relu_vs_sigmoid import CHOOSING_SEEDS, best_rate
 
     rates, sweep = load_table("relu-rates"), load_table("relu-sweep")
@@ -163,7 +165,7 @@ def test_reported_networks_have_the_learning_rates_that_were_chosen():
         assert row["learning_rate"] == best_rate(rates, *cell)
 
 
-def test_linear_denoisers_are_those_of_scikit_learn():
+def test_linear_denoisers_are_those_of_scikit_learn() -> None:
     from sklearn.decomposition import PCA
     from sklearn.linear_model import LinearRegression
 
@@ -198,13 +200,13 @@ def test_linear_denoisers_are_those_of_scikit_learn():
     ],
 )
 def test_experiment_on_few_images_makes_tables_with_the_columns_of_the_stored_ones(
-    name, settings, distinct, monkeypatch
-):
+    name: str, settings: Any, distinct: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Calls that differ only in arguments after the first so many are made once, in this process."""
     experiment = importlib.import_module(f"experiments.{name}")
     outcomes, tables = {}, []
 
-    def measure(function, *args, **_):
+    def measure(function: Any, *args: Any, **_: Any) -> Any:
         key = (function.__name__, *map(str, args[:distinct]))
         if key not in outcomes:
             with runner.Clock() as clock:
@@ -212,7 +214,7 @@ def test_experiment_on_few_images_makes_tables_with_the_columns_of_the_stored_on
             outcomes[key] = runner.Run(json.loads(json.dumps(result, default=lambda v: v.tolist())), **clock.figures())
         return outcomes[key]
 
-    def save_table(table, runs, *, rows=None, **_):
+    def save_table(table: Any, runs: Any, *, rows: Any = None, **_: Any) -> Any:
         rows = [row for run in runs for row in run.result] if rows is None else rows
         assert {column for row in rows for column in row} == set(load_table(table)[0])
         tables.append(table)

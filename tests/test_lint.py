@@ -1,6 +1,7 @@
 """The checks that `make lint` makes of the book's own rules, each on a page that breaks it."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -74,7 +75,7 @@ def faults(folder: Path, monkeypatch: pytest.MonkeyPatch, text: str) -> list[str
     return [f"{line}: {said}" for check in lint.OF_A_PAGE + lint.OF_A_CHAPTER for line, said in check(page)]
 
 
-def test_chapter_that_keeps_all_rules_has_no_fault(tmp_path, monkeypatch):
+def test_chapter_that_keeps_all_rules_has_no_fault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert faults(tmp_path, monkeypatch, CHAPTER) == []
 
 
@@ -119,19 +120,21 @@ def test_chapter_that_keeps_all_rules_has_no_fault(tmp_path, monkeypatch):
         (GUESS * 3, GUESS * 2 + GUESS.replace("last_loss", "first_loss"), "59: no cell records 'first_loss'"),
     ],
 )
-def test_chapter_that_breaks_a_rule_is_named_by_rule_and_line(tmp_path, monkeypatch, old, new, fault):
+def test_chapter_that_breaks_a_rule_is_named_by_rule_and_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, old: Any, new: Any, fault: str
+) -> None:
     assert old in CHAPTER
     (found,) = faults(tmp_path, monkeypatch, CHAPTER.replace(old, new))
     assert found.startswith(fault)
 
 
-def test_numbers_in_tables_and_folds_are_not_counted(tmp_path, monkeypatch):
+def test_numbers_in_tables_and_folds_are_not_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     number = "{glue:text}`last_loss` "
     table, fold = f"| {number * 9} |\n", f":::{{admonition}} More\n:class: dropdown\n{number * 9}\n:::\n"
     assert faults(tmp_path, monkeypatch, CHAPTER.replace("## Check", f"{table}\n{fold}\n## Check")) == []
 
 
-def test_rule_that_is_still_to_be_met_is_forgiven_and_one_that_is_met_is_named(monkeypatch):
+def test_rule_that_is_still_to_be_met_is_forgiven_and_one_that_is_met_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     found = {"book/a": ["a.md:1: too long"], "book/b": []}
     monkeypatch.setattr(lint, "results", lambda: [("short", name, found[name]) for name in found])
     monkeypatch.setattr(lint, "TO_MEET", {"book/a": "short", "book/b": "short", "book/c": "short"})
@@ -142,7 +145,7 @@ def test_rule_that_is_still_to_be_met_is_forgiven_and_one_that_is_met_is_named(m
     assert list(lint.faults()) == ["a.md:1: too long"]
 
 
-def quiz(*right_places, right="Yes it is.", wrong="No it is not."):
+def quiz(*right_places: Any, right: str = "Yes it is.", wrong: str = "No it is not.") -> str:
     return "".join(
         f"- question: Is it {number}?\n  options:\n"
         + "".join(
@@ -162,7 +165,9 @@ def quiz(*right_places, right="Yes it is.", wrong="No it is not."):
         (quiz(0, 1, 1), ["option B is right in 67%"]),
     ],
 )
-def test_right_options_are_told_by_reading_alone(tmp_path, monkeypatch, text, faults):
+def test_right_options_are_told_by_reading_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: Any, faults: Any
+) -> None:
     (tmp_path / "book" / "quizzes").mkdir(parents=True)
     (tmp_path / "book" / "quizzes" / "a.yml").write_text(text, encoding="utf-8")
     monkeypatch.setattr(lint, "ROOT", tmp_path)
@@ -171,12 +176,12 @@ def test_right_options_are_told_by_reading_alone(tmp_path, monkeypatch, text, fa
     assert all(fault in sentence for fault, sentence in zip(faults, found, strict=True))
 
 
-def test_name_recorded_by_a_variable_is_any_string_of_the_code(tmp_path, monkeypatch):
+def test_name_recorded_by_a_variable_is_any_string_of_the_code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     text = CHAPTER.replace('f"share_{name}"', "name").replace('"cnn"', '"share_dense"')
     assert faults(tmp_path, monkeypatch, text) == []
 
 
-def test_cells_of_a_chapter_are_short_together(tmp_path, monkeypatch):
+def test_cells_of_a_chapter_are_short_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     cells = "\n```{code-cell} ipython3\n" + "1\n" * 20 + "```\n"
     (found,) = faults(tmp_path, monkeypatch, CHAPTER.replace("## Check", cells * 10 + "\n## Check"))
     assert found.endswith(f" lines of code; expected at most {lint.LINES_A_CHAPTER}")
@@ -215,7 +220,9 @@ def test_page_that_cannot_be_read_is_named(tmp_path, monkeypatch, cell, fault):
         ("book/exercises/index.md", "{exercises} train", "{exercises} data", "book/exercises/index.md: does not name"),
     ],
 )
-def test_files_that_disagree_are_named(tmp_path, monkeypatch, old, new, file, fault):
+def test_files_that_disagree_are_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, old: str, new: str, file: str, fault: str
+) -> None:
     """On the repository's own files, of which one is replaced."""
     names = ("_toc.yml", "_config.yml", "CITATION.cff", "CHANGELOG.md", "constraints.txt", "pyproject.toml", "Makefile")
     for name in (*names, "grader/pyproject.toml", "web/package-lock.json"):

@@ -1,3 +1,5 @@
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -6,15 +8,15 @@ from mnist_lessons import data, loops, models
 IMAGES, LABELS = (array[:256] for array in data.load_mnist()[0])
 
 
-def weights(model):
+def weights(model: Any) -> np.ndarray:
     return np.concatenate([array.ravel() for array in model.get_weights()])
 
 
-def test_compiled_epoch_gives_the_weights_and_losses_of_fit():
+def test_compiled_epoch_gives_the_weights_and_losses_of_fit() -> None:
     import keras
     import tensorflow as tf
 
-    def compiled():
+    def compiled() -> Any:
         keras.utils.set_random_seed(1)
         model = models.build_dense((16,))
         optimizer = keras.optimizers.SGD(0.1)
@@ -37,15 +39,15 @@ def test_compiled_epoch_gives_the_weights_and_losses_of_fit():
     assert float(accuracy) == pytest.approx(history["accuracy"][0])
 
 
-def test_fast_training_gives_the_weights_and_losses_of_fit():
+def test_fast_training_gives_the_weights_and_losses_of_fit() -> None:
     import keras
 
     class Triangle(keras.optimizers.schedules.LearningRateSchedule):
-        def __call__(self, step):
+        def __call__(self, step: Any) -> Any:
             step = keras.ops.cast(step, "float32")
             return 0.02 * keras.ops.minimum(step / 3, (12 - step) / 9)
 
-    def drawn():
+    def drawn() -> Any:
         keras.utils.set_random_seed(1)
         return models.build_fast_cnn(0.25)
 

@@ -1,4 +1,6 @@
 import importlib
+from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -9,23 +11,23 @@ from mnist_lessons import data, models
 
 
 @pytest.fixture(scope="module")
-def images():
+def images() -> Any:
     return data.load_mnist()[1][0][:50]
 
 
 @pytest.mark.parametrize("build", [models.build_dense, models.build_cnn, models.build_fast_cnn])
-def test_models_take_mnist_as_it_is_and_answer_with_probabilities(build, images):
+def test_models_take_mnist_as_it_is_and_answer_with_probabilities(build: Any, images: Any) -> None:
     probabilities = build().predict(images, verbose=0)
     assert probabilities.shape == (50, 10)
     data.check_probabilities(probabilities)
 
 
-def test_the_dense_network_has_the_parameters_that_the_book_counts():
+def test_the_dense_network_has_the_parameters_that_the_book_counts() -> None:
     # (784 + 1) * 128 + (128 + 1) * 128 + (128 + 1) * 10
     assert models.build_dense().count_params() == 118_282
 
 
-def test_the_dense_network_is_matrix_products_and_relu(images):
+def test_the_dense_network_is_matrix_products_and_relu(images: Any) -> None:
     model = models.build_dense((5, 4))
     w1, b1, w2, b2, w3, b3 = model.get_weights()
     hidden = np.maximum(images.reshape(50, 784) / 255 @ w1 + b1, 0)
@@ -35,7 +37,7 @@ def test_the_dense_network_is_matrix_products_and_relu(images):
     np.testing.assert_allclose(model.predict(images, verbose=0), expected, atol=1e-5)
 
 
-def test_the_activation_and_the_initializer_are_those_asked_for():
+def test_the_activation_and_the_initializer_are_those_asked_for() -> None:
     model = models.build_dense((7,), activation="sigmoid", kernel_initializer="zeros")
     hidden = model.layers[-2]
     assert hidden.activation.__name__ == "sigmoid"
@@ -43,7 +45,7 @@ def test_the_activation_and_the_initializer_are_those_asked_for():
     assert model.layers[-1].kernel.numpy().any()
 
 
-def test_the_fast_network_has_the_parameters_that_its_layers_add_up_to():
+def test_the_fast_network_has_the_parameters_that_its_layers_add_up_to() -> None:
     # A normalization has an offset to learn, and two numbers a map that it keeps.
     convolutions = (25 + 1) * 16, 9 * 16 * 32 + 3 * 32, 9 * 32 * 64 + 3 * 64
     assert models.build_fast_cnn().count_params() == sum(convolutions) + (4 * 4 * 64 + 1) * 10
@@ -54,14 +56,14 @@ def test_the_fast_network_has_the_parameters_that_its_layers_add_up_to():
         models.build_fast_cnn(0.05)
 
 
-def normalizations():
+def normalizations() -> list[Any]:
     import keras
 
     ours, theirs = models.fused_normalization()(), keras.layers.BatchNormalization(momentum=0.9, scale=False)
     return [keras.Sequential([keras.Input((6, 5, 3)), layer]) for layer in (ours, theirs)]
 
 
-def test_the_fused_normalization_is_that_of_keras():
+def test_the_fused_normalization_is_that_of_keras() -> None:
     import tensorflow as tf
 
     generator = np.random.default_rng(0)
@@ -86,7 +88,7 @@ def test_the_fused_normalization_is_that_of_keras():
     assert np.abs(ours(maps).numpy() - ours(maps, training=True).numpy()).max() > 0.1
 
 
-def test_a_model_with_fused_normalization_comes_back_from_a_file(tmp_path, images):
+def test_a_model_with_fused_normalization_comes_back_from_a_file(tmp_path: Path, images: Any) -> None:
     import keras
 
     model = models.build_fast_cnn(0.25)
@@ -96,7 +98,7 @@ def test_a_model_with_fused_normalization_comes_back_from_a_file(tmp_path, image
     np.testing.assert_array_equal(model(images), again(images))
 
 
-def test_autoencoder_is_matrix_products_between_images(images):
+def test_autoencoder_is_matrix_products_between_images(images: Any) -> None:
     model = models.build_autoencoder((9, 4, 8))
     assert model.count_params() == 785 * 9 + 10 * 4 + 5 * 8 + 9 * 784
     signal = images.reshape(50, 784) / 255
@@ -112,7 +114,7 @@ def test_autoencoder_is_matrix_products_between_images(images):
 
 
 @pytest.mark.parametrize(("name", "other"), [("floatx", "float64"), ("image_data_format", "channels_first")])
-def test_other_settings_of_keras_are_named_on_import_and_before_a_model_is_built(name, other):
+def test_other_settings_of_keras_are_named_on_import_and_before_a_model_is_built(name: str, other: str) -> None:
     before = getattr(keras.config, name)()
     getattr(keras.config, f"set_{name}")(other)
     try:

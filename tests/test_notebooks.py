@@ -8,6 +8,7 @@ import subprocess
 import sys
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import nbformat
 import pytest
@@ -67,7 +68,7 @@ record("share", 12.345)
 
 
 @pytest.fixture
-def book(tmp_path, monkeypatch):
+def book(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Book:
     executed = tmp_path / "executed.ipynb"
     monkeypatch.setattr(notebooks, "executed_file", lambda _: executed)
     monkeypatch.setattr(notebooks, "lessons", lambda: ["book/a.md"])
@@ -89,11 +90,11 @@ def book(tmp_path, monkeypatch):
     return Book(tmp_path, addresses, references, [], tmp_path)
 
 
-def sources(notebook, kind):
+def sources(notebook: Any, kind: str) -> list[str]:
     return [cell.source for cell in notebook.cells if cell.cell_type == kind]
 
 
-def test_learners_notebook_holds_the_lesson_and_nothing_of_the_build(book):
+def test_learners_notebook_holds_the_lesson_and_nothing_of_the_build(book: Book) -> None:
     notebook = notebooks.learners_notebook("book/a.md", book)
     nbformat.validate(notebook)
     _, imports, drawing = [cell for cell in notebook.cells if cell.cell_type == "code"]
@@ -106,11 +107,11 @@ def test_learners_notebook_holds_the_lesson_and_nothing_of_the_build(book):
     assert "book no longer" not in json.dumps(notebook)
 
 
-def test_same_chapter_is_the_same_file(book):
+def test_same_chapter_is_the_same_file(book: Book) -> None:
     assert notebooks.learners_notebook("book/a.md", book) == notebooks.learners_notebook("book/a.md", book)
 
 
-def test_notebook_says_where_it_is_from_and_what_may_differ_on_a_gpu(book):
+def test_notebook_says_where_it_is_from_and_what_may_differ_on_a_gpu(book: Book) -> None:
     for code in ("", "import keras"):
         (book.root / "book" / "a.md").write_text(
             CHAPTER.replace("import numpy", f"{code}\nimport numpy"), encoding="utf-8"
@@ -120,7 +121,7 @@ def test_notebook_says_where_it_is_from_and_what_may_differ_on_a_gpu(book):
         assert ("GPU" in text) == bool(code)
 
 
-def test_first_cell_installs_the_wheel_beside_the_notebook_only_where_it_is_missing(book):
+def test_first_cell_installs_the_wheel_beside_the_notebook_only_where_it_is_missing(book: Book) -> None:
     from IPython.core.interactiveshell import InteractiveShell
 
     shell = InteractiveShell()
@@ -140,7 +141,7 @@ def test_first_cell_installs_the_wheel_beside_the_notebook_only_where_it_is_miss
 # The folder that `make notebooks` wrote, which is what is published.
 
 
-def test_published_notebooks_use_no_name_that_was_left_out_with_a_cell():
+def test_published_notebooks_use_no_name_that_was_left_out_with_a_cell() -> None:
     """What else could differ from the executed chapter is found by `make test-all`, which runs the notebooks."""
     command = [
         "ruff",
@@ -155,11 +156,11 @@ def test_published_notebooks_use_no_name_that_was_left_out_with_a_cell():
     assert done.stdout == "All checks passed!\n"
 
 
-def test_published_notebooks_show_nothing_that_a_viewer_does_not_know():
+def test_published_notebooks_show_nothing_that_a_viewer_does_not_know() -> None:
     assert {file.name: found for file in FILES if (found := strange(nbformat.read(file, as_version=4)))} == {}
 
 
-def strange(notebook):
+def strange(notebook: Any) -> list[str]:
     """Return what a viewer of notebooks cannot show, or should not."""
     nbformat.validate(notebook)
     found = []
@@ -178,7 +179,7 @@ def strange(notebook):
     return found
 
 
-def test_chapters_lead_from_one_to_the_next():
+def test_chapters_lead_from_one_to_the_next() -> None:
     order = [name for name in notebooks.lessons() if "/exercises/" not in name]
     for here, following in itertools.pairwise(order):
         last = nbformat.read(FOLDER / notebooks.addresses.notebook(here), as_version=4).cells[-1].source
@@ -189,7 +190,7 @@ def test_chapters_lead_from_one_to_the_next():
     )
 
 
-def test_page_offers_the_same_notebook_to_keep():
+def test_page_offers_the_same_notebook_to_keep() -> None:
     pages = {f"book/{file.relative_to(FOLDER).with_suffix('.md').as_posix()}": file for file in FILES}
     assert set(pages) == set(notebooks.lessons())
     assert len(pages) >= 27
@@ -199,7 +200,7 @@ def test_page_offers_the_same_notebook_to_keep():
     assert len(list(offered.rglob("*.ipynb"))) == len(pages)
 
 
-def test_nothing_that_a_launch_brings_holds_a_solution_or_a_hidden_test():
+def test_nothing_that_a_launch_brings_holds_a_solution_or_a_hidden_test() -> None:
     files = {
         file.name: file.read_text(encoding="utf-8") for file in [FOLDER / "README.md", *(FOLDER / ".binder").iterdir()]
     }
@@ -219,7 +220,7 @@ def test_nothing_that_a_launch_brings_holds_a_solution_or_a_hidden_test():
         assert {line for line in lines if line in own and line not in allowed} == set(), exercise.id
 
 
-def test_command_says_what_is_missing(tmp_path):
+def test_command_says_what_is_missing(tmp_path: Path) -> None:
     shutil.copytree(ROOT / "web" / "sphinx", tmp_path / "web" / "sphinx", ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("_config.yml", "pyproject.toml"):
         shutil.copy(ROOT / name, tmp_path)

@@ -1,5 +1,8 @@
 """The text of a notebook: plain Markdown with the words of the site."""
 
+from collections.abc import Callable
+from pathlib import Path
+
 import pytest
 from PIL import Image
 
@@ -26,7 +29,7 @@ EXERCISE = Exercise("a-one", "a", "Count the ones", 2, 10, 60, "", (), "", ())
 
 
 @pytest.fixture
-def book(tmp_path):
+def book(tmp_path: Path) -> Book:
     (tmp_path / "book" / "quizzes").mkdir(parents=True)
     return Book(
         tmp_path,
@@ -38,7 +41,7 @@ def book(tmp_path):
 
 
 @pytest.fixture
-def write(book):
+def write(book: Book) -> Callable[[str], str]:
     return writer("book/a.md", {"share": 12.345, "steps": 2346}, book)
 
 
@@ -63,35 +66,35 @@ def write(book):
         ("```{math}\ny = x\n```", "$$\ny = x\n$$"),
     ],
 )
-def test_role_reads_as_on_the_site(write, myst, plain):
+def test_role_reads_as_on_the_site(write: Callable[[str], str], myst: str, plain: str) -> None:
     assert write(myst) == plain
 
 
-def test_term_is_linked_where_it_stands_first(write):
+def test_term_is_linked_where_it_stands_first(write: Callable[[str], str]) -> None:
     link = f"{SITE}book/glossary.html#term-"
     assert write("{term}`Softmax`, {term}`sets <test set>`") == f"[Softmax]({link}softmax), [sets]({link}test-set)"
     assert write("{term}`softmax` again") == "softmax again"
 
 
-def test_code_is_left_alone(write):
+def test_code_is_left_alone(write: Callable[[str], str]) -> None:
     code = '```python\nprint(f"{glue:text}`share`")\n(a)=\n```'
     assert write(code) == code
     assert write("`{x}` and `y`, ``{ref}`z` ``") == "`{x}` and `y`, ``{ref}`z` ``"
 
 
-def test_note_from_the_margin_follows_what_it_stands_beside(write):
+def test_note_from_the_margin_follows_what_it_stands_beside(write: Callable[[str], str]) -> None:
     text = "```{margin} Why?\nSee {eq}`eq-a`.\n```\n\nHere.\n\n(sec-b)=\n## Go on\n\nThere."
     assert write(text) == "Here.\n\n> **Why?**\n>\n> See (3.1).\n\n## Go on\n\nThere."
 
 
-def test_boxes_become_quotations_and_dropdowns_fold(write):
+def test_boxes_become_quotations_and_dropdowns_fold(write: Callable[[str], str]) -> None:
     box = ":::{admonition} In this chapter\n:class: ml-objectives\n- **You will** read {glue:text}`share:.2f`.\n:::"
     assert write(box) == "> **In this chapter**\n>\n> - **You will** read 12.35."
     folded = write(":::{admonition} Code\n:class: dropdown\n\nText.\n\n:::")
     assert folded == "<details>\n<summary>Code</summary>\n\nText.\n\n</details>"
 
 
-def test_list_table_becomes_a_table_with_its_number(write):
+def test_list_table_becomes_a_table_with_its_number(write: Callable[[str], str]) -> None:
     table = "```{list-table} Errors by {term}`softmax`.\n:name: tab-c\n:header-rows: 1\n\n"
     table += "* - Method\n  - Error\n* - linear\n  - {glue:text}`share:.1f`\n```"
     link = f"[softmax]({SITE}book/glossary.html#term-softmax)"
@@ -99,7 +102,7 @@ def test_list_table_becomes_a_table_with_its_number(write):
     assert write(table) == expected
 
 
-def test_included_code_is_there(write, book):
+def test_included_code_is_there(write: Callable[[str], str], book: Book) -> None:
     (book.root / "code.py").write_text(
         "ONE = 1\n\n\ndef first():\n    return 1\n\n\ndef second():\n    return 2\n", encoding="utf-8"
     )
@@ -107,7 +110,7 @@ def test_included_code_is_there(write, book):
     assert write(text) == "```python\ndef second():\n    return 2\n```"
 
 
-def test_quiz_is_questions_with_folded_answers(write, book):
+def test_quiz_is_questions_with_folded_answers(write: Callable[[str], str], book: Book) -> None:
     questions = "".join(
         f"- question: Is {number} {{term}}`softmax`?\n  options:\n"
         "    - right: Yes.\n      because: It is.\n    - wrong: No.\n      because: It is not.\n"
@@ -122,7 +125,7 @@ def test_quiz_is_questions_with_folded_answers(write, book):
     assert "- **A is right.** It is.\n- **B is wrong.** It is not." in folded
 
 
-def test_guess_is_a_question_with_a_folded_answer(write):
+def test_guess_is_a_question_with_a_folded_answer(write: Callable[[str], str]) -> None:
     text = write(
         ":::{guess} How many are {term}`softmax`?\n:answer: share:.1f\n:unit: %\n\nBecause **ink** decides.\n:::"
     )
@@ -135,14 +138,14 @@ def test_guess_is_a_question_with_a_folded_answer(write):
     assert "The answer is **B**: It rises.\n\nIt does." in folded
 
 
-def test_exercises_are_named_and_linked_as_notebook(write):
+def test_exercises_are_named_and_linked_as_notebook(write: Callable[[str], str]) -> None:
     text = write("```{exercises} a\n```")
     assert "[exercises/a.ipynb](exercises/a.ipynb)" in text
     assert "(https://colab.research.google.com/github/Someone/their-book/blob/notebooks/exercises/a.ipynb)" in text
     assert "- Count the ones (medium, 10 min)" in text
 
 
-def test_widget_is_a_picture_and_a_link_to_where_it_runs(write, book):
+def test_widget_is_a_picture_and_a_link_to_where_it_runs(write: Callable[[str], str], book: Book) -> None:
     there = f"({SITE}book/a.html#sec-b)"
     link = f"[Try it on the site]{there}"
     place = "(sec-b)=\n## Go on\n\n```{widget} draw-digit\nNeeds JavaScript.\n```"
@@ -166,6 +169,6 @@ def test_widget_is_a_picture_and_a_link_to_where_it_runs(write, book):
         ("```{plot} x\n```", "book/a.md: the notebooks have no form for the directive 'plot'"),
     ],
 )
-def test_markup_without_a_form_in_notebooks_is_an_error(write, myst, named):
+def test_markup_without_a_form_in_notebooks_is_an_error(write: Callable[[str], str], myst: str, named: str) -> None:
     with pytest.raises(KeyError, match=named):
         write(myst)

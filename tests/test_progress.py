@@ -5,11 +5,12 @@ import sys
 import textwrap
 
 import numpy as np
+import pytest
 
 from mnist_lessons import loops, models
 
 
-def test_progress_in_a_log_is_one_line(capsys):
+def test_progress_in_a_log_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     model = models.build_dense(())
     model.compile("sgd", "sparse_categorical_crossentropy", metrics=["accuracy"])
     split = np.zeros((64, 28, 28), "uint8"), np.zeros(64, "uint8")
@@ -21,7 +22,7 @@ def test_progress_in_a_log_is_one_line(capsys):
     )
 
 
-def test_progress_in_a_terminal_rewrites_its_line():
+def test_progress_in_a_terminal_rewrites_its_line() -> None:
     code = """
         from mnist_lessons import progress
         line = progress._Line()
@@ -38,7 +39,7 @@ def test_progress_in_a_terminal_rewrites_its_line():
     assert shown == "\repoch 1 of 2, a long line\repoch 2 of 2" + " " * 13 + "\repoch 2 of 2\r\n"
 
 
-def test_progress_in_a_notebook_is_one_output_that_is_updated():
+def test_progress_in_a_notebook_is_one_output_that_is_updated() -> None:
     import nbformat
     from nbclient import NotebookClient
 

@@ -9,7 +9,9 @@ import sys
 import tarfile
 import tomllib
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote, urlsplit
 
 import nbformat
@@ -30,20 +32,20 @@ BRANCH = addresses.read().branch
 TAG = f"v{PROJECT['version']}"
 
 
-def run(*command, **options):
+def run(*command: Any, **options: Any) -> str:
     done = subprocess.run(list(map(str, command)), capture_output=True, encoding="utf-8", **options)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
 
 @pytest.fixture(scope="module")
-def dist(tmp_path_factory):
+def dist(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("dist")
     run(sys.executable, "-m", "build", "--no-isolation", "--outdir", folder, ROOT)
     return folder
 
 
-def test_wheel_holds_the_package_its_data_and_licenses_only(dist):
+def test_wheel_holds_the_package_its_data_and_licenses_only(dist: Path) -> None:
     (wheel,) = dist.glob("*.whl")
     assert wheel.name == f"mnist_lessons-{PROJECT['version']}-py3-none-any.whl"
     names = zipfile.ZipFile(wheel).namelist()
@@ -54,7 +56,7 @@ def test_wheel_holds_the_package_its_data_and_licenses_only(dist):
     assert any(name.endswith("LICENSE-MNIST.md") for name in licenses)
 
 
-def test_source_archive_builds_the_same_wheel(dist, tmp_path):
+def test_source_archive_builds_the_same_wheel(dist: Path, tmp_path: Path) -> None:
     (sdist,) = dist.glob("*.tar.gz")
     with tarfile.open(sdist) as archive:
         archive.extractall(tmp_path, filter="data")
@@ -65,7 +67,7 @@ def test_source_archive_builds_the_same_wheel(dist, tmp_path):
 
 
 @pytest.mark.weekly
-def test_derived_notebook_runs_in_an_empty_folder_with_only_the_wheel(dist, tmp_path):
+def test_derived_notebook_runs_in_an_empty_folder_with_only_the_wheel(dist: Path, tmp_path: Path) -> None:
     from nbclient import NotebookClient
 
     (wheel,) = dist.glob("*.whl")
@@ -96,12 +98,12 @@ def test_derived_notebook_runs_in_an_empty_folder_with_only_the_wheel(dist, tmp_
 # Workflows -------------------------------------------------------------------------------------------------------
 
 
-def steps(job):
+def steps(job: Any) -> list[Any]:
     """Return the commands of a job of the publish workflow."""
     return [step["run"] for step in PUBLISH["jobs"][job]["steps"] if "run" in step]
 
 
-def test_branch_of_notebooks_is_the_folder_and_keeps_earlier_wheels(tmp_path):
+def test_branch_of_notebooks_is_the_folder_and_keeps_earlier_wheels(tmp_path: Path) -> None:
     """The workflow's own commands, with a repository on this machine in place of GitHub's."""
     build, remote = tmp_path / "build", tmp_path / "remote"
     notebooks = build / "notebooks"
@@ -138,7 +140,7 @@ def test_branch_of_notebooks_is_the_folder_and_keeps_earlier_wheels(tmp_path):
 
 
 @pytest.mark.parametrize("place", [(OWN, BRANCH, ""), (OWN.upper(), BRANCH, TAG)])
-def test_publishing_continues_in_the_configured_repository(place):
+def test_publishing_continues_in_the_configured_repository(place: Any) -> None:
     assert checked(*place).returncode == 0
 
 
@@ -153,14 +155,14 @@ def test_publishing_continues_in_the_configured_repository(place):
         ((OWN, BRANCH, "v0.0.1"), rf"the tag is v0.0.1, but the version in pyproject.toml is .* the tag {TAG}: delete"),
     ],
 )
-def test_publishing_elsewhere_or_with_another_tag_ends_with_one_sentence(place, sentence):
+def test_publishing_elsewhere_or_with_another_tag_ends_with_one_sentence(place: Any, sentence: str) -> None:
     done = checked(*place)
     assert done.returncode == 1
     assert re.match(f"addresses: {sentence}", done.stderr), done.stderr
     assert len(done.stderr.splitlines()) == 1
 
 
-def checked(repository, branch, tag):
+def checked(repository: Any, branch: Any, tag: Any) -> subprocess.CompletedProcess[str]:
     """Run the workflow's step that compares its place with the configuration."""
     (command,) = [command for command in steps("build") if "addresses.py" in command]
     command = command.replace(".venv/book/bin/python", sys.executable)
@@ -171,7 +173,7 @@ def checked(repository, branch, tag):
 # A fork ----------------------------------------------------------------------------------------------------------
 
 
-def configured(folder, url, branch="master", domain=""):
+def configured(folder: Path, url: str, branch: str = "master", domain: str = "") -> Path:
     """Write into a folder the configuration of the book with a fork's lines; return the file."""
     text = (ROOT / "_config.yml").read_text(encoding="utf-8")
     for name, value in (("  url", url), ("  branch", branch), ("  baseurl", domain)):
@@ -194,7 +196,9 @@ def configured(folder, url, branch="master", domain=""):
         ("SomeOne/book", "https://example.org/a/book/", "SomeOne/book", "https://example.org/a/book/"),
     ],
 )
-def test_all_addresses_of_a_fork_follow_from_its_configuration(tmp_path, url, domain, repository, site):
+def test_all_addresses_of_a_fork_follow_from_its_configuration(
+    tmp_path: Path, url: str, domain: str, repository: str, site: str
+) -> None:
     here = addresses.read(configured(tmp_path, f"https://github.com/{url}", domain=domain))
     assert here == (f"https://github.com/{repository}", "master", site)
     assert here.page("book/train.md") == here.page("book/train") == f"{site}book/train.html"
@@ -209,7 +213,7 @@ def test_all_addresses_of_a_fork_follow_from_its_configuration(tmp_path, url, do
     }
 
 
-def launched(here, page):
+def launched(here: addresses.Addresses, page: str) -> dict[str, Any]:
     """Return the links by which a page's notebook is opened, by their text."""
     return {link["text"]: link["address"] for link in layout.launch_links(here, page, lambda target, _: target)}
 
@@ -235,7 +239,7 @@ URL_SENTENCE = "repository.url is {!r}; expected https://github.com/OWNER/NAME, 
         "",
     ],
 )
-def test_repository_that_cannot_publish_is_refused_in_one_sentence(tmp_path, url):
+def test_repository_that_cannot_publish_is_refused_in_one_sentence(tmp_path: Path, url: str) -> None:
     sentence = URL_SENTENCE.format(url or None)
     with pytest.raises(addresses.AddressError, match=re.escape(f"_config.yml: {sentence}")) as raised:
         addresses.read(configured(tmp_path, url))
@@ -254,14 +258,14 @@ def test_repository_that_cannot_publish_is_refused_in_one_sentence(tmp_path, url
         ({"branch": "[main"}, " is not valid YAML: "),
     ],
 )
-def test_invalid_branch_or_domain_is_refused(tmp_path, entry, sentence):
+def test_invalid_branch_or_domain_is_refused(tmp_path: Path, entry: dict[str, str], sentence: str) -> None:
     with pytest.raises(addresses.AddressError, match=re.escape(f"_config.yml{sentence}")) as raised:
         addresses.read(configured(tmp_path, "https://github.com/someone/book", **entry))
     assert len(str(raised.value).splitlines()) == 1
 
 
 @pytest.fixture(scope="module")
-def fork(tmp_path_factory):
+def fork(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of the sources, without anything that was built."""
     skip = shutil.ignore_patterns(".git", ".venv", "_build", "notebooks", "node_modules", "__pycache__", ".*_cache")
     folder = tmp_path_factory.mktemp("fork") / "fork"
@@ -269,14 +273,14 @@ def fork(tmp_path_factory):
     return folder
 
 
-def build(fork):
+def build(fork: Path) -> subprocess.CompletedProcess[str]:
     """Build the site of a fork with the environment that is there."""
     command = [sys.executable, fork / "web/sphinx/build.py"]
     return subprocess.run(command, env=os.environ | {"PYTHONPATH": str(fork)}, capture_output=True, encoding="utf-8")
 
 
 @pytest.mark.parametrize("url", ["https://gitlab.com/group/book", "https://gitlab.com/group/subgroup/book"])
-def test_fork_on_gitlab_is_refused_before_anything_is_executed(fork, url):
+def test_fork_on_gitlab_is_refused_before_anything_is_executed(fork: Path, url: str) -> None:
     configured(fork, url)
     done = build(fork)
     assert done.returncode == 1
@@ -286,7 +290,7 @@ def test_fork_on_gitlab_is_refused_before_anything_is_executed(fork, url):
     assert not (fork / "_build").exists()
 
 
-def test_links_of_a_fork_lead_into_the_fork(fork, measure):
+def test_links_of_a_fork_lead_into_the_fork(fork: Path, measure: Callable[[Path], None]) -> None:
     """Built from the outputs that are there, with every form at once that could get into a link."""
     measure(fork)
     configured(fork, "https://github.com/SomeOne/Their-Book.git/", domain="https://Book.Example.org/here")

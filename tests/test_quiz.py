@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -38,7 +39,7 @@ def three() -> list[dict]:
     return [question(f"Question {number}?") for number in range(3)]
 
 
-def test_quiz_is_read_with_its_options(tmp_path):
+def test_quiz_is_read_with_its_options(tmp_path: Path) -> None:
     questions = read_quiz(write(tmp_path, three()))
     assert [question.text for question in questions] == ["Question 0?", "Question 1?", "Question 2?"]
     assert [option.right for option in questions[0].options] == [False, True, False]
@@ -87,7 +88,7 @@ def _spoil(entries: list[dict], kind: str) -> None:
         "not a mapping",
     ],
 )
-def test_malformed_question_is_refused_by_file_and_number(tmp_path, kind):
+def test_malformed_question_is_refused_by_file_and_number(tmp_path: Path, kind: str) -> None:
     entries = three()
     _spoil(entries, kind)
     with pytest.raises(QuizError, match=r"sample\.yml, question 2"):
@@ -97,13 +98,13 @@ def test_malformed_question_is_refused_by_file_and_number(tmp_path, kind):
 @pytest.mark.parametrize(
     "entries", [three()[:2], three() + three(), {"questions": three()}, [question(), question(), question()]]
 )
-def test_wrong_number_of_questions_or_repeated_ones_are_refused(tmp_path, entries):
+def test_wrong_number_of_questions_or_repeated_ones_are_refused(tmp_path: Path, entries: Any) -> None:
     with pytest.raises(QuizError, match=r"sample\.yml"):
         read_quiz(write(tmp_path, entries))
 
 
 @pytest.mark.parametrize("text", ["- question: [", "- question: a\n  question: b\n"])
-def test_broken_yaml_and_repeated_keys_are_refused(tmp_path, text):
+def test_broken_yaml_and_repeated_keys_are_refused(tmp_path: Path, text: str) -> None:
     file = tmp_path / "sample.yml"
     file.write_text(text, encoding="utf-8")
     with pytest.raises(QuizError, match=r"sample\.yml"):
@@ -132,7 +133,7 @@ def build(folder: Path, entries: list[dict]) -> subprocess.CompletedProcess:
 
 
 @pytest.fixture(scope="module")
-def site(tmp_path_factory):
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("site")
     built = build(folder, three())
     assert built.returncode == 0, built.stderr
@@ -140,11 +141,11 @@ def site(tmp_path_factory):
 
 
 @pytest.fixture
-def page(site):
+def page(site: Path) -> BeautifulSoup:
     return BeautifulSoup((site / "page.html").read_text(encoding="utf-8"), "html.parser")
 
 
-def test_question_is_a_named_group_of_labeled_radio_buttons(page):
+def test_question_is_a_named_group_of_labeled_radio_buttons(page: BeautifulSoup) -> None:
     groups = page.find_all("fieldset")
     assert [group["id"] for group in groups] == ["quiz-sample-1", "quiz-sample-2", "quiz-sample-3"]
     assert "Question 1?" in groups[1].legend.get_text()
@@ -156,31 +157,31 @@ def test_question_is_a_named_group_of_labeled_radio_buttons(page):
         assert group.find(attrs={"aria-live": "polite"}) is not None
 
 
-def test_inline_markup_is_rendered(page):
+def test_inline_markup_is_rendered(page: BeautifulSoup) -> None:
     assert page.fieldset.find("code").get_text() == "784"
     assert page.fieldset.find(class_="math") is not None
 
 
-def test_answers_without_scripts_are_in_a_native_disclosure(page):
+def test_answers_without_scripts_are_in_a_native_disclosure(page: BeautifulSoup) -> None:
     assert page.fieldset.button.has_attr("hidden")
     answers = [item.get_text() for item in page.fieldset.details.find_all("li")]
     assert answers[0] == "A is wrong. Zero counts too."
     assert answers[1].startswith("B is right. One for each digit")
 
 
-def test_only_the_page_with_a_quiz_loads_its_files(site, page):
+def test_only_the_page_with_a_quiz_loads_its_files(site: Path, page: BeautifulSoup) -> None:
     script = page.find("script", src=lambda source: source and "quiz.js" in source)
     assert script.has_attr("defer")
     assert page.find("link", href=lambda source: source and "questions.css" in source) is not None
     assert "quiz." not in (site / "index.html").read_text(encoding="utf-8")
 
 
-def test_ids_are_unique(page):
+def test_ids_are_unique(page: BeautifulSoup) -> None:
     ids = [tag["id"] for tag in page.find_all(id=True)]
     assert len(ids) == len(set(ids))
 
 
-def test_malformed_quiz_stops_the_build(tmp_path):
+def test_malformed_quiz_stops_the_build(tmp_path: Path) -> None:
     entries = three()
     _spoil(entries, "no feedback")
     built = build(tmp_path, entries)
@@ -205,7 +206,7 @@ SCRIPTED = """<script>addEventListener("load", () => {
 
 
 @pytest.mark.browser
-def test_script_shows_the_feedback_of_the_chosen_option(site, tmp_path):
+def test_script_shows_the_feedback_of_the_chosen_option(site: Path, tmp_path: Path) -> None:
     scripted = site / "scripted.html"
     scripted.write_text((site / "page.html").read_text(encoding="utf-8").replace("</body>", SCRIPTED), encoding="utf-8")
     command = [browser.find(), *browser.FLAGS, "--dump-dom", f"--user-data-dir={tmp_path}", scripted.as_uri()]

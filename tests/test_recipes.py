@@ -1,5 +1,6 @@
 import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,11 +11,11 @@ BOOK = Path(__file__).parents[1] / "book"
 IMAGES, LABELS = (array[:256] for array in data.load_mnist()[0])
 
 
-def weights(model):
+def weights(model: Any) -> np.ndarray:
     return np.concatenate([array.ravel() for array in model.get_weights()])
 
 
-def test_train_all_asks_the_store_for_every_model_that_chapters_load(monkeypatch):
+def test_train_all_asks_the_store_for_every_model_that_chapters_load(monkeypatch: pytest.MonkeyPatch) -> None:
     asked = []
     monkeypatch.setattr(recipes, "load_or_train", asked.append)
     recipes.train_all()
@@ -23,7 +24,7 @@ def test_train_all_asks_the_store_for_every_model_that_chapters_load(monkeypatch
     assert {recipe.__name__ for recipe in asked} == {*loaded, "train_sigmoid"}  # that one is for a widget
 
 
-def test_learning_rate_falls_to_zero_and_the_seed_decides_the_weights(monkeypatch):
+def test_learning_rate_falls_to_zero_and_the_seed_decides_the_weights(monkeypatch: pytest.MonkeyPatch) -> None:
     split = data.split(IMAGES, LABELS, size=56)
     monkeypatch.setattr(recipes.data, "split_mnist", lambda: (*split, None))
     model, history = recipes.train_dense(seed=3, epochs=2)
@@ -35,7 +36,7 @@ def test_learning_rate_falls_to_zero_and_the_seed_decides_the_weights(monkeypatc
     np.testing.assert_array_equal(weights(model), weights(recipes.train_dense(seed=3, epochs=2)[0]))
 
 
-def test_old_recipe_learns_from_standardized_pixels():
+def test_old_recipe_learns_from_standardized_pixels() -> None:
     images, labels = data.split_mnist().validation
     model, history = recipes.train_old_recipe(seed=0, epochs=1)
     assert [len(values) for values in history.values()] == [1, 1, 1, 1]
@@ -46,7 +47,7 @@ def test_old_recipe_learns_from_standardized_pixels():
     assert model.evaluate(images, labels, batch_size=1000, verbose=0)[1] == pytest.approx(history["val_accuracy"][0])
 
 
-def test_old_recipe_trains_on_given_images():
+def test_old_recipe_trains_on_given_images() -> None:
     model, history = recipes.train_old_recipe(seed=0, epochs=3, train=(IMAGES, LABELS))
     assert {name: len(values) for name, values in history.items()} == {"loss": 3, "accuracy": 3}
     assert history["loss"][-1] < history["loss"][0]
@@ -55,7 +56,7 @@ def test_old_recipe_trains_on_given_images():
 
 
 @pytest.mark.parametrize("name", ["fast_dense", "fast_98", "fast_99", "fast_995", "best"])
-def test_fast_recipe_gives_the_same_weights_from_the_same_seed(monkeypatch, name):
+def test_fast_recipe_gives_the_same_weights_from_the_same_seed(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     build = models.build_fast_cnn
     monkeypatch.setattr(models, "build_fast_cnn", lambda width, **options: build(width / 4, **options))
     first, again, other = (weights(getattr(recipes, name)(seed=seed, train=(IMAGES, LABELS))[0]) for seed in (3, 3, 4))
@@ -63,7 +64,7 @@ def test_fast_recipe_gives_the_same_weights_from_the_same_seed(monkeypatch, name
     assert np.abs(first - other).max() > 0.01
 
 
-def test_pixel_loss_is_the_cross_entropy_of_shares_of_ink():
+def test_pixel_loss_is_the_cross_entropy_of_shares_of_ink() -> None:
     generator = np.random.default_rng(0)
     clean = generator.integers(0, 256, (5, 28, 28)).astype("float32")
     restored = generator.uniform(0.01, 0.4, (5, 28, 28)).astype("float32")
@@ -72,7 +73,7 @@ def test_pixel_loss_is_the_cross_entropy_of_shares_of_ink():
     assert np.mean(recipes.pixel_cross_entropy(clean, restored)) == pytest.approx(expected, rel=1e-4)
 
 
-def test_trained_autoencoder_restores_better_than_the_mean_image():
+def test_trained_autoencoder_restores_better_than_the_mean_image() -> None:
     images = data.load_mnist()[1][0][:1500]
     noisy = augmentation.gaussian_noise(images, 0.7, seed=0)
     model = recipes.train_autoencoder(images, seed=5, epochs=20)

@@ -3,6 +3,7 @@
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -21,14 +22,14 @@ ROOT = Path(__file__).parents[1]
 
 
 @pytest.fixture(scope="module")
-def few():
+def few() -> Any:
     """2,500 training and 600 test images."""
     train, test = load_mnist()
     return (train[0][:2500], train[1][:2500]), (test[0][:600], test[1][:600])
 
 
 @pytest.mark.parametrize("k", [1, 5])
-def test_nearest_neighbors_agree_with_scikit_learn(few, k):
+def test_nearest_neighbors_agree_with_scikit_learn(few: Any, k: int) -> None:
     train, (images, _) = few
     expected = KNeighborsClassifier(k, algorithm="brute").fit(scoreboard.flat(train[0]), train[1])
     expected = expected.predict(scoreboard.flat(images))
@@ -38,7 +39,7 @@ def test_nearest_neighbors_agree_with_scikit_learn(few, k):
     assert np.mean(found == expected) > 0.97  # of several digits with as many votes, scikit-learn takes the smallest
 
 
-def test_tie_goes_to_the_nearest_neighbor():
+def test_tie_goes_to_the_nearest_neighbor() -> None:
     known = np.zeros((4, 28, 28), "uint8")
     known[:, 0, 0] = [40, 50, 60, 70]
     train = known, np.array([3, 9, 1, 3], "uint8")
@@ -48,7 +49,7 @@ def test_tie_goes_to_the_nearest_neighbor():
     assert scoreboard.k_nearest(train, image, k=3) == [9]
 
 
-def test_principal_components_and_products_agree_with_scikit_learn(few):
+def test_principal_components_and_products_agree_with_scikit_learn(few: Any) -> None:
     train, (images, _) = few
     model = make_pipeline(PCA(40, svd_solver="full"), PolynomialFeatures(2), LinearRegression())
     model.fit(scoreboard.flat(train[0]), one_hot(train[1]))
@@ -56,7 +57,7 @@ def test_principal_components_and_products_agree_with_scikit_learn(few):
     assert np.mean(scoreboard.pca_quadratic(train, images) == expected) > 0.995
 
 
-def test_least_squares_agrees_with_scikit_learn():
+def test_least_squares_agrees_with_scikit_learn() -> None:
     train, (images, _) = load_mnist()
     model = LinearRegression().fit(scoreboard.flat(train[0][:20_000]), one_hot(train[1][:20_000]))
     expected = model.predict(scoreboard.flat(images)).argmax(axis=1)
@@ -65,10 +66,10 @@ def test_least_squares_agrees_with_scikit_learn():
 
 
 @pytest.mark.parametrize("decay", [0.0, 0.01])
-def test_compiled_loop_agrees_with_fit(few, decay):
+def test_compiled_loop_agrees_with_fit(few: Any, decay: float) -> None:
     train = few[0][0][:640], few[0][1][:640]
 
-    def network():
+    def network() -> Any:
         keras.utils.set_random_seed(3)
         model = scoreboard.dense((20,), activation="tanh", last="softmax")
         model.layers[-1].kernel.regularizer = keras.regularizers.L2(decay)
@@ -85,7 +86,7 @@ def test_compiled_loop_agrees_with_fit(few, decay):
         np.testing.assert_allclose(ours, theirs, atol=1e-3)
 
 
-def test_costs_agree_with_the_formulas_of_nielsens_book():
+def test_costs_agree_with_the_formulas_of_nielsens_book() -> None:
     targets = one_hot(np.array([2, 7]))
     outputs = np.random.default_rng(0).uniform(0.01, 0.99, (2, 10)).astype("float32")
     quadratic = [0.5 * np.linalg.norm(a - y) ** 2 for a, y in zip(outputs, targets, strict=True)]
@@ -94,7 +95,7 @@ def test_costs_agree_with_the_formulas_of_nielsens_book():
     np.testing.assert_allclose(scoreboard.summed_cross_entropy(targets, outputs), entropy, rtol=1e-4)
 
 
-def test_weight_decay_agrees_with_the_formula_of_nielsens_book(few):
+def test_weight_decay_agrees_with_the_formula_of_nielsens_book(few: Any) -> None:
     # With a rate of eta, weights shrink by 1 - eta * lambda / n at each step.
     train, test = few
     train = train[0][:10], train[1][:10]
@@ -111,7 +112,7 @@ def test_weight_decay_agrees_with_the_formula_of_nielsens_book(few):
         np.testing.assert_allclose(shrunk, expected, atol=1e-5)
 
 
-def test_stored_table_has_a_row_for_each_seed():
+def test_stored_table_has_a_row_for_each_seed() -> None:
     table = load_table("scoreboard")
     names = {row["row"] for row in table}
     assert names <= scoreboard.METHODS.keys() | scoreboard.NETWORKS.keys()
@@ -124,7 +125,7 @@ def test_stored_table_has_a_row_for_each_seed():
     assert "scikit-learn" in json.loads((STORED / "scoreboard.json").read_text(encoding="utf-8"))["versions"]
 
 
-def test_page_compares_every_stored_row_and_shows_its_recipe():
+def test_page_compares_every_stored_row_and_shows_its_recipe() -> None:
     page = (ROOT / "book" / "scoreboard.md").read_text(encoding="utf-8")
     named = set(re.findall(r'^    \("([\w-]+)", "', page, re.M))
     assert named == {row["row"] for row in load_table("scoreboard")}
@@ -133,7 +134,7 @@ def test_page_compares_every_stored_row_and_shows_its_recipe():
     assert {recipes[name][0].__name__ for name in named} <= shown
 
 
-def test_chosen_settings_have_the_fewest_validation_errors():
+def test_chosen_settings_have_the_fewest_validation_errors() -> None:
     choices = load_table("scoreboard-choices")
     assert {row["row"] for row in choices} == {"k-nearest", "svm", *scoreboard.TUNED}
     for name in scoreboard.TUNED:

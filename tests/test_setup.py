@@ -9,7 +9,9 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -39,7 +41,7 @@ cp '{stand_ins}'/bin/* "$4"/bin
 
 
 @pytest.fixture
-def checkout(tmp_path):
+def checkout(tmp_path: Path) -> Path:
     """Return a folder with what the set-up reads, below a path that needs quotes."""
     folder = tmp_path / "a path with spaces é"
     (folder / "web" / "node_modules").mkdir(parents=True)
@@ -57,7 +59,7 @@ def checkout(tmp_path):
 
 
 @pytest.fixture
-def fake_python(tmp_path):
+def fake_python(tmp_path: Path) -> Callable[..., Path]:
     """Return what makes a program that acts like a Python and sets up with stand-ins."""
     stand_ins = tmp_path / "stand-ins"
     (stand_ins / "bin").mkdir(parents=True)
@@ -68,19 +70,19 @@ def fake_python(tmp_path):
     program(stand_ins / "bin" / "uv", "#!/bin/sh" + STEP.format("uv"))
     program(stand_ins / "bin" / "npm", NPM)
 
-    def make_python(name, real=REAL):
+    def make_python(name: str, real: Any = REAL) -> Any:
         return program(tmp_path / name, PYTHON.format(real=real, venv=STEP.format("venv"), stand_ins=stand_ins))
 
     return make_python
 
 
-def program(file, text):
+def program(file: Path, text: str) -> Path:
     file.write_text(text, encoding="utf-8")
     file.chmod(0o755)
     return file
 
 
-def start_make(target, folder, *, python=None, **variables):
+def start_make(target: str, folder: Path, *, python: Any = None, **variables: Any) -> Any:
     """Run make by itself, with no variable of the make that may have started the tests."""
     kept = {name: value for name, value in os.environ.items() if name not in {"PYTHON", "MAKEFLAGS", "MAKELEVEL"}}
     command = ["make", target, *([f"PYTHON={python}"] if python else [])]
@@ -90,27 +92,27 @@ def start_make(target, folder, *, python=None, **variables):
     )
 
 
-def make(target, folder, **options):
+def make(target: str, folder: Path, **options: Any) -> subprocess.CompletedProcess[str]:
     with start_make(target, folder, **options) as process:
         stdout, stderr = process.communicate()
     return subprocess.CompletedProcess(process.args, process.returncode, stdout, stderr)
 
 
-def set_up(target, folder, **options):
+def set_up(target: str, folder: Path, **options: Any) -> subprocess.CompletedProcess[str]:
     done = make(target, folder, **options)
     assert done.returncode == 0, done.stderr
     assert (folder / target).is_file()
     return done
 
 
-def leave_mark(folder):
+def leave_mark(folder: Path) -> Path:
     """Put a file into an environment, which is gone once the environment is made again."""
     mark = folder / ".venv" / "book" / "mark"
     mark.touch()
     return mark
 
 
-def refusal(target, folder, **options):
+def refusal(target: str, folder: Path, **options: Any) -> str:
     """Return the one sentence that make fails with, besides its own line."""
     done = make(target, folder, **options)
     assert done.returncode
@@ -119,7 +121,9 @@ def refusal(target, folder, **options):
 
 
 @pytest.mark.parametrize("version", [(3, 10), (3, 14)])
-def test_unsupported_python_is_refused_in_one_sentence_before_anything_is_made(checkout, tmp_path, version):
+def test_unsupported_python_is_refused_in_one_sentence_before_anything_is_made(
+    checkout: Path, tmp_path: Path, version: tuple[int, int]
+) -> None:
     code = f"import sys; sys.version_info = {(*version, 0)}; exec(sys.argv[1])"
     python = program(tmp_path / "python", f"#!/bin/sh\n[ \"$1\" = -c ] || exit 1\nexec '{REAL}' -c '{code}' \"$2\"\n")
     sentence = refusal("book", checkout, python=python)
@@ -128,7 +132,7 @@ def test_unsupported_python_is_refused_in_one_sentence_before_anything_is_made(c
     assert not (checkout / ".venv").exists()
 
 
-def test_python_without_venv_is_refused_with_the_name_of_the_package(checkout, tmp_path):
+def test_python_without_venv_is_refused_with_the_name_of_the_package(checkout: Path, tmp_path: Path) -> None:
     code = "import sys; sys.modules['ensurepip'] = None; exec(sys.argv[1])"
     python = program(tmp_path / "python", f'#!/bin/sh\n[ "$1" = -c ] || exit 1\nexec \'{REAL}\' -c "{code}" "$2"\n')
     sentence = refusal("book", checkout, python=python)
@@ -136,14 +140,18 @@ def test_python_without_venv_is_refused_with_the_name_of_the_package(checkout, t
     assert not (checkout / ".venv").exists()
 
 
-def test_python_that_does_not_exist_is_refused_and_the_environment_kept(checkout, fake_python):
+def test_python_that_does_not_exist_is_refused_and_the_environment_kept(
+    checkout: Path, fake_python: Callable[..., Path]
+) -> None:
     set_up(BOOK, checkout, python=fake_python("python"))
     assert "There is no python3.99 here." in refusal(BOOK, checkout, python="python3.99")
     assert (checkout / BOOK).is_file()
 
 
 @pytest.mark.parametrize("step", ["venv", "pip", "uv", "npm"])
-def test_setup_killed_in_any_step_is_completed_by_the_next_make(checkout, fake_python, step):
+def test_setup_killed_in_any_step_is_completed_by_the_next_make(
+    checkout: Path, fake_python: Callable[..., Path], step: str
+) -> None:
     python = fake_python("python")
     assert make(NODE, checkout, python=python, KILL=step).returncode == -9
     mark = leave_mark(checkout)
@@ -152,7 +160,9 @@ def test_setup_killed_in_any_step_is_completed_by_the_next_make(checkout, fake_p
     assert set_up(NODE, checkout).stdout == f"make: '{NODE}' is up to date.\n"
 
 
-def test_second_make_waits_for_the_set_up_of_the_first_and_takes_it(checkout, fake_python):
+def test_second_make_waits_for_the_set_up_of_the_first_and_takes_it(
+    checkout: Path, fake_python: Callable[..., Path]
+) -> None:
     python = fake_python("python")
     with (
         start_make(NODE, checkout, python=python, SLOW="uv") as first,
@@ -166,7 +176,9 @@ def test_second_make_waits_for_the_set_up_of_the_first_and_takes_it(checkout, fa
 
 
 @pytest.mark.parametrize("step", ["venv", "pip", "uv", "npm"])
-def test_setup_that_fails_says_why_and_is_completed_by_the_next_make(checkout, fake_python, step):
+def test_setup_that_fails_says_why_and_is_completed_by_the_next_make(
+    checkout: Path, fake_python: Callable[..., Path], step: str
+) -> None:
     python = fake_python("python")
     failed = make(NODE, checkout, python=python, FAIL=step)
     assert failed.returncode
@@ -176,7 +188,9 @@ def test_setup_that_fails_says_why_and_is_completed_by_the_next_make(checkout, f
     set_up(NODE, checkout, python=python)
 
 
-def test_update_that_is_killed_leaves_no_environment_that_counts_as_whole(checkout, fake_python):
+def test_update_that_is_killed_leaves_no_environment_that_counts_as_whole(
+    checkout: Path, fake_python: Callable[..., Path]
+) -> None:
     python = fake_python("python")
     set_up(BOOK, checkout, python=python)
     mark = leave_mark(checkout)
@@ -188,7 +202,9 @@ def test_update_that_is_killed_leaves_no_environment_that_counts_as_whole(checko
     assert not mark.exists()
 
 
-def test_given_python_replaces_another_and_plain_make_keeps_it(checkout, fake_python, tmp_path):
+def test_given_python_replaces_another_and_plain_make_keeps_it(
+    checkout: Path, fake_python: Callable[..., Path], tmp_path: Path
+) -> None:
     first = fake_python("first")
     second = fake_python("second", real=shutil.copy(REAL, tmp_path / "another-python"))
     set_up(BOOK, checkout, python=first)
@@ -205,7 +221,9 @@ def test_given_python_replaces_another_and_plain_make_keeps_it(checkout, fake_py
 
 
 @pytest.mark.parametrize("damage", ["moved", "python gone", "pip gone"])
-def test_environment_that_is_not_whole_is_made_again(checkout, fake_python, damage):
+def test_environment_that_is_not_whole_is_made_again(
+    checkout: Path, fake_python: Callable[..., Path], damage: str
+) -> None:
     python = fake_python("python")
     set_up(BOOK, checkout, python=python)
     mark = leave_mark(checkout)
@@ -222,7 +240,9 @@ def test_environment_that_is_not_whole_is_made_again(checkout, fake_python, dama
     assert not mark.exists()
 
 
-def test_variables_of_python_and_an_ascii_locale_spoil_no_setup(checkout, fake_python, tmp_path):
+def test_variables_of_python_and_an_ascii_locale_spoil_no_setup(
+    checkout: Path, fake_python: Callable[..., Path], tmp_path: Path
+) -> None:
     (tmp_path / "libraries").mkdir()
     (tmp_path / "libraries" / "pip.py").write_text("raise ImportError('of PYTHONPATH')", encoding="utf-8")
     variables = {

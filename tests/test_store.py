@@ -2,6 +2,8 @@ import json
 import multiprocessing
 import re
 import sys
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,7 +13,7 @@ from mnist_lessons import data, fingerprint, loops, store
 IMAGES, LABELS = (array[:256] for array in data.load_mnist()[0])
 
 
-def train_tiny(*, seed):
+def train_tiny(*, seed: int) -> Any:
     """A recipe that takes a moment."""
     import keras
 
@@ -25,16 +27,16 @@ def train_tiny(*, seed):
 
 
 @pytest.fixture
-def store_folder(tmp_path, monkeypatch):
+def store_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("MNIST_LESSONS_STORE", str(tmp_path))
     return tmp_path
 
 
-def weights(model):
+def weights(model: Any) -> np.ndarray:
     return np.concatenate([array.ravel() for array in model.get_weights()])
 
 
-def test_model_is_trained_once_and_that_is_said(store_folder, capsys):
+def test_model_is_trained_once_and_that_is_said(store_folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     first = store.load_or_train(train_tiny)
     assert re.search(r"train_tiny \(seed 0\): trained in \d+ s and stored", capsys.readouterr().out)
     again = store.load_or_train(train_tiny)
@@ -43,11 +45,11 @@ def test_model_is_trained_once_and_that_is_said(store_folder, capsys):
     np.testing.assert_array_equal(first.predict(IMAGES, verbose=0), again.predict(IMAGES, verbose=0))
 
 
-def test_each_seed_has_a_model_of_its_own(store_folder):
+def test_each_seed_has_a_model_of_its_own(store_folder: Path) -> None:
     assert (weights(store.load_or_train(train_tiny)) != weights(store.load_or_train(train_tiny, seed=1))).any()
 
 
-def test_history_is_stored_with_the_model(store_folder):
+def test_history_is_stored_with_the_model(store_folder: Path) -> None:
     trained = store.load_or_train_history(train_tiny)
     assert set(trained) == {"loss", "accuracy", "val_loss", "val_accuracy"}
     assert [len(values) for values in trained.values()] == [2, 2, 2, 2]
@@ -55,7 +57,7 @@ def test_history_is_stored_with_the_model(store_folder):
 
 
 @pytest.mark.parametrize("damage", ["model", "note", "no note", "not a note"])
-def test_damaged_model_is_trained_again(store_folder, capsys, damage):
+def test_damaged_model_is_trained_again(store_folder: Path, capsys: pytest.CaptureFixture[str], damage: str) -> None:
     expected = weights(store.load_or_train(train_tiny))
     (model,) = store_folder.glob("*.keras")
     note = model.with_suffix(".json")
@@ -73,7 +75,7 @@ def test_damaged_model_is_trained_again(store_folder, capsys, damage):
 
 
 @pytest.mark.parametrize("library", ["keras", "numpy", "tensorflow"])
-def test_other_version_of_a_library_changes_the_fingerprint(monkeypatch, library):
+def test_other_version_of_a_library_changes_the_fingerprint(monkeypatch: pytest.MonkeyPatch, library: str) -> None:
     before = store._fingerprint(train_tiny)
     installed = fingerprint._distribution
     monkeypatch.setattr(
@@ -84,7 +86,7 @@ def test_other_version_of_a_library_changes_the_fingerprint(monkeypatch, library
     assert store._fingerprint(train_tiny) != before
 
 
-def test_other_code_of_a_recipe_changes_the_fingerprint(monkeypatch, tmp_path):
+def test_other_code_of_a_recipe_changes_the_fingerprint(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     before = store._fingerprint(train_tiny)
     other = tmp_path / "test_store.py"
     other.write_text("import keras\n", encoding="utf-8")
@@ -93,7 +95,9 @@ def test_other_code_of_a_recipe_changes_the_fingerprint(monkeypatch, tmp_path):
 
 
 @pytest.mark.parametrize("hindrance", ["a file in place of the folder", "a full disk"])
-def test_store_that_cannot_be_written_is_said_once_and_training_goes_on(store_folder, monkeypatch, capsys, hindrance):
+def test_store_that_cannot_be_written_is_said_once_and_training_goes_on(
+    store_folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], hindrance: str
+) -> None:
     expected = weights(train_tiny(seed=0)[0])
     if hindrance == "a full disk":
         monkeypatch.setattr(store, "_save", lambda *_: (_ for _ in ()).throw(OSError(28, "No space left on device")))
@@ -109,7 +113,7 @@ def test_store_that_cannot_be_written_is_said_once_and_training_goes_on(store_fo
     assert "and stored" not in said
 
 
-def test_failed_write_leaves_the_old_file_and_no_part(tmp_path):
+def test_failed_write_leaves_the_old_file_and_no_part(tmp_path: Path) -> None:
     file = tmp_path / "note.txt"
     store.write_atomically(file, "old, é")
     with pytest.raises(UnicodeEncodeError):
@@ -117,7 +121,7 @@ def test_failed_write_leaves_the_old_file_and_no_part(tmp_path):
     assert [each.read_bytes() for each in tmp_path.iterdir()] == ["old, é".encode()]
 
 
-def test_two_processes_that_ask_at_the_same_time_train_once(store_folder):
+def test_two_processes_that_ask_at_the_same_time_train_once(store_folder: Path) -> None:
     context = multiprocessing.get_context("spawn")
     with context.Pool(2) as pool:
         first, second = pool.map(_ask, range(2))
@@ -125,7 +129,7 @@ def test_two_processes_that_ask_at_the_same_time_train_once(store_folder):
     np.testing.assert_array_equal(first[0], second[0])
 
 
-def _ask(_):
+def _ask(_: Any) -> Any:
     """Ask for the model; return its weights and how often it was trained here."""
     import contextlib
     import io
@@ -136,7 +140,7 @@ def _ask(_):
     return weights(model), said.getvalue().count("trained in")
 
 
-def test_the_store_is_the_folder_named_in_the_environment(monkeypatch, tmp_path):
+def test_the_store_is_the_folder_named_in_the_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("MNIST_LESSONS_STORE", str(tmp_path / "here"))
     assert store.store_folder() == tmp_path / "here"
     monkeypatch.delenv("MNIST_LESSONS_STORE")

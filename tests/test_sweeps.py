@@ -1,5 +1,6 @@
 import dataclasses
 import itertools
+from typing import Any
 
 import numpy as np
 import pytest
@@ -9,11 +10,11 @@ from mnist_lessons.sweeps import Setting, batches, final, initial_weights, run
 
 
 @pytest.fixture(scope="module")
-def splits():
+def splits() -> Any:
     return data.split_mnist()
 
 
-def keras_model(setting, *, seed):
+def keras_model(setting: Any, *, seed: int) -> Any:
     import keras
 
     optimizer = {
@@ -27,7 +28,7 @@ def keras_model(setting, *, seed):
     return model
 
 
-def fit(model, train, setting, *, seed):
+def fit(model: Any, train: Any, setting: Any, *, seed: int) -> Any:
     """Train with Keras on the same batches, each epoch's in a call of its own; return the epochs' losses."""
     losses = []
     for _, order in zip(
@@ -43,7 +44,9 @@ def fit(model, train, setting, *, seed):
     ("activation", "optimizer", "learning_rate"),
     [("relu", "sgd", 0.1), ("sigmoid", "momentum", 0.05), ("relu", "adam", 0.003)],
 )
-def test_losses_equal_those_of_fit_from_the_same_weights_and_batches(splits, activation, optimizer, learning_rate):
+def test_losses_equal_those_of_fit_from_the_same_weights_and_batches(
+    splits: Any, activation: str, optimizer: str, learning_rate: float
+) -> None:
     setting = Setting((20, 15), activation, "glorot_uniform", optimizer, learning_rate, batch_size=50, epochs=3)
     beside = dataclasses.replace(setting, learning_rate=learning_rate / 2, initializer="he_normal")
     train = splits.train[0][:215], splits.train[1][:215]
@@ -60,7 +63,7 @@ def test_losses_equal_those_of_fit_from_the_same_weights_and_batches(splits, act
         assert last["accuracy"] == pytest.approx(accuracy, abs=1e-3)
 
 
-def test_mean_accuracy_over_seeds_is_that_of_fit_with_its_own_shuffle(splits):
+def test_mean_accuracy_over_seeds_is_that_of_fit_with_its_own_shuffle(splits: Any) -> None:
     import keras
 
     setting = Setting((50, 50), learning_rate=0.1, batch_size=200, epochs=2)
@@ -77,7 +80,7 @@ def test_mean_accuracy_over_seeds_is_that_of_fit_with_its_own_shuffle(splits):
     assert np.mean([row["accuracy"] for row in rows]) == pytest.approx(np.mean(theirs), abs=0.003)
 
 
-def test_gradients_and_saturation_are_those_that_keras_gives(splits):
+def test_gradients_and_saturation_are_those_that_keras_gives(splits: Any) -> None:
     import keras
     import tensorflow as tf
 
@@ -100,7 +103,7 @@ def test_gradients_and_saturation_are_those_that_keras_gives(splits):
     assert row["dead"] == pytest.approx(hidden.all(axis=0).mean())
 
 
-def test_units_that_never_fire_are_counted_as_dead(splits, monkeypatch):
+def test_units_that_never_fire_are_counted_as_dead(splits: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     setting = Setting((8,), epochs=1, batch_size=10)
     weights = initial_weights(setting, seed=0)
     weights[1][:2] = -1000
@@ -110,7 +113,7 @@ def test_units_that_never_fire_are_counted_as_dead(splits, monkeypatch):
     assert rows[0]["saturated"] >= 0.25
 
 
-def test_a_network_does_not_depend_on_those_trained_beside_it(splits):
+def test_a_network_does_not_depend_on_those_trained_beside_it(splits: Any) -> None:
     train = splits.train[0][:1000], splits.train[1][:1000]
     slow = Setting((10,), batch_size=100, epochs=2, learning_rate=0.05)
     fast = dataclasses.replace(slow, learning_rate=0.5, initializer="he_normal")
@@ -125,7 +128,7 @@ def test_a_network_does_not_depend_on_those_trained_beside_it(splits):
     assert beside[-1]["loss"] < min(row["loss"] for row in final(together) if row["learning_rate"] == 0.05)
 
 
-def test_seeds_differ_in_weights_and_in_the_order_of_images():
+def test_seeds_differ_in_weights_and_in_the_order_of_images() -> None:
     setting = Setting((5,), initializer="he_normal")
     first, again, other = (initial_weights(setting, seed=seed)[0] for seed in (0, 0, 1))
     np.testing.assert_array_equal(first, again)
@@ -138,7 +141,7 @@ def test_seeds_differ_in_weights_and_in_the_order_of_images():
     assert not np.array_equal(first, other)
 
 
-def test_steepest_slopes():
+def test_steepest_slopes() -> None:
     import keras
     import tensorflow as tf
 
@@ -158,29 +161,29 @@ def test_steepest_slopes():
         ({"learning_rate": -0.1}, "Setting: expected hidden layers, positive sizes"),
     ],
 )
-def test_a_setting_that_cannot_be_trained_is_refused(change, message):
+def test_a_setting_that_cannot_be_trained_is_refused(change: Any, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         Setting(**{"units": (5,), **change})
 
 
-def test_too_few_images_for_a_batch(splits):
+def test_too_few_images_for_a_batch(splits: Any) -> None:
     few = splits.train[0][:9], splits.train[1][:9]
     with pytest.raises(ValueError, match="train: expected at least 10 images, got 9"):
         run([Setting((5,), batch_size=10)], seeds=[0], train=few, evaluation=splits.validation)
 
 
-def test_a_stack_of_no_networks(splits):
+def test_a_stack_of_no_networks(splits: Any) -> None:
     with pytest.raises(ValueError, match="stack_size: expected at least 1 network, got -1"):
         run([Setting((5,))], seeds=[0], train=splits.train, evaluation=splits.validation, stack_size=-1)
 
 
-def test_a_label_for_each_image(splits):
+def test_a_label_for_each_image(splits: Any) -> None:
     odd = splits.train[0][:20], splits.train[1][:21]
     with pytest.raises(ValueError, match="evaluation: expected a label for each image, got 20 images, 21 labels"):
         run([Setting((5,))], seeds=[0], train=splits.train, evaluation=odd)
 
 
-def test_float_images_are_refused(splits):
+def test_float_images_are_refused(splits: Any) -> None:
     wrong = splits.train[0][:100] / 255, splits.train[1][:100]
     with pytest.raises(ValueError, match="train images: expected an array of shape"):
         run([Setting((5,), batch_size=10)], seeds=[0], train=wrong, evaluation=splits.validation)

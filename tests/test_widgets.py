@@ -7,7 +7,9 @@ import shutil
 import subprocess
 import sys
 import zlib
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -26,17 +28,17 @@ NODE = Path(sys.executable).with_name("node")
 RECIPES = {"dense": recipes.train_dense, "sigmoid": recipes.train_sigmoid, "cnn": recipes.train_cnn}
 
 
-def run(*command):
+def run(*command: Any) -> str:
     done = subprocess.run([str(part) for part in command], capture_output=True, encoding="utf-8", cwd=ROOT)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
 
 @pytest.fixture
-def arithmetic(tmp_path):
+def arithmetic(tmp_path: Path) -> Callable[..., Any]:
     """Run a command of the widgets' arithmetic; arrays travel as files."""
 
-    def ask(command, *, out=None, **request):
+    def ask(command: Any, *, out: Any = None, **request: Any) -> Any:
         for name, value in request.items():
             if isinstance(value, np.ndarray):
                 value.tofile(tmp_path / name)
@@ -51,7 +53,7 @@ def arithmetic(tmp_path):
 
 
 @pytest.fixture(scope="module")
-def built(tmp_path_factory):
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of the folder of the bundled widgets and their data, built as the book builds it."""
     folder = ROOT / "_build/widgets"
     with FileLock(f"{folder}.lock"):  # the tests in a browser build it too, and may run at the same time
@@ -61,16 +63,16 @@ def built(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def images_test():
+def images_test() -> Any:
     return data.load_mnist()[1][0]
 
 
 @pytest.fixture(scope="module")
-def labels_test():
+def labels_test() -> Any:
     return data.load_mnist()[1][1]
 
 
-def read(file):
+def read(file: Path) -> Any:
     """The content of a data file: a script that puts one value into a global variable."""
     return json.loads(file.read_text(encoding="utf-8").split("]=", 1)[1].rstrip(";\n"))
 
@@ -79,7 +81,9 @@ def read(file):
 
 
 @pytest.mark.parametrize("name", RECIPES)
-def test_probabilities_agree_with_keras_on_the_whole_test_set(name, built, arithmetic, images_test):
+def test_probabilities_agree_with_keras_on_the_whole_test_set(
+    name: str, built: Path, arithmetic: Callable[..., Any], images_test: Any
+) -> None:
     page = arithmetic("forward", model=str(built / f"model-{name}.data.js"), images=images_test, out=np.float32)
     page = page.reshape(10_000, 10)
     model = load_or_train(RECIPES[name])
@@ -94,16 +98,16 @@ def test_probabilities_agree_with_keras_on_the_whole_test_set(name, built, arith
     assert not (differ(page, full) & (margin(full) > 0.01)).any()
 
 
-def differ(first, second):
+def differ(first: Any, second: Any) -> np.ndarray:
     return first.argmax(axis=1) != second.argmax(axis=1)
 
 
-def margin(probabilities):
+def margin(probabilities: np.ndarray) -> np.ndarray:
     ordered = np.sort(probabilities, axis=1)
     return ordered[:, -1] - ordered[:, -2]
 
 
-def every_layer():
+def every_layer() -> Any:
     import keras
     from keras import layers
 
@@ -129,7 +133,9 @@ def every_layer():
     )
 
 
-def test_every_supported_layer_type_agrees_with_keras(arithmetic, images_test, tmp_path):
+def test_every_supported_layer_type_agrees_with_keras(
+    arithmetic: Callable[..., Any], images_test: Any, tmp_path: Path
+) -> None:
     import keras
 
     keras.utils.set_random_seed(0)
@@ -151,7 +157,7 @@ def test_every_supported_layer_type_agrees_with_keras(arithmetic, images_test, t
     np.testing.assert_allclose(page.reshape(50, 10), expected, atol=1e-6)
 
 
-def unknown_layers():
+def unknown_layers() -> dict[str, Any]:
     import keras
 
     return {
@@ -163,7 +169,7 @@ def unknown_layers():
 
 
 @pytest.mark.parametrize("complaint", ["LayerNormalization", "elu", "relu", "with them"])
-def test_unsupported_layer_is_refused(complaint):
+def test_unsupported_layer_is_refused(complaint: str) -> None:
     import keras
 
     model = keras.Sequential([keras.Input((28, 28)), *unknown_layers()[complaint]])
@@ -171,13 +177,13 @@ def test_unsupported_layer_is_refused(complaint):
         export_widgets.describe_layers(model)
 
 
-def test_half_precision_numbers_survive_the_page(arithmetic):
+def test_half_precision_numbers_survive_the_page(arithmetic: Callable[..., Any]) -> None:
     halves = np.array([0, 1, -1, 0.1, -2.5, 65504, 6e-8, -6e-5, 1 / 4096], np.float16)
     np.testing.assert_array_equal(arithmetic("halves", weights=export_widgets.encode_halves(halves)), halves)
 
 
 @pytest.mark.parametrize("weight", [np.inf, np.nan, 1e6])
-def test_weights_beyond_half_precision_are_refused(weight):
+def test_weights_beyond_half_precision_are_refused(weight: Any) -> None:
     with (
         np.errstate(over="ignore"),
         pytest.raises(ValueError, match="weights: expected finite numbers within float16's range"),
@@ -186,7 +192,7 @@ def test_weights_beyond_half_precision_are_refused(weight):
 
 
 @pytest.mark.parametrize("activation", ["relu", "sigmoid", "tanh"])
-def test_gradients_agree_with_tensorflow(activation, arithmetic):
+def test_gradients_agree_with_tensorflow(activation: str, arithmetic: Callable[..., Any]) -> None:
     import keras
     import tensorflow as tf
 
@@ -221,7 +227,7 @@ def test_gradients_agree_with_tensorflow(activation, arithmetic):
 
 
 @pytest.fixture(scope="module")
-def drawings(images_test):
+def drawings(images_test: Any) -> Any:
     """2,000 test digits, each scaled and put somewhere on a sheet of 280 x 280."""
     rng = np.random.default_rng(0)
     sheets = np.zeros((2000, 280, 280), np.uint8)
@@ -233,17 +239,21 @@ def drawings(images_test):
 
 
 @pytest.fixture(scope="module")
-def prepared(drawings):
+def prepared(drawings: Any) -> np.ndarray:
     return np.stack([prepare_drawing(drawing) for drawing in drawings])
 
 
-def test_page_prepares_drawings_as_the_package_does(arithmetic, drawings, prepared):
+def test_page_prepares_drawings_as_the_package_does(
+    arithmetic: Callable[..., Any], drawings: Any, prepared: np.ndarray
+) -> None:
     page = arithmetic("prepare", drawings=drawings, width=280, height=280, out=np.uint8)
     np.testing.assert_array_equal(page.reshape(-1, 28, 28), prepared)
 
 
 @pytest.mark.parametrize("name", RECIPES)
-def test_moved_and_scaled_digits_are_recognized_as_well_as_unmoved_ones(name, prepared, images_test, labels_test):
+def test_moved_and_scaled_digits_are_recognized_as_well_as_unmoved_ones(
+    name: str, prepared: np.ndarray, images_test: Any, labels_test: Any
+) -> None:
     model = load_or_train(RECIPES[name])
     moved, unmoved = (
         np.mean(model.predict(images, batch_size=1000, verbose=0).argmax(axis=1) == labels_test[:2000])
@@ -255,7 +265,7 @@ def test_moved_and_scaled_digits_are_recognized_as_well_as_unmoved_ones(name, pr
     assert np.abs(centers(prepared) - 14).mean() < 0.3 < np.abs(centers(off) - 14).mean()
 
 
-def centers(images):
+def centers(images: np.ndarray) -> np.ndarray:
     grid = np.indices((28, 28))
     return (grid[None] * images[:, None]).sum(axis=(2, 3)) / images.sum(axis=(1, 2))[:, None]
 
@@ -264,20 +274,20 @@ def centers(images):
 
 
 @pytest.fixture(scope="module")
-def race_digits(built):
+def race_digits(built: Path) -> Any:
     content = read(built / "race.data.js")
     shades = np.array([export_widgets.DIGITS.index(shade) for shade in content["shades"].encode()])
     return np.rint(shades * (255 / 63)).astype(np.uint8), [int(label) for label in content["labels"]]
 
 
-def test_race_runs_on_5000_training_digits(race_digits):
+def test_race_runs_on_5000_training_digits(race_digits: Any) -> None:
     images, labels = race_digits
     expected, expected_labels = data.split_mnist().train
     assert labels == expected_labels[:5000].tolist()
     assert np.abs(images.astype(int) - expected[:5000].ravel()).max() <= 2
 
 
-def test_four_layers_of_relu_learn_and_four_of_sigmoid_do_not(arithmetic, race_digits):
+def test_four_layers_of_relu_learn_and_four_of_sigmoid_do_not(arithmetic: Callable[..., Any], race_digits: Any) -> None:
     images, labels = race_digits
     settings = {"depth": 4, "width": 50, "rate": 0.1, "initializer": "glorot", "seed": 1}
     request = {"images": images, "labels": labels, "settings": settings, "steps": 800}
@@ -295,7 +305,7 @@ def test_four_layers_of_relu_learn_and_four_of_sigmoid_do_not(arithmetic, race_d
 # The data that the other widgets show
 
 
-def test_gallery_shows_every_error_of_the_model_of_the_chapter(built, images_test, labels_test):
+def test_gallery_shows_every_error_of_the_model_of_the_chapter(built: Path, images_test: Any, labels_test: Any) -> None:
     content = read(built / "errors.data.js")
     predicted = load_or_train(recipes.train_dense).predict(images_test, batch_size=1000, verbose=0).argmax(axis=1)
     wrong = np.flatnonzero(predicted != labels_test)
@@ -310,7 +320,7 @@ def test_gallery_shows_every_error_of_the_model_of_the_chapter(built, images_tes
     ]
 
 
-def test_test_digits_on_offer_include_all_doubted_labels(built, labels_test):
+def test_test_digits_on_offer_include_all_doubted_labels(built: Path, labels_test: Any) -> None:
     content = read(built / "digits.data.js")
     assert len(content["indices"]) == len(content["labels"]) >= 280
     assert set(content["doubted"]) <= set(content["indices"])
@@ -318,7 +328,7 @@ def test_test_digits_on_offer_include_all_doubted_labels(built, labels_test):
     assert content["labels"] == labels_test[content["indices"]].tolist()
 
 
-def test_confidence_threshold_reaches_the_wanted_accuracy():
+def test_confidence_threshold_reaches_the_wanted_accuracy() -> None:
     probabilities = np.array([[0.9, 0.1], [0.6, 0.4], [0.3, 0.7], [0.45, 0.55]])
     labels = np.array([0, 0, 1, 0])
     assert export_widgets.choose_threshold(probabilities, labels, accuracy=1.0) == 0.56
@@ -327,14 +337,14 @@ def test_confidence_threshold_reaches_the_wanted_accuracy():
         export_widgets.choose_threshold(probabilities[3:], labels[3:], accuracy=1.0)
 
 
-def test_manifest_names_the_written_files(built, labels_test):
+def test_manifest_names_the_written_files(built: Path, labels_test: Any) -> None:
     manifest = json.loads((built / "manifest.json").read_text(encoding="utf-8"))
     assert {file.name for file in built.glob("*.data.js")} == {each["file"] for each in manifest["files"].values()}
     for name in RECIPES:
         assert manifest["files"][name]["accuracy"] == read(built / f"model-{name}.data.js")["accuracy"] > 0.95
 
 
-def test_second_export_rewrites_only_damaged_files(built):
+def test_second_export_rewrites_only_damaged_files(built: Path) -> None:
     before = (built / "errors.data.js").stat().st_mtime_ns
     export_widgets.main(built)
     assert (built / "errors.data.js").stat().st_mtime_ns == before
@@ -347,11 +357,11 @@ def test_second_export_rewrites_only_damaged_files(built):
 # Budgets, in bytes of gzip
 
 
-def size(*files):
+def size(*files: Any) -> int:
     return sum(len(gzip.compress(file.read_bytes(), mtime=0)) for file in files)
 
 
-def test_scripts_and_data_stay_within_their_budgets(built):
+def test_scripts_and_data_stay_within_their_budgets(built: Path) -> None:
     assert {name: size(built / f"{name}.js") for name in widget_names() if size(built / f"{name}.js") > 15_000} == {}
     drawing = [built / "draw-digit.js", built / "widgets.css", built / "model-dense.data.js"]
     assert size(*drawing) <= 250_000
@@ -365,7 +375,7 @@ def test_scripts_and_data_stay_within_their_budgets(built):
 # The sources
 
 
-def test_arithmetic_passes_its_own_tests():
+def test_arithmetic_passes_its_own_tests() -> None:
     run(NODE, "--test", *sorted((ROOT / "tests/widgets").glob("*.test.mjs")))
 
 
@@ -380,7 +390,7 @@ widgets_path = {widgets!r}
 """
 
 
-def build_site(folder, pages, *, widgets):
+def build_site(folder: Path, pages: dict[str, str], *, widgets: Any) -> tuple[Path, subprocess.CompletedProcess[str]]:
     source, target = folder / "source", folder / "html"
     source.mkdir()
     (source / "conf.py").write_text(
@@ -392,7 +402,7 @@ def build_site(folder, pages, *, widgets):
     return target, subprocess.run(command, capture_output=True, encoding="utf-8")
 
 
-def test_page_loads_only_its_own_widgets(tmp_path, built):
+def test_page_loads_only_its_own_widgets(tmp_path: Path, built: Path) -> None:
     pages = {
         "index": "# Home\n\n```{toctree}\nwith\nwithout\n```\n",
         "with": "# With\n\n```{widget} one-neuron\nWithout scripts, *read on*.\n```\n",
@@ -415,13 +425,13 @@ def test_page_loads_only_its_own_widgets(tmp_path, built):
         ("```{widget} draw-digit\n```", "widget draw-digit: expected content that stands in"),
     ],
 )
-def test_invalid_directive_stops_the_build(directive, complaint, tmp_path, built):
+def test_invalid_directive_stops_the_build(directive: str, complaint: str, tmp_path: Path, built: Path) -> None:
     _, done = build_site(tmp_path, {"index": f"# Home\n\n{directive}\n"}, widgets=built)
     assert done.returncode != 0
     assert re.search(complaint, done.stderr)
 
 
-def test_missing_widget_files_stop_the_build(tmp_path):
+def test_missing_widget_files_stop_the_build(tmp_path: Path) -> None:
     _, done = build_site(tmp_path, {"index": "# Home\n"}, widgets=tmp_path / "nowhere")
     assert done.returncode != 0
     assert "expected manifest.json, widgets.css, convolution.js" in done.stderr

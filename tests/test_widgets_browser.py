@@ -5,6 +5,9 @@ import http.server
 import re
 import subprocess
 import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
 from test_widgets import NODE, ROOT, build_site, built  # noqa: F401  a fixture
@@ -16,7 +19,7 @@ pytestmark = pytest.mark.browser
 
 
 @pytest.fixture(scope="module")
-def site(tmp_path_factory, built):  # noqa: F811
+def site(tmp_path_factory: pytest.TempPathFactory, built: Path) -> Path:  # noqa: F811
     """A small site with a page for each widget, under the real site's style sheet and content policy."""
     pages = {name: f"# {name}\n\n```{{widget}} {name}\nWhat stands here instead.\n```\n" for name in widget_names()}
     listed = "\n".join(widget_names())
@@ -33,7 +36,7 @@ def site(tmp_path_factory, built):  # noqa: F811
     return target
 
 
-def page(name, built_by_sphinx):
+def page(name: str, built_by_sphinx: Any) -> str:
     """Put the widget's part of a page that Sphinx built into a page without Sphinx's own theme."""
     links = re.findall(r"<(?:link|script)[^>]*_static/widgets/[^>]*>(?:</script>)?", built_by_sphinx)
     widget = re.search(r'<div class="ml-widget".*?</div>', built_by_sphinx, re.DOTALL)
@@ -52,11 +55,11 @@ def page(name, built_by_sphinx):
 
 
 @pytest.fixture(scope="module")
-def server(site):
+def server(site: Path) -> Iterator[str]:
     """The address of a loopback server of the small site."""
 
     class Quiet(http.server.SimpleHTTPRequestHandler):
-        def log_message(self, *_):
+        def log_message(self, *_: Any) -> None:
             pass
 
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=site)) as server:
@@ -69,7 +72,7 @@ def server(site):
 
 @pytest.mark.parametrize("scheme", ["http", "file"])
 @pytest.mark.parametrize("name", widget_names())
-def test_widget_works_from_start_to_end(name, scheme, site, server):
+def test_widget_works_from_start_to_end(name: Any, scheme: str, site: Path, server: str) -> None:
     base = server if scheme == "http" else f"{site.as_uri()}/"
     command = [str(NODE), str(ROOT / "tests/widgets/browser.mjs"), base, name]
     done = subprocess.run(command, capture_output=True, encoding="utf-8", timeout=900)

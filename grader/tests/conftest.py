@@ -4,12 +4,14 @@ import socket
 import subprocess
 import tempfile
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from coursegrader import sandbox
-from coursegrader.exercises import read_exercises
+from coursegrader.exercises import Exercise, read_exercises
 from coursegrader.forkserver import Forkserver
 
 COURSE = Path(__file__).parent / "course"
@@ -19,13 +21,13 @@ LOADS = "import os, time\n\ndef load():\n    return [os.urandom(8).hex(), time.t
 os.environ |= {"KERAS_BACKEND": "tensorflow", "TF_CPP_MIN_LOG_LEVEL": "3"}  # before anything imports Keras
 
 
-def cannot_run(reason):
+def cannot_run(reason: str) -> None:
     """Skip a test of isolation on a developer's machine; fail in CI."""
     text = f"isolation cannot be tested here: {reason}"
     pytest.fail(text, pytrace=False) if os.environ.get("CI") else pytest.skip(text)
 
 
-def pytest_terminal_summary(terminalreporter):
+def pytest_terminal_summary(terminalreporter: Any) -> None:
     """Report at the end how many tests were skipped, by reason."""
     skipped = terminalreporter.stats.get("skipped", [])
     for reason, count in Counter(report.longrepr[2].removeprefix("Skipped: ") for report in skipped).items():
@@ -33,7 +35,7 @@ def pytest_terminal_summary(terminalreporter):
 
 
 @pytest.fixture(scope="session")
-def isolation():
+def isolation() -> bool:
     """Whether students' code is isolated in these tests, as it must be in CI."""
     if reason := sandbox.other_system():
         pytest.skip(reason)
@@ -44,13 +46,13 @@ def isolation():
 
 
 @pytest.fixture(scope="session")
-def needs_isolation(isolation):
+def needs_isolation(isolation: bool) -> None:
     if not isolation:
         cannot_run(sandbox.obstacle())
 
 
 @pytest.fixture(scope="session")
-def needs_user_namespaces(needs_isolation):
+def needs_user_namespaces(needs_isolation: None) -> None:
     """For tests that create user namespaces as an ordinary user, which a machine may allow root only."""
     ordinary = {"user": 65534, "group": 65534, "extra_groups": []} if sandbox._can_become_others() else {}
     done = subprocess.run(["unshare", "-Ur", "true"], capture_output=True, encoding="utf-8", **ordinary)
@@ -59,25 +61,25 @@ def needs_user_namespaces(needs_isolation):
 
 
 @pytest.fixture(scope="session")
-def forkserver(isolation):
+def forkserver(isolation: bool) -> Iterator[Forkserver]:
     with Forkserver(unsafe=not isolation) as forkserver:
         yield forkserver
 
 
 @pytest.fixture(scope="session")
-def exercises():
+def exercises() -> dict[str, Exercise]:
     return {exercise.id: exercise for exercise in read_exercises(COURSE)}
 
 
 @pytest.fixture
-def pair():
+def pair() -> Iterator[tuple[socket.socket, socket.socket]]:
     left, right = socket.socketpair()
     with left, right:
         yield left, right
 
 
 @pytest.fixture
-def package_below_tmp():
+def package_below_tmp() -> Iterator[str]:
     """A copy of the package, and a package of a course, below /tmp, as in a clone there."""
     with tempfile.TemporaryDirectory(dir="/tmp") as folder:
         os.chmod(folder, 0o755)

@@ -3,14 +3,15 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from coursegrader.assignment import PLACEHOLDER, build_assignment, make_notebook
-from coursegrader.exercises import load
+from coursegrader.exercises import Exercise, load
 
 
-def test_release_holds_no_solution_and_no_hidden_test(exercises):
+def test_release_holds_no_solution_and_no_hidden_test(exercises: dict[str, Exercise]) -> None:
     everything = list(exercises.values())
     text = json.dumps(make_notebook("all", everything, with_answers=False))
     shown = "".join(e.text + e.stub + "".join(e.setup) for e in everything)
@@ -22,7 +23,7 @@ def test_release_holds_no_solution_and_no_hidden_test(exercises):
                 assert json.dumps(line.strip())[1:-1] not in text, exercise.id
 
 
-def test_same_exercises_give_identical_files(exercises, tmp_path):
+def test_same_exercises_give_identical_files(exercises: dict[str, Exercise], tmp_path: Path) -> None:
     chosen = [exercises["model-softmax"], exercises["model-merge"]]
     for folder in ("a", "b"):
         build_assignment("week-1", chosen, tmp_path / folder)
@@ -36,7 +37,9 @@ def test_same_exercises_give_identical_files(exercises, tmp_path):
     assert load(tmp_path / "a" / "assignment.json") == ("week-1", chosen)
 
 
-def test_building_again_replaces_the_notebooks_and_nothing_beside_them(exercises, tmp_path):
+def test_building_again_replaces_the_notebooks_and_nothing_beside_them(
+    exercises: dict[str, Exercise], tmp_path: Path
+) -> None:
     build_assignment("week-1", [exercises["model-softmax"]], tmp_path)
     beside = [tmp_path / kind / "week-1" / "data.csv" for kind in ("release", "source")]
     for file in beside:
@@ -47,7 +50,7 @@ def test_building_again_replaces_the_notebooks_and_nothing_beside_them(exercises
     assert "softmax" not in release.read_text(encoding="utf-8")
 
 
-def test_cells_carry_nbgrader_metadata(exercises):
+def test_cells_carry_nbgrader_metadata(exercises: dict[str, Exercise]) -> None:
     notebook = make_notebook("one", [exercises["model-softmax"]], with_answers=False)
     found = [
         (about["grade_id"], about["locked"], about["solution"], about["grade"], about.get("points"))
@@ -66,24 +69,26 @@ def test_cells_carry_nbgrader_metadata(exercises):
     assert "1 questions, 4 points, about 10 minutes" in notebook.cells[0].source
 
 
-def test_shared_setup_cell_is_written_once(exercises):
+def test_shared_setup_cell_is_written_once(exercises: dict[str, Exercise]) -> None:
     notebook = make_notebook("two", [exercises["model-softmax"], exercises["model-merge"]], with_answers=False)
     assert [cell.source.count("import keras") for cell in notebook.cells].count(1) == 1
 
 
 @pytest.mark.parametrize("name", ["", "a b", "../x", ".x", "a/b"])
-def test_assignment_name_that_is_no_file_name_is_refused(exercises, tmp_path, name):
+def test_assignment_name_that_is_no_file_name_is_refused(
+    exercises: dict[str, Exercise], tmp_path: Path, name: str
+) -> None:
     with pytest.raises(ValueError, match="name: expected"):
         build_assignment(name, [exercises["model-softmax"]], tmp_path)
 
 
-def test_empty_and_repeated_selections_are_refused(exercises, tmp_path):
+def test_empty_and_repeated_selections_are_refused(exercises: dict[str, Exercise], tmp_path: Path) -> None:
     for chosen in ([], [exercises["model-softmax"]] * 2):
         with pytest.raises(ValueError, match="exercises: expected"):
             build_assignment("x", chosen, tmp_path)
 
 
-def test_nbgrader_accepts_the_assignment(exercises, tmp_path):
+def test_nbgrader_accepts_the_assignment(exercises: dict[str, Exercise], tmp_path: Path) -> None:
     """Its validation passes on the source and fails on the release; its own release keeps no solution either."""
     pytest.importorskip("nbgrader")
     exercise = exercises["predict-top"]  # its set-up imports NumPy alone
@@ -91,7 +96,7 @@ def test_nbgrader_accepts_the_assignment(exercises, tmp_path):
     source = tmp_path / "source" / "week-1" / "week-1.ipynb"
     nbgrader = [sys.executable, "-m", "nbgrader"]
 
-    def run(*arguments):
+    def run(*arguments: Any) -> subprocess.CompletedProcess[str]:
         command = [*nbgrader, *map(str, arguments)]
         path = {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}  # nbgrader calls another program
         return subprocess.run(command, cwd=tmp_path, capture_output=True, encoding="utf-8", env=os.environ | path)

@@ -2,25 +2,26 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import nbformat
 import pytest
 
 from coursegrader import cli, sandbox
 from coursegrader.assignment import build_assignment, make_notebook
-from coursegrader.exercises import load
+from coursegrader.exercises import Exercise, load
 
 SOURCE = os.path.join(os.path.dirname(__file__), "course")
 
 
-def test_exercises_are_listed(capsys):
+def test_exercises_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["assignment", "list", "--source", SOURCE]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == 7
     assert any(line.split()[:3] == ["model-softmax", "4", "points"] for line in lines)
 
 
-def test_assignment_is_built_from_exercises_and_chapters(tmp_path, capsys):
+def test_assignment_is_built_from_exercises_and_chapters(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     chosen = ["assignment", "build", "week-1", "--exercises", "predict-top", "data", "--source", SOURCE]
     assert cli.main([*chosen, "--out", str(tmp_path)]) == 0
     name, exercises = load(tmp_path / "assignment.json")
@@ -40,7 +41,13 @@ def test_assignment_is_built_from_exercises_and_chapters(tmp_path, capsys):
         (["grade", "nothing", "--assignment", "nowhere", "--out", "o", "--unsafe"], "No such file"),
     ],
 )  # fmt: skip
-def test_error_is_one_line_with_exit_code_1(arguments, message, capsys, tmp_path, monkeypatch):
+def test_error_is_one_line_with_exit_code_1(
+    arguments: list[str],
+    message: str,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.chdir(tmp_path)
     assert cli.main(arguments) == 1
     error = capsys.readouterr().err.splitlines()[-1]
@@ -49,13 +56,15 @@ def test_error_is_one_line_with_exit_code_1(arguments, message, capsys, tmp_path
 
 
 @pytest.mark.parametrize("content", ["", "[]", "{}", '{"name": "x", "exercises": [{"id": 1}]}'])
-def test_grade_refuses_a_file_that_is_no_assignment(content, tmp_path, capsys):
+def test_grade_refuses_a_file_that_is_no_assignment(
+    content: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     (tmp_path / "assignment.json").write_text(content, encoding="utf-8")
     assert cli.main(["grade", "x", "--assignment", str(tmp_path), "--out", "o", "--unsafe"]) == 1
     assert "expected the file that `coursegrader assignment build` wrote" in capsys.readouterr().err
 
 
-def test_course_can_set_program_name_and_default_folder(capsys, tmp_path):
+def test_course_can_set_program_name_and_default_folder(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     assert cli.main(["assignment", "list"], program="lessons", source=SOURCE) == 0
     assert "model-softmax" in capsys.readouterr().out
     arguments = ["assignment", "build", "x", "--exercises", "y", "--out", str(tmp_path)]
@@ -64,19 +73,19 @@ def test_course_can_set_program_name_and_default_folder(capsys, tmp_path):
 
 
 @pytest.mark.parametrize("arguments", [[], ["grade"], ["grade", "x"], ["assignment"], ["frobnicate"]])
-def test_invalid_command_line_exits_with_code_2(arguments):
+def test_invalid_command_line_exits_with_code_2(arguments: list[str]) -> None:
     with pytest.raises(SystemExit) as end:
         cli.main(arguments)
     assert end.value.code == 2
 
 
-def test_zero_workers_are_refused():
+def test_zero_workers_are_refused() -> None:
     with pytest.raises(SystemExit) as end:
         cli.main(["grade", "x", "--assignment", "y", "--out", "z", "--workers", "0"])
     assert end.value.code == 2
 
 
-def test_help_names_the_exit_codes(capsys):
+def test_help_names_the_exit_codes(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as end:
         cli.main(["grade", "--help"])
     assert end.value.code == 0
@@ -84,7 +93,7 @@ def test_help_names_the_exit_codes(capsys):
 
 
 @pytest.fixture
-def assignment(isolation, tmp_path):
+def assignment(isolation: bool, tmp_path: Path) -> list[str]:
     arguments = ["assignment", "build", "week-1", "--exercises", "predict-top", "--source", SOURCE]
     assert cli.main([*arguments, "--out", str(tmp_path / "week-1")]) == 0
     (tmp_path / "in").mkdir()
@@ -92,7 +101,9 @@ def assignment(isolation, tmp_path):
     return ["grade", str(tmp_path / "in"), "--assignment", str(tmp_path / "week-1"), "--out", str(tmp_path / "out")]
 
 
-def test_undecodable_text_in_one_submission_leaves_the_reports_whole(assignment, capsys, tmp_path):
+def test_undecodable_text_in_one_submission_leaves_the_reports_whole(
+    assignment: list[str], capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
     """Texts that no file can hold, in an error and in the name of a student."""
     if sandbox.obstacle():
         assignment = [*assignment, "--unsafe"]
@@ -108,7 +119,9 @@ def test_undecodable_text_in_one_submission_leaves_the_reports_whole(assignment,
     assert len(list((tmp_path / "out" / "feedback").iterdir())) == 3
 
 
-def test_grading_is_refused_without_isolation(assignment, monkeypatch, capsys, tmp_path):
+def test_grading_is_refused_without_isolation(
+    assignment: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
     monkeypatch.setattr(sandbox, "obstacle", lambda: "namespaces are forbidden; to allow them: sudo sysctl")
     assert cli.main(assignment) == 1
     (error,) = capsys.readouterr().err.splitlines()
@@ -116,7 +129,9 @@ def test_grading_is_refused_without_isolation(assignment, monkeypatch, capsys, t
     assert not (tmp_path / "out").exists()
 
 
-def test_grading_is_refused_with_and_without_isolation_where_there_is_no_linux(assignment, monkeypatch, capsys):
+def test_grading_is_refused_with_and_without_isolation_where_there_is_no_linux(
+    assignment: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.setattr(sys, "platform", "darwin")
     for options in ([], ["--unsafe"]):
         assert cli.main([*assignment, *options]) == 1
@@ -124,7 +139,9 @@ def test_grading_is_refused_with_and_without_isolation_where_there_is_no_linux(a
         assert "grading needs Linux" in error
 
 
-def test_output_folder_that_students_can_read_is_refused(assignment, monkeypatch, capsys):
+def test_output_folder_that_students_can_read_is_refused(
+    assignment: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.setattr(sandbox, "obstacle", lambda: None)
     inside = os.path.join(sys.prefix, "grades")
     assert cli.main([*assignment[:-1], inside]) == 1
@@ -132,7 +149,9 @@ def test_output_folder_that_students_can_read_is_refused(assignment, monkeypatch
     assert not os.path.exists(inside)
 
 
-def test_unsafe_grading_warns_and_gives_the_same_marks(assignment, monkeypatch, capsys, tmp_path):
+def test_unsafe_grading_warns_and_gives_the_same_marks(
+    assignment: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
     monkeypatch.setattr(sandbox, "obstacle", lambda: "namespaces are forbidden")
     assert cli.main([*assignment, "--unsafe"]) == 0
     assert "--unsafe" in capsys.readouterr().err
@@ -148,7 +167,9 @@ if seen != ("float32", 10, "utf-8", True):
 """
 
 
-def test_hostile_settings_and_an_ascii_locale_change_no_mark_and_no_name(isolation, tmp_path, exercises):
+def test_hostile_settings_and_an_ascii_locale_change_no_mark_and_no_name(
+    isolation: bool, tmp_path: Path, exercises: dict[str, Exercise]
+) -> None:
     exercise = exercises["model-softmax"]
     build_assignment("week-1", [exercise], tmp_path / "week-1")
     notebook = make_notebook("week-1", [exercise], with_answers=True)

@@ -1,3 +1,7 @@
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
 import pytest
 
 from coursegrader.exercises import (
@@ -73,15 +77,15 @@ WHOLE = HEAD + TASK + SOLUTION + TEST + HIDDEN
 
 
 @pytest.fixture
-def write(tmp_path):
-    def write(text, name="chapter.md"):
+def write(tmp_path: Path) -> Callable[..., Path]:
+    def write(text: str, name: str = "chapter.md") -> Any:
         (tmp_path / name).write_text(text, encoding="utf-8")
         return tmp_path / name
 
     return write
 
 
-def test_exercise_is_read_with_its_parts(write):
+def test_exercise_is_read_with_its_parts(write: Callable[..., Path]) -> None:
     (exercise,) = read_file(write(WHOLE))
     assert (exercise.id, exercise.chapter, exercise.title) == ("a-root", "chapter", "Take a root")
     assert (exercise.points, exercise.minutes, exercise.seconds) == (3, 5, 30)
@@ -91,7 +95,7 @@ def test_exercise_is_read_with_its_parts(write):
     assert exercise.stub == 'def root(x):\n    """Return the root."""\n    raise NotImplementedError\n'
 
 
-def test_ordinary_page_has_no_exercises(write):
+def test_ordinary_page_has_no_exercises(write: Callable[..., Path]) -> None:
     assert read_file(write("# Index\n\nText.\n")) == []
 
 
@@ -147,7 +151,9 @@ WRONG = {
         ("import course", ["course"]),
     ],
 )
-def test_functions_of_the_course_are_preloaded_where_set_up_cells_import_their_module(write, setup, preloaded):
+def test_functions_of_the_course_are_preloaded_where_set_up_cells_import_their_module(
+    write: Callable[..., Path], setup: str, preloaded: list[str]
+) -> None:
     file = write(WHOLE.replace("import math", setup))
     (file.parent / "course.toml").write_text('preload = ["course.data:load"]', encoding="utf-8")
     (exercise,) = read_file(file)
@@ -165,7 +171,7 @@ def test_functions_of_the_course_are_preloaded_where_set_up_cells_import_their_m
         ("title = 3", "unknown: title; expected preload"),
     ],
 )
-def test_malformed_course_file_is_refused(write, text, message):
+def test_malformed_course_file_is_refused(write: Callable[..., Path], text: str, message: str) -> None:
     file = write(WHOLE)
     (file.parent / "course.toml").write_text(text, encoding="utf-8")
     with pytest.raises(ExerciseError, match=f"course.toml:1: {message}"):
@@ -173,7 +179,7 @@ def test_malformed_course_file_is_refused(write, text, message):
 
 
 @pytest.mark.parametrize("name", WRONG)
-def test_malformed_exercise_is_refused_with_file_and_line(write, name):
+def test_malformed_exercise_is_refused_with_file_and_line(write: Callable[..., Path], name: Any) -> None:
     text, message, line = WRONG[name]
     file = write(text)
     with pytest.raises(ExerciseError) as error:
@@ -182,14 +188,14 @@ def test_malformed_exercise_is_refused_with_file_and_line(write, name):
     assert str(error.value).startswith(f"{file}:{line}: ")
 
 
-def test_id_used_in_two_files_is_refused(write, tmp_path):
+def test_id_used_in_two_files_is_refused(write: Callable[..., Path], tmp_path: Path) -> None:
     write(WHOLE)
     write(WHOLE, "other.md")
     with pytest.raises(ExerciseError, match=r"other\.md:17: exercise a-root is in .*chapter\.md too"):
         read_exercises(tmp_path)
 
 
-def test_exercise_for_marks_is_refused_in_the_book(write, tmp_path):
+def test_exercise_for_marks_is_refused_in_the_book(write: Callable[..., Path], tmp_path: Path) -> None:
     file = write(WHOLE.replace('"minutes": 5', '"minutes": 5, "assignment": true'))
     assert len(read_file(file)) == len(read_exercises(tmp_path)) == 1
     for read in (lambda: read_file(file, public=True), lambda: read_exercises(tmp_path, public=True)):
@@ -204,7 +210,7 @@ def test_exercise_for_marks_is_refused_in_the_book(write, tmp_path):
                 read_file(file)
 
 
-def test_stub_keeps_only_signature_and_docstring():
+def test_stub_keeps_only_signature_and_docstring() -> None:
     solution = '''import secret
 
 
@@ -228,7 +234,7 @@ def _secret_helper(): pass
     )
 
 
-def test_defined_names_are_public_names_at_module_level():
+def test_defined_names_are_public_names_at_module_level() -> None:
     import ast
 
     code = "import a\ndef b(): c = 1\nd = e = 2\nf, (g, _h) = 1, (2, 3)\nd.x = 1\nfor i in []: pass"
@@ -241,7 +247,7 @@ def test_defined_names_are_public_names_at_module_level():
     ]
 
 
-def test_saved_assignment_loads_unchanged(write, tmp_path):
+def test_saved_assignment_loads_unchanged(write: Callable[..., Path], tmp_path: Path) -> None:
     exercises = read_file(write(WHOLE))
     save(exercises, tmp_path / "assignment.json", name="week-1")
     assert load(tmp_path / "assignment.json") == ("week-1", exercises)

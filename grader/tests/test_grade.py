@@ -4,16 +4,19 @@ import dataclasses
 import re
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from coursegrader import exercises
 from coursegrader.answers import Answer
+from coursegrader.exercises import Exercise
+from coursegrader.forkserver import Forkserver
 from coursegrader.grade import grade_answer, grade_submission
 from coursegrader.submissions import Submission
 
 
-def read_corpus():
+def read_corpus() -> dict[str, list[Any]]:
     """Return for each part of corpus.md its answers: name, exercise, points, code."""
     text = (Path(__file__).parent / "corpus.md").read_text(encoding="utf-8")
     found = {}
@@ -30,7 +33,7 @@ CORPUS = read_corpus()
 ARGUMENTS = ("exercise", "points", "code")
 
 
-def score(exercise, code, forkserver, *, seconds=None):
+def score(exercise: Any, code: str, forkserver: Forkserver, *, seconds: float | None = None) -> int:
     """Return the points of an answer."""
     if seconds:
         exercise = dataclasses.replace(exercise, seconds=seconds)
@@ -38,33 +41,39 @@ def score(exercise, code, forkserver, *, seconds=None):
     return sum(test["points"] for test in grade_answer(exercise, Answer((text,)), forkserver))
 
 
-def test_corpus_is_read_completely():
+def test_corpus_is_read_completely() -> None:
     text = (Path(__file__).parent / "corpus.md").read_text(encoding="utf-8")
     assert sum(map(len, CORPUS.values())) == text.count("\n## ") > 40
     assert set(CORPUS) == {"Honest", "Forged", "Endless"}
 
 
 @pytest.mark.parametrize(ARGUMENTS, CORPUS["Honest"])
-def test_honest_answer_gets_the_points_it_deserves(exercise, points, code, exercises, forkserver):
+def test_honest_answer_gets_the_points_it_deserves(
+    exercise: Any, points: int, code: Any, exercises: dict[str, Exercise], forkserver: Forkserver
+) -> None:
     assert score(exercises[exercise], code, forkserver) == points
 
 
 @pytest.mark.usefixtures("needs_isolation")
 @pytest.mark.parametrize(ARGUMENTS, CORPUS["Forged"])
-def test_forged_answer_gets_no_extra_point(exercise, points, code, exercises, forkserver):
+def test_forged_answer_gets_no_extra_point(
+    exercise: Any, points: int, code: Any, exercises: dict[str, Exercise], forkserver: Forkserver
+) -> None:
     assert score(exercises[exercise], code, forkserver) == points
     assert score(exercises["model-merge"], "# the solution", forkserver) == 3, "the next answer is graded as ever"
 
 
 @pytest.mark.parametrize(ARGUMENTS, CORPUS["Endless"])
-def test_endless_answer_is_stopped_at_its_time_limit(exercise, points, code, exercises, forkserver):
+def test_endless_answer_is_stopped_at_its_time_limit(
+    exercise: Any, points: int, code: Any, exercises: dict[str, Exercise], forkserver: Forkserver
+) -> None:
     score(exercises[exercise], "1 / 0", forkserver)  # what has to be imported is
     start = time.monotonic()
     assert score(exercises[exercise], code, forkserver, seconds=2) == points
     assert time.monotonic() - start < 2 + 2
 
 
-def ask(test, code, forkserver, *, seconds=2):
+def ask(test: str, code: str, forkserver: Forkserver, *, seconds: float | None = 2) -> tuple[str | None, float]:
     """Return the message of one test of a function f, None if it passed, and the seconds this took."""
     exercise = exercises.Exercise(
         "a-b",
@@ -84,7 +93,7 @@ def ask(test, code, forkserver, *, seconds=2):
     return record["message"] or None, time.monotonic() - start
 
 
-def test_exception_from_an_answer_does_not_end_the_loop_of_a_test(forkserver):
+def test_exception_from_an_answer_does_not_end_the_loop_of_a_test(forkserver: Forkserver) -> None:
     """StopIteration in map is the end of what is mapped: all(map(f, numbers)) would be true."""
     for name in ("StopIteration", "StopAsyncIteration", "GeneratorExit"):
         message, _ = ask(
@@ -102,13 +111,13 @@ def test_exception_from_an_answer_does_not_end_the_loop_of_a_test(forkserver):
     ],
     ids=["loop", "arithmetic", "swallows"],
 )
-def test_test_that_an_answer_keeps_busy_is_stopped(test, forkserver):
+def test_test_that_an_answer_keeps_busy_is_stopped(test: str, forkserver: Forkserver) -> None:
     message, seconds = ask(test, "def f(x): return 10**15", forkserver)
     assert message == "The code took longer than allowed."
     assert seconds < 2 + 2
 
 
-def test_message_that_takes_too_long_to_read_is_abandoned(forkserver):
+def test_message_that_takes_too_long_to_read_is_abandoned(forkserver: Forkserver) -> None:
     """Numbers with one hash make a set quadratic."""
     code = """
 import os, socket, struct
@@ -122,7 +131,7 @@ def f(x):
     assert seconds < 2 + 2
 
 
-def test_test_that_an_answer_makes_too_large_fails_with_memory_error(forkserver):
+def test_test_that_an_answer_makes_too_large_fails_with_memory_error(forkserver: Forkserver) -> None:
     spread = "assert np.subtract.outer(f(1), np.ones(800)).shape"
     message, _ = ask(spread, "def f(x): return np.ones((8_000_000, 1))", forkserver, seconds=20)
     assert message.startswith("The test stopped with MemoryError") or "MemoryError" in message
@@ -147,12 +156,12 @@ def test_test_that_an_answer_makes_too_large_fails_with_memory_error(forkserver)
         ("x = np.random.default_rng()\nassert len({f(x) for _ in range(9)}) == 9", "def f(x): return x.random()"),
     ],
 )  # fmt: skip
-def test_answer_can_use_functions_and_iterators_passed_by_a_test(test, code, forkserver):
+def test_answer_can_use_functions_and_iterators_passed_by_a_test(test: str, code: str, forkserver: Forkserver) -> None:
     """Functions and iterators as arguments: an exercise may ask for a derivative of any function."""
     assert ask(test, code, forkserver, seconds=9)[0] is None
 
 
-def test_generator_passed_to_an_answer_is_independent_of_that_of_the_test(forkserver):
+def test_generator_passed_to_an_answer_is_independent_of_that_of_the_test(forkserver: Forkserver) -> None:
     test = """
 x = np.random.default_rng()
 assert f(x) != x.random()
@@ -180,7 +189,7 @@ assert state == x.bit_generator.state
         '{"generator": {"dict": [["bit_generator", "PCG64"]]}}',
     ],
 )
-def test_malformed_request_from_an_answer_is_an_error(question, forkserver):
+def test_malformed_request_from_an_answer_is_an_error(question: str, forkserver: Forkserver) -> None:
     code = f"""
 import os, struct
 text = {question.encode()!r}
@@ -190,7 +199,7 @@ def f(x):
     assert ask("assert f(lambda a: 1) == 1", code, forkserver)[0]
 
 
-def test_endless_requests_from_an_answer_are_stopped(forkserver):
+def test_endless_requests_from_an_answer_are_stopped(forkserver: Forkserver) -> None:
     message, seconds = ask("f(lambda: 1)", "def f(x):\n    while True:\n        x()", forkserver)
     assert message == "The test stopped with The code took longer than allowed."
     message, seconds = ask("f(lambda n: sum(1 for _ in range(n)))", "def f(x): x(10**15)", forkserver)
@@ -198,13 +207,13 @@ def test_endless_requests_from_an_answer_are_stopped(forkserver):
     assert seconds < 2 + 2
 
 
-def test_messages_are_printable_text(forkserver):
+def test_messages_are_printable_text(forkserver: Forkserver) -> None:
     message, _ = ask("f(1)", "def f(x): raise ValueError('a\\ud800b\\0c\\x1bd')", forkserver)
     assert message.startswith("The test stopped with ValueError: a\N{REPLACEMENT CHARACTER}b")
     assert message.isprintable()
 
 
-def test_failed_test_has_a_message(exercises, forkserver):
+def test_failed_test_has_a_message(exercises: dict[str, Exercise], forkserver: Forkserver) -> None:
     overflows = "def softmax(s):\n    e = np.exp(s)\n    return e / e.sum(axis=1)[:, None]"
     visible, formula, extreme = grade_answer(exercises["model-softmax"], Answer((overflows,)), forkserver)
     assert (visible["message"], formula["message"]) == ("", "")
@@ -214,7 +223,7 @@ def test_failed_test_has_a_message(exercises, forkserver):
     assert visible["message"] == "The test stopped with ZeroDivisionError: division by zero (line 2 of the answer)"
 
 
-def test_messages_contain_no_line_of_a_hidden_test(exercises, forkserver):
+def test_messages_contain_no_line_of_a_hidden_test(exercises: dict[str, Exercise], forkserver: Forkserver) -> None:
     exercise = exercises["model-softmax"]
     hidden = {line.strip() for test in exercise.tests if test.hidden for line in test.code.splitlines()}
     for code in ("def softmax(s):\n    return 0", "def softmax(s):\n    return s", "softmax = 5", "1 / 0"):
@@ -222,7 +231,7 @@ def test_messages_contain_no_line_of_a_hidden_test(exercises, forkserver):
             assert not any(line in test["message"] for line in hidden if len(line) > 20)
 
 
-def test_submission_that_is_no_notebook_gets_a_record(exercises, forkserver):
+def test_submission_that_is_no_notebook_gets_a_record(exercises: dict[str, Exercise], forkserver: Forkserver) -> None:
     record = grade_submission(Submission("ada", b"%PDF"), [exercises["model-softmax"]], forkserver)
     assert (record["student"], record["score"], record["max_score"]) == ("ada", 0, 4)
     assert record["problem"].startswith("The file is not a notebook")

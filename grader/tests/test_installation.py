@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -118,7 +119,7 @@ EXPECTED = {"right": 7, "half": 5, "crash": 3, "spy": 3, "uses-the-course": 7}
 
 
 @pytest.fixture(scope="module")
-def programs(tmp_path_factory):
+def programs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the folder of programs of an environment that has the wheel and what it depends on."""
     folder = tmp_path_factory.mktemp("installed")
     python, uv = folder / "venv" / "bin" / "python", Path(sys.executable).with_name("uv")
@@ -129,19 +130,19 @@ def programs(tmp_path_factory):
     return python.parent
 
 
-def run(*command, **options):
+def run(*command: Any, **options: Any) -> str:
     done = subprocess.run(list(map(str, command)), capture_output=True, encoding="utf-8", **options)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
 
-def test_wheel_brings_neither_the_book_nor_tensorflow(programs):
+def test_wheel_brings_neither_the_book_nor_tensorflow(programs: Path) -> None:
     look = "import importlib.util as u; print([n for n in ('mnist_lessons', 'tensorflow', 'keras') if u.find_spec(n)])"
     assert run(programs / "python", "-P", "-c", look, cwd="/") == "[]\n"
 
 
 @pytest.mark.usefixtures("needs_isolation")
-def test_wheel_alone_grades_another_course(programs, tmp_path):
+def test_wheel_alone_grades_another_course(programs: Path, tmp_path: Path) -> None:
     (tmp_path / "exercises").mkdir()
     (tmp_path / "exercises" / "course.toml").write_text('preload = ["signals:load"]', encoding="utf-8")
     (tmp_path / "exercises" / "course.md").write_text(EXERCISES, encoding="utf-8")
@@ -150,7 +151,7 @@ def test_wheel_alone_grades_another_course(programs, tmp_path):
     (tmp_path / "secret").write_text("8.5", encoding="utf-8")
     environment = os.environ | {"PYTHONPATH": str(tmp_path / "package")}
 
-    def coursegrader(*arguments):
+    def coursegrader(*arguments: Any) -> str:
         return run(programs / "coursegrader", *arguments, cwd=tmp_path, env=environment)
 
     coursegrader("assignment", "build", "quiz", "--exercises", "course", "--out", "quiz")

@@ -1,8 +1,10 @@
 """Keras models between a worker and a student process."""
 
 import json
+import socket
 import subprocess
 import sys
+from typing import Any
 
 import keras
 import numpy as np
@@ -12,7 +14,7 @@ from test_protocol import travel
 from coursegrader import keras_models
 
 
-def build_small():
+def build_small() -> Any:
     """Return a small network with layers like those in an introductory course."""
     return keras.Sequential(
         [
@@ -25,7 +27,7 @@ def build_small():
     )
 
 
-def build_convolutional():
+def build_convolutional() -> Any:
     return keras.Sequential(
         [
             keras.Input((28, 28), dtype="uint8"),
@@ -41,7 +43,7 @@ def build_convolutional():
 
 
 @pytest.mark.parametrize("build", [build_small, build_convolutional])
-def test_model_computes_the_same_after_serialization(pair, build):
+def test_model_computes_the_same_after_serialization(pair: tuple[socket.socket, socket.socket], build: Any) -> None:
     model = build()
     model.compile(keras.optimizers.SGD(0.25), keras.losses.SparseCategoricalCrossentropy(), metrics=["accuracy"])
     images = np.random.default_rng(0).integers(0, 256, (4, 28, 28)).astype("uint8")
@@ -51,20 +53,20 @@ def test_model_computes_the_same_after_serialization(pair, build):
     assert isinstance(found.loss, keras.losses.SparseCategoricalCrossentropy)
 
 
-def test_functional_model_is_serialized(pair):
+def test_functional_model_is_serialized(pair: tuple[socket.socket, socket.socket]) -> None:
     inputs = keras.Input((3,))
     hidden = keras.layers.Dense(2)(inputs)
     model = keras.Model(inputs, keras.layers.Concatenate()([hidden, hidden]))
     np.testing.assert_array_equal(np.array(travel(pair, model)(np.ones((1, 3)))), np.array(model(np.ones((1, 3)))))
 
 
-def test_layer_sizes_may_be_numpy_integers(pair):
+def test_layer_sizes_may_be_numpy_integers(pair: tuple[socket.socket, socket.socket]) -> None:
     model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2), keras.layers.Dropout(np.float32(0.5))])
     assert travel(pair, model).count_params() == 8
 
 
-def test_custom_loss_is_not_serialized(pair):
-    def zero(labels, scores):
+def test_custom_loss_is_not_serialized(pair: tuple[socket.socket, socket.socket]) -> None:
+    def zero(labels: np.ndarray, scores: Any) -> Any:
         return 0 * scores
 
     model = build_small()
@@ -72,7 +74,7 @@ def test_custom_loss_is_not_serialized(pair):
     assert travel(pair, model).compiled is False
 
 
-def change(description, path, value):
+def change(description: Any, path: Any, value: Any) -> Any:
     """Return a model's description with something else at a path."""
     description = json.loads(json.dumps(description))
     node = description
@@ -106,7 +108,7 @@ def change(description, path, value):
         (["build_config"], {"input_shape": [None, 10**6, 10**6]}),
     ],
 )
-def test_tampered_model_is_refused(path, value):
+def test_tampered_model_is_refused(path: Any, value: Any) -> None:
     model = build_small()
     description = change(keras_models.describe_model(model), path, value)
     if path == ["build_config"]:
@@ -126,13 +128,13 @@ def test_tampered_model_is_refused(path, value):
     ],
     ids=["weights", "activations", "multiplications", "maximum", "average"],
 )
-def test_model_that_is_too_large_is_refused(layers):
+def test_model_that_is_too_large_is_refused(layers: Any) -> None:
     model = keras.Sequential([keras.Input((28, 28)), *layers])
     with pytest.raises(ValueError, match="expected at most"):
         keras_models.rebuild_model(keras_models.describe_model(model), model.get_weights())
 
 
-def test_shared_layer_counts_as_often_as_it_is_used():
+def test_shared_layer_counts_as_often_as_it_is_used() -> None:
     inputs = keras.Input((28, 28))
     outputs, layer = keras.layers.Flatten()(inputs), keras.layers.Dense(784)
     for _ in range(90):
@@ -147,7 +149,7 @@ def test_shared_layer_counts_as_often_as_it_is_used():
         keras_models.rebuild_model(keras_models.describe_model(model), model.get_weights())
 
 
-def test_metric_that_is_too_large_is_refused():
+def test_metric_that_is_too_large_is_refused() -> None:
     """AUC makes four tables of its thresholds, IoU one of its classes squared."""
     for name, config in [("AUC", {"num_thresholds": 10**10}), ("MeanIoU", {"num_classes": 10**6})]:
         model = build_small()
@@ -158,7 +160,7 @@ def test_metric_that_is_too_large_is_refused():
             keras_models.rebuild_model(description, model.get_weights())
 
 
-def test_channels_first_is_refused():
+def test_channels_first_is_refused() -> None:
     """How much another order takes is not what is counted."""
     model = keras.Sequential([keras.Input((1, 28, 28)), keras.layers.Flatten()])
     description = keras_models.describe_model(model)
@@ -169,13 +171,13 @@ def test_channels_first_is_refused():
 
 
 @pytest.mark.parametrize("module", ["keras.layers", "keras"])
-def test_nested_model_is_refused(pair, module):
+def test_nested_model_is_refused(pair: tuple[socket.socket, socket.socket], module: str) -> None:
     inner = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)])
     with pytest.raises(ValueError, match="cannot be graded"):
         travel(pair, keras.Sequential([keras.Input((3,)), inner]))
 
 
-def test_model_is_refused_where_keras_is_not_installed():
+def test_model_is_refused_where_keras_is_not_installed() -> None:
     code = """
 import socket, sys
 sys.modules["keras"] = None

@@ -1,9 +1,11 @@
 import collections
 import enum
 import math
+import socket
 import struct
 import threading
 import time
+from typing import Any
 
 import keras
 import numpy as np
@@ -12,7 +14,7 @@ import pytest
 from coursegrader import protocol
 
 
-def travel(pair, value):
+def travel(pair: tuple[socket.socket, socket.socket], value: Any) -> Any:
     """Send a value through a pair of sockets."""
     sender = threading.Thread(target=protocol.send, args=(pair[0], value))
     sender.start()
@@ -26,7 +28,7 @@ def travel(pair, value):
     "value",
     [None, True, 3, 0.5, math.inf, "ä", [], [1, [2]], (1, "a"), {1, 2}, {"a": [1], 2: None}, {"array": 1}, {"list": 3}],
 )
-def test_plain_values_are_received_unchanged(pair, value):
+def test_plain_values_are_received_unchanged(pair: tuple[socket.socket, socket.socket], value: Any) -> None:
     found = travel(pair, value)
     assert found == value
     assert type(found) is type(value)
@@ -34,14 +36,14 @@ def test_plain_values_are_received_unchanged(pair, value):
 
 @pytest.mark.parametrize("dtype", ["bool", "uint8", "int64", "float16", "float32", ">f8"])
 @pytest.mark.parametrize("shape", [(), (0,), (3,), (2, 0, 4), (2, 3, 4)])
-def test_arrays_are_received_unchanged(pair, dtype, shape):
+def test_arrays_are_received_unchanged(pair: tuple[socket.socket, socket.socket], dtype: str, shape: Any) -> None:
     array = np.random.default_rng(0).integers(0, 2, shape).astype(dtype)
     found = travel(pair, {"a": array, "b": array.T})
     np.testing.assert_array_equal(found["a"], array, strict=dtype != ">f8")
     np.testing.assert_array_equal(found["b"], array.T)
 
 
-def test_numpy_scalars_and_tensors_are_numbers(pair):
+def test_numpy_scalars_and_tensors_are_numbers(pair: tuple[socket.socket, socket.socket]) -> None:
     found = travel(pair, [np.float32(0.5), np.int64(3), keras.ops.ones((2, 2)), np.array("text")])
     assert [type(value) for value in found] == [np.float32, np.int64, np.ndarray, str]
 
@@ -51,7 +53,7 @@ class Color(enum.IntEnum):
 
 
 class Text(str):
-    def __str__(self):
+    def __str__(self) -> str:
         return "other"
 
 
@@ -72,14 +74,16 @@ class Text(str):
         (np.bool_(True), True),
     ],
 )
-def test_array_likes_of_libraries_are_received_as_plain_values(pair, value, arrives):
+def test_array_likes_of_libraries_are_received_as_plain_values(
+    pair: tuple[socket.socket, socket.socket], value: Any, arrives: Any
+) -> None:
     found = travel(pair, value)
     assert found == arrives
     assert type(found) is type(arrives) or isinstance(found, np.generic)
 
 
 @pytest.mark.parametrize("value", [print, object(), np.array([None]), np.array([1j]), b"x"])
-def test_other_objects_are_refused(pair, value):
+def test_other_objects_are_refused(pair: tuple[socket.socket, socket.socket], value: Any) -> None:
     with pytest.raises(ValueError, match="expected"):
         protocol.send(pair[0], value)
 
@@ -96,25 +100,25 @@ def test_other_objects_are_refused(pair, value):
         b'{"model": {"class_name": "Sequential"}, "weights": 5}', b'{"model": 5, "weights": {"list": []}}',
     ],
 )  # fmt: skip
-def test_malformed_message_is_refused(pair, text):
+def test_malformed_message_is_refused(pair: tuple[socket.socket, socket.socket], text: Any) -> None:
     pair[0].sendall(struct.pack(">I", len(text)) + text)
     with pytest.raises(ValueError, match=r"message|model|JSON|Expecting|Extra|digits|type|delimiter|string|codec"):
         protocol.receive(pair[1], deadline=time.monotonic() + 10)
 
 
-def test_message_with_too_large_a_length_is_refused(pair):
+def test_message_with_too_large_a_length_is_refused(pair: tuple[socket.socket, socket.socket]) -> None:
     pair[0].sendall(struct.pack(">I", 1 << 31))
     with pytest.raises(ValueError, match="at most"):
         protocol.receive(pair[1])
 
 
-def test_silence_and_half_a_message_raise_at_the_deadline(pair):
+def test_silence_and_half_a_message_raise_at_the_deadline(pair: tuple[socket.socket, socket.socket]) -> None:
     pair[0].sendall(struct.pack(">I", 100) + b"{")
     with pytest.raises(protocol.ClosedError):
         protocol.receive(pair[1], deadline=time.monotonic() + 0.1)
 
 
-def test_closed_connection_is_an_error(pair):
+def test_closed_connection_is_an_error(pair: tuple[socket.socket, socket.socket]) -> None:
     pair[0].close()
     with pytest.raises(protocol.ClosedError):
         protocol.receive(pair[1])

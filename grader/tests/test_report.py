@@ -1,5 +1,7 @@
 import csv
 import re
+from pathlib import Path
+from typing import Any
 
 import pytest
 from bs4 import BeautifulSoup
@@ -7,7 +9,7 @@ from bs4 import BeautifulSoup
 from coursegrader.report import make_feedback, make_summary, write_reports
 
 
-def record(student, score, *, problem="", message=""):
+def record(student: Any, score: Any, *, problem: str = "", message: str = "") -> dict[str, Any]:
     tests = [
         {"id": "a-1", "points": score, "max_points": 4, "hidden": False, "message": message},
         {"id": "a-2", "points": 0, "max_points": 2, "hidden": True, "message": "Expected: each row sums to one"},
@@ -26,18 +28,18 @@ RECORDS = [
 ]
 
 
-def rows(file):
+def rows(file: Path) -> Any:
     with file.open(encoding="utf-8") as stream:
         return list(csv.reader(stream))
 
 
 @pytest.fixture
-def folder(tmp_path):
+def folder(tmp_path: Path) -> Path:
     write_reports(RECORDS, tmp_path, assignment="week-1", ungraded=["dora"])
     return tmp_path
 
 
-def test_grades_have_the_columns_of_nbgrader(folder):
+def test_grades_have_the_columns_of_nbgrader(folder: Path) -> None:
     head, *body = rows(folder / "grades.csv")
     assert head == [
         "assignment", "duedate", "timestamp", "student_id", "last_name", "first_name", "email",
@@ -52,7 +54,7 @@ def test_grades_have_the_columns_of_nbgrader(folder):
     }
 
 
-def test_canvas_gets_ids_and_points_possible(folder):
+def test_canvas_gets_ids_and_points_possible(folder: Path) -> None:
     assert rows(folder / "canvas.csv") == [
         ["Student", "ID", "SIS User ID", "SIS Login ID", "Section", "week-1"],
         ["    Points Possible", "", "", "", "", "6"],
@@ -63,7 +65,7 @@ def test_canvas_gets_ids_and_points_possible(folder):
     ]
 
 
-def test_moodle_gets_participants(folder):
+def test_moodle_gets_participants(folder: Path) -> None:
     head, *body = rows(folder / "moodle.csv")
     assert {"Identifier", "Grade", "Last modified (grade)"} <= set(head), "without these Moodle takes no worksheet"
     assert body[:2] == [
@@ -72,18 +74,18 @@ def test_moodle_gets_participants(folder):
     ]
 
 
-def test_student_id_that_ends_in_a_number_is_not_a_platform_id(tmp_path):
+def test_student_id_that_ends_in_a_number_is_not_a_platform_id(tmp_path: Path) -> None:
     write_reports([record("student_01", 2)], tmp_path, assignment="x")
     assert rows(tmp_path / "canvas.csv")[2] == ["student_01", "", "", "student_01", "", "2"]
     assert rows(tmp_path / "moodle.csv")[1][:2] == ["student_01", "student_01"]
 
 
-def test_names_are_escaped_against_spreadsheet_formulas(tmp_path):
+def test_names_are_escaped_against_spreadsheet_formulas(tmp_path: Path) -> None:
     write_reports([record("=HYPERLINK(1)", 0)], tmp_path, assignment="x")
     assert rows(tmp_path / "grades.csv")[1][3].startswith("'=")
 
 
-def test_feedback_says_what_passed_and_why_the_rest_failed():
+def test_feedback_says_what_passed_and_why_the_rest_failed() -> None:
     page = BeautifulSoup(make_feedback(record("<b>Eve</b>", 4), assignment="week-1"), "html.parser")
     assert page.find("strong").text == "4 of 6 points"
     assert page.find("b") is None, "a name is text, not markup"
@@ -91,12 +93,12 @@ def test_feedback_says_what_passed_and_why_the_rest_failed():
     assert cells == [["test 1", "✓ passed", "4 of 4"], ["further test 2", "✗ Expected: each row sums to one", "0 of 2"]]
 
 
-def test_feedback_escapes_html_of_students():
+def test_feedback_escapes_html_of_students() -> None:
     page = make_feedback(record("eve", 0, message="<script>alert(1)</script>"), assignment="x")
     assert "<script" not in page
 
 
-def test_summary_lists_everyone_and_describes_its_plots(folder):
+def test_summary_lists_everyone_and_describes_its_plots(folder: Path) -> None:
     page = BeautifulSoup((folder / "summary.html").read_text(encoding="utf-8"), "html.parser")
     rows = {row.find("th").text: row.find_all("td")[-1].text for row in page.select("tbody tr")}
     assert rows == {
@@ -113,7 +115,7 @@ def test_summary_lists_everyone_and_describes_its_plots(folder):
     assert not re.search(r"<(script|link|img)|https?://(?!www\.w3\.org|matplotlib|purl)", page.find("body").text)
 
 
-def test_plots_take_the_colors_of_the_page(folder):
+def test_plots_take_the_colors_of_the_page(folder: Path) -> None:
     """Black on a dark page could not be read, a white box would glare."""
     text = (folder / "summary.html").read_text(encoding="utf-8")
     assert not re.search(r"#000000|#ffffff|fill: (white|black)", text)
@@ -121,5 +123,5 @@ def test_plots_take_the_colors_of_the_page(folder):
     assert "stroke: currentColor" in text
 
 
-def test_report_of_a_class_without_submissions():
+def test_report_of_a_class_without_submissions() -> None:
     assert "No submission was graded." in make_summary([], assignment="x")

@@ -9,12 +9,16 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
 
 from coursegrader import cli, runner
 from coursegrader.assignment import build_assignment, make_notebook
+from coursegrader.exercises import Exercise
 
 pytestmark = pytest.mark.usefixtures("needs_isolation")
 STUDENTS = [f"student{number:02}" for number in range(6)]
@@ -22,7 +26,7 @@ SLOW = "import time\ntime.sleep(0.7)\n"
 
 
 @pytest.fixture
-def course(tmp_path, exercises):
+def course(tmp_path: Path, exercises: dict[str, Exercise]) -> Path:
     """An assignment of one question, and six submissions: every third is right, the others are not."""
     exercise = exercises["predict-top"]
     build_assignment("week-1", [exercise], tmp_path / "week-1")
@@ -37,11 +41,11 @@ def course(tmp_path, exercises):
     return tmp_path
 
 
-def arguments(course, out, *more):
+def arguments(course: Path, out: Path, *more: Any) -> list[str]:
     return ["grade", str(course / "in"), "--assignment", str(course / "week-1"), "--out", str(out), *more]
 
 
-def scores(out):
+def scores(out: Path) -> dict[str, int]:
     with (out / "grades.csv").open(encoding="utf-8") as stream:
         return {row["student_id"]: int(row["score"]) for row in csv.DictReader(stream)}
 
@@ -49,12 +53,12 @@ def scores(out):
 EXPECTED = {student: 3 if number % 3 == 0 else 0 for number, student in enumerate(STUDENTS)}
 
 
-def start(course, out, *more):
+def start(course: Path, out: Path, *more: Any) -> subprocess.Popen[bytes]:
     code = "import sys; from coursegrader.cli import main; sys.exit(main(sys.argv[1:]))"
     return subprocess.Popen([sys.executable, "-c", code, *arguments(course, out, *more)], start_new_session=True)
 
 
-def wait_for(condition, *, seconds=240):
+def wait_for(condition: Callable[[], Any], *, seconds: int = 240) -> Any:
     end = time.monotonic() + seconds
     while not (found := condition()):
         assert time.monotonic() < end, "nothing happened"
@@ -62,11 +66,11 @@ def wait_for(condition, *, seconds=240):
     return found
 
 
-def records(out):
+def records(out: Path) -> dict[Path, bytes]:
     return {path: path.read_bytes() for path in (out / "records").glob("*.json")}
 
 
-def test_grading_resumes_after_a_kill_and_grades_nothing_twice(course):
+def test_grading_resumes_after_a_kill_and_grades_nothing_twice(course: Path) -> None:
     out = course / "out"
     process = start(course, out)
     wait_for(lambda: len(records(out)) >= 3)
@@ -86,7 +90,7 @@ def test_grading_resumes_after_a_kill_and_grades_nothing_twice(course):
     assert records(out) == final
 
 
-def test_changed_submission_is_regraded(course):
+def test_changed_submission_is_regraded(course: Path) -> None:
     out = course / "out"
     for student in STUDENTS[2:]:
         (course / "in" / student / "week-1.ipynb").unlink()
@@ -100,8 +104,8 @@ def test_changed_submission_is_regraded(course):
 
 
 def test_submission_is_regraded_after_a_change_in_what_its_mark_depends_on(
-    tmp_path, exercises, package_below_tmp, monkeypatch
-):
+    tmp_path: Path, exercises: dict[str, Exercise], package_below_tmp: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     setup = ("import numpy as np", "import a_course.data")
     exercise = dataclasses.replace(exercises["predict-top"], setup=setup)
     notebook = make_notebook("week-1", [exercise], with_answers=True)
@@ -123,7 +127,7 @@ def test_submission_is_regraded_after_a_change_in_what_its_mark_depends_on(
         before = after
 
 
-def graders(process):
+def graders(process: subprocess.Popen[bytes]) -> list[psutil.Process]:
     """Return the processes that grade for a command."""
     children = psutil.Process(process.pid).children()
     found = []
@@ -134,7 +138,7 @@ def graders(process):
     return found
 
 
-def test_killed_worker_is_replaced(course):
+def test_killed_worker_is_replaced(course: Path) -> None:
     out = course / "out"
     process = start(course, out)
     wait_for(lambda: len(records(out)) >= 2)
@@ -143,7 +147,7 @@ def test_killed_worker_is_replaced(course):
     assert scores(out) == EXPECTED
 
 
-def test_repeated_worker_crash_marks_submission_incomplete(course):
+def test_repeated_worker_crash_marks_submission_incomplete(course: Path) -> None:
     out = course / "out"
     process = start(course, out)
     for _ in range(2):
@@ -158,7 +162,7 @@ def test_repeated_worker_crash_marks_submission_incomplete(course):
     assert scores(out) == EXPECTED
 
 
-def test_interrupted_grading_ends_its_processes_and_resumes(course):
+def test_interrupted_grading_ends_its_processes_and_resumes(course: Path) -> None:
     out = course / "out"
     process = start(course, out)
     wait_for(lambda: len(records(out)) >= 1)
@@ -171,7 +175,7 @@ def test_interrupted_grading_ends_its_processes_and_resumes(course):
 
 
 @pytest.mark.weekly
-def test_cluster_that_loses_a_worker_gives_the_same_marks(course):
+def test_cluster_that_loses_a_worker_gives_the_same_marks(course: Path) -> None:
     """Two workers, one killed in the middle: only what it was grading is graded again."""
     pytest.importorskip("distributed")
     from distributed import LocalCluster
@@ -190,7 +194,7 @@ def test_cluster_that_loses_a_worker_gives_the_same_marks(course):
 
 
 @pytest.mark.parametrize("damaged", ["", "{", "[]", "3", '{"digest": "d"}', '{"digest": "x", "version": "v"}'])
-def test_damaged_or_outdated_record_is_ignored(tmp_path, damaged):
+def test_damaged_or_outdated_record_is_ignored(tmp_path: Path, damaged: str) -> None:
     file = tmp_path / "record.json"
     assert runner._read_record(file, digest="d", version="v") is None
     file.write_text(damaged, encoding="utf-8")
@@ -199,7 +203,7 @@ def test_damaged_or_outdated_record_is_ignored(tmp_path, damaged):
     assert runner._read_record(file, digest="d", version="v") == {"digest": "d", "version": "v"}
 
 
-def test_record_names_are_safe_and_unique():
+def test_record_names_are_safe_and_unique() -> None:
     names = [runner._file_name(name) for name in ("../../etc/passwd", "a" * 500, "a/b", "a_b", "Ünï")]
     assert len(set(names)) == 5
     assert all("/" not in name and len(name) < 100 for name in names)

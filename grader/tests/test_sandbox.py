@@ -5,6 +5,9 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -19,35 +22,35 @@ NO_NAMESPACES = ["unshare", "-Ur", "sh", "-c", 'echo 0 > /proc/sys/user/max_user
 pytestmark = pytest.mark.usefixtures("needs_isolation")
 
 
-def run(forkserver, code, *, ask="result", seconds=20, items=()):
+def run(forkserver: Forkserver, code: str, *, ask: str = "result", seconds: int = 20, items: Sequence[str] = ()) -> Any:
     """Run code as a student and return what it left under a name."""
     with forkserver.student(limits=Limits(seconds=seconds), items=items) as student:
         student.run([(code, True)])
         return student.fetch(ask)
 
 
-def tried(statement):
+def tried(statement: str) -> str:
     """Return code that leaves in `result` whether a statement raised no OSError."""
     attempt = f"try:\n    {statement}\n    result = True\nexcept (OSError, MemoryError):\n    result = False"
     return f"import os, socket\n{attempt}"
 
 
-def left_behind(forkserver):
+def left_behind(forkserver: Forkserver) -> list[psutil.Process]:
     """Return the processes that outlive a question; the supervisor gets a moment to end."""
     processes = psutil.Process(forkserver.pid).children(recursive=True)
     return psutil.wait_procs(processes, timeout=5)[1]
 
 
-def test_ordinary_code_runs(forkserver):
+def test_ordinary_code_runs(forkserver: Forkserver) -> None:
     assert run(forkserver, "import json, wave\nresult = len(json.dumps([1, 2]))") == 6
 
 
 @pytest.mark.parametrize("folder", ["/etc", "/var", "/proc/1", "/sys", os.path.dirname(__file__)])
-def test_folder_outside_python_is_hidden(forkserver, folder):
+def test_folder_outside_python_is_hidden(forkserver: Forkserver, folder: Any) -> None:
     assert run(forkserver, tried(f"os.listdir({folder!r})")) is False
 
 
-def test_file_outside_can_be_neither_read_nor_written(forkserver, tmp_path):
+def test_file_outside_can_be_neither_read_nor_written(forkserver: Forkserver, tmp_path: Path) -> None:
     secret = tmp_path / "secret"
     secret.write_text("kept", encoding="utf-8")
     assert run(forkserver, tried(f"open({str(secret)!r}).read()")) is False
@@ -56,17 +59,17 @@ def test_file_outside_can_be_neither_read_nor_written(forkserver, tmp_path):
 
 
 @pytest.mark.parametrize("path", [os.path.dirname(sandbox.__file__), sys.prefix, "/usr"])
-def test_visible_folders_are_read_only(forkserver, path):
+def test_visible_folders_are_read_only(forkserver: Forkserver, path: Any) -> None:
     assert run(forkserver, tried(f"open({path + '/forged'!r}, 'w')")) is False
     assert not os.path.exists(path + "/forged")
 
 
-def test_files_of_one_student_are_invisible_to_the_next(forkserver):
+def test_files_of_one_student_are_invisible_to_the_next(forkserver: Forkserver) -> None:
     run(forkserver, "open('left', 'w').write('x')\nresult = 1")
     assert run(forkserver, "import os\nresult = os.listdir('.')") == []
 
 
-def test_network_is_unreachable(forkserver):
+def test_network_is_unreachable(forkserver: Forkserver) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
         assert run(forkserver, tried(f"socket.create_connection(('127.0.0.1', {port}), timeout=2)")) is False
@@ -75,21 +78,21 @@ def test_network_is_unreachable(forkserver):
     assert run(forkserver, tried("[s.close() for s in socket.socketpair()]")) is True, "threads may talk to each other"
 
 
-def test_abstract_unix_socket_of_the_machine_is_unreachable(forkserver):
+def test_abstract_unix_socket_of_the_machine_is_unreachable(forkserver: Forkserver) -> None:
     with socket.socket(socket.AF_UNIX) as server:
         server.bind("\0coursegrader-test")
         server.listen()
         assert run(forkserver, tried("socket.socket(socket.AF_UNIX).connect('\\0coursegrader-test')")) is False
 
 
-def test_links_and_proc_lead_nowhere(forkserver):
+def test_links_and_proc_lead_nowhere(forkserver: Forkserver) -> None:
     link = "os.symlink('/etc/passwd', '/tmp/link'); open('/tmp/link')"
     assert run(forkserver, tried(link)) is False
     assert run(forkserver, tried("open('/proc/self/mem')")) is False
     assert run(forkserver, tried("open('/proc/1/root/etc/passwd')")) is False
 
 
-def test_environment_files_and_folder_of_the_grader_are_not_inherited(monkeypatch):
+def test_environment_files_and_folder_of_the_grader_are_not_inherited(monkeypatch: pytest.MonkeyPatch) -> None:
     """No variable, no open file, no folder."""
     monkeypatch.setenv("SECRET_TOKEN", "kept")
     code = """
@@ -110,7 +113,9 @@ result = [sorted(os.environ), files, os.getcwd()]
     assert folder == sandbox.WORK
 
 
-def test_modules_are_not_imported_from_the_folder_of_submissions(tmp_path, monkeypatch):
+def test_modules_are_not_imported_from_the_folder_of_submissions(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Python would look into the folder it is started in first, outside the sandbox."""
     for name in ("numpy", "json", "keras", "array"):
         (tmp_path / f"{name}.py").write_text(f"open({str(tmp_path / 'imported')!r}, 'w')", encoding="utf-8")
@@ -141,7 +146,7 @@ for page in sorted(pages):
 """
 
 
-def test_code_of_earlier_students_is_not_in_memory(forkserver):
+def test_code_of_earlier_students_is_not_in_memory(forkserver: Forkserver) -> None:
     words = b"my_very_own_answer"
     search = SEARCH.format(mixed=bytes(letter ^ 1 for letter in words))
     code = f"def {words.decode()}(): pass\n" + "x = 1\n" * 2000
@@ -166,12 +171,12 @@ def test_code_of_earlier_students_is_not_in_memory(forkserver):
         "os.chroot('/usr')",
     ],
 )
-def test_new_processes_and_privileges_are_refused(forkserver, statement):
+def test_new_processes_and_privileges_are_refused(forkserver: Forkserver, statement: str) -> None:
     assert run(forkserver, tried(statement)) is False
 
 
 @pytest.mark.parametrize("name", sandbox._FORBIDDEN)
-def test_forbidden_system_calls_fail(forkserver, name):
+def test_forbidden_system_calls_fail(forkserver: Forkserver, name: Any) -> None:
     column = sandbox._ARCHITECTURES[os.uname().machine]["column"]
     number = sandbox._FORBIDDEN[name][column]
     code = f"""
@@ -183,7 +188,7 @@ result = [libc.syscall({number}, *nothing), ctypes.get_errno()]
     assert number is None or run(forkserver, code) == [-1, 1]
 
 
-def test_shared_memory_segments_are_refused(forkserver):
+def test_shared_memory_segments_are_refused(forkserver: Forkserver) -> None:
     """Segments of shared memory belong to no process: this would fill the machine's memory."""
     code = """
 import ctypes
@@ -193,14 +198,14 @@ result = [libc.shmget(0, 1 << 20, 0o1600), libc.semget(0, 1, 0o1600), libc.msgge
     assert run(forkserver, code) == [-1, -1, -1]
 
 
-def test_signal_to_the_process_group_reaches_only_the_student(forkserver):
+def test_signal_to_the_process_group_reaches_only_the_student(forkserver: Forkserver) -> None:
     """To stop its supervisor would stop the grader, for ever."""
     stop = "try:\n    os.kill(0, signal.SIGSTOP)\nexcept OSError:\n    pass"
     code = f"import os, signal\n{stop}\nresult = [os.getpgid(0), os.getsid(0), os.getpid()]"
     assert run(forkserver, code) == [1, 1, 1]
 
 
-def test_thread_limit_is_separate_for_each_student(forkserver):
+def test_thread_limit_is_separate_for_each_student(forkserver: Forkserver) -> None:
     """The kernel counts threads by user: two students at a time must not be one user."""
     start = "import threading, time\nfor _ in range({}):\n    threading.Thread(target=time.sleep, args=(9,)).start()\n"
     many = start.format(Limits().threads - 4)
@@ -209,11 +214,11 @@ def test_thread_limit_is_separate_for_each_student(forkserver):
         second.run([(many, True)])
 
 
-def test_threads_are_allowed(forkserver):
+def test_threads_are_allowed(forkserver: Forkserver) -> None:
     assert run(forkserver, "import threading\nt = threading.Thread(target=print)\nt.start()\nt.join()\nresult = 1") == 1
 
 
-def test_student_has_no_capabilities_and_is_not_root(forkserver):
+def test_student_has_no_capabilities_and_is_not_root(forkserver: Forkserver) -> None:
     header = "struct.pack('Ii', 0x20080522, 0)"
     code = f"import ctypes, os, struct\nd = ctypes.create_string_buffer(24)\nctypes.CDLL(None).capget({header}, d)\n"
     assert run(forkserver, code + "result = any(d.raw)") is False
@@ -233,7 +238,7 @@ def test_student_has_no_capabilities_and_is_not_root(forkserver):
     ],
     ids=["loop", "ignores signals", "sleeps", "threads", "prints", "recursion", "fork bomb"],
 )
-def test_endless_code_is_killed_at_the_time_limit(forkserver, code):
+def test_endless_code_is_killed_at_the_time_limit(forkserver: Forkserver, code: str) -> None:
     with pytest.raises(StudentError):
         run(forkserver, code, seconds=2)
     assert left_behind(forkserver) == []
@@ -252,7 +257,7 @@ def test_endless_code_is_killed_at_the_time_limit(forkserver, code):
         "import os\nos.write(3, b'\\0\\0\\0\\2[]' * 1000)\nos._exit(0)",
     ],
 )
-def test_process_that_exits_or_forges_messages_is_an_error(forkserver, code):
+def test_process_that_exits_or_forges_messages_is_an_error(forkserver: Forkserver, code: str) -> None:
     with pytest.raises(StudentError):
         run(forkserver, code)
     assert left_behind(forkserver) == []
@@ -263,17 +268,17 @@ def test_process_that_exits_or_forges_messages_is_an_error(forkserver, code):
     ["bytearray(20 << 30)", "open('big', 'wb').write(bytes(100 << 20))", "[open(f'f{i}', 'w') for i in range(20000)]"],
     ids=["memory", "disk", "files"],
 )
-def test_memory_disk_and_open_files_are_limited(forkserver, statement):
+def test_memory_disk_and_open_files_are_limited(forkserver: Forkserver, statement: str) -> None:
     assert run(forkserver, tried(statement)) is False
 
 
 @pytest.fixture
-def sleeper():
+def sleeper() -> Iterator[Any]:
     """A forkserver of its own, whose only student sleeps; and what came of it."""
     with Forkserver() as forkserver:
         ready, outcome = threading.Event(), []
 
-        def ask():
+        def ask() -> None:
             try:
                 with forkserver.student(limits=Limits(seconds=20)) as student:
                     ready.set()
@@ -291,7 +296,7 @@ def sleeper():
         yield process, supervisor, student, thread, outcome
 
 
-def has_ended(process):
+def has_ended(process: psutil.Process) -> bool:
     """Tell whether a process is gone within a second, or waits for an init that takes no notice."""
     end = time.monotonic() + 1
     try:
@@ -302,7 +307,7 @@ def has_ended(process):
     return process.status() == psutil.STATUS_ZOMBIE
 
 
-def test_killed_supervisor_ends_the_student_and_is_a_grader_error(sleeper):
+def test_killed_supervisor_ends_the_student_and_is_a_grader_error(sleeper: Any) -> None:
     _, supervisor, student, thread, outcome = sleeper
     supervisor.kill()
     assert has_ended(student)
@@ -310,7 +315,7 @@ def test_killed_supervisor_ends_the_student_and_is_a_grader_error(sleeper):
     assert isinstance(outcome[0], GraderError)
 
 
-def test_student_finishes_after_its_forkserver_is_killed(sleeper):
+def test_student_finishes_after_its_forkserver_is_killed(sleeper: Any) -> None:
     forkserver, _, student, thread, outcome = sleeper
     forkserver.kill()
     thread.join()
@@ -318,12 +323,12 @@ def test_student_finishes_after_its_forkserver_is_killed(sleeper):
     assert has_ended(student)
 
 
-def test_student_sees_only_its_own_process(forkserver):
+def test_student_sees_only_its_own_process(forkserver: Forkserver) -> None:
     assert run(forkserver, "import os\nresult = os.getpid(), os.getppid()") == (1, 0)
 
 
 @pytest.mark.usefixtures("needs_user_namespaces")
-def test_sandbox_works_for_root_of_a_user_namespace():
+def test_sandbox_works_for_root_of_a_user_namespace() -> None:
     """As in some containers."""
     command = ["unshare", "-Ur", sys.executable, "-m", sandbox.__name__]
     done = subprocess.run(command, capture_output=True, encoding="utf-8")
@@ -331,7 +336,7 @@ def test_sandbox_works_for_root_of_a_user_namespace():
 
 
 @pytest.mark.usefixtures("needs_user_namespaces")
-def test_kernel_that_forbids_namespaces_is_named_as_the_obstacle():
+def test_kernel_that_forbids_namespaces_is_named_as_the_obstacle() -> None:
     ask = "from coursegrader import sandbox; print(sandbox.obstacle())"
     done = subprocess.run([*NO_NAMESPACES, sys.executable, "-c", ask], capture_output=True, encoding="utf-8")
     assert "sudo sysctl -w user.max_user_namespaces=15000" in done.stdout, done.stderr
@@ -350,7 +355,9 @@ def test_kernel_that_forbids_namespaces_is_named_as_the_obstacle():
         ({}, []),
     ],
 )
-def test_setting_that_forbids_namespaces_is_explained_with_its_remedy(tmp_path, settings, expected):
+def test_setting_that_forbids_namespaces_is_explained_with_its_remedy(
+    tmp_path: Path, settings: Any, expected: Any
+) -> None:
     for name, value in settings.items():
         file = tmp_path / name.replace(".", "/")
         file.parent.mkdir(exist_ok=True)
@@ -363,7 +370,7 @@ def test_setting_that_forbids_namespaces_is_explained_with_its_remedy(tmp_path, 
 
 @pytest.mark.usefixtures("needs_user_namespaces")
 @pytest.mark.parametrize(("ci", "outcome"), [("", "1 passed, 2 skipped"), ("true", "1 passed, 2 errors")])
-def test_isolation_tests_are_skipped_locally_and_fail_in_ci(ci, outcome, tmp_path):
+def test_isolation_tests_are_skipped_locally_and_fail_in_ci(ci: str, outcome: str, tmp_path: Path) -> None:
     names = ["test_ordinary_code_runs", "test_network_is_unreachable"]
     chosen = [f"{__file__}::{name}" for name in names]
     chosen.append(os.path.join(os.path.dirname(__file__), "test_exercises.py::test_ordinary_page_has_no_exercises"))
@@ -375,7 +382,9 @@ def test_isolation_tests_are_skipped_locally_and_fail_in_ci(ci, outcome, tmp_pat
     assert done.stdout.count("skipped 2: isolation") == (not ci)
 
 
-def test_folder_of_a_student_is_empty_in_a_course_below_tmp(package_below_tmp, monkeypatch):
+def test_folder_of_a_student_is_empty_in_a_course_below_tmp(
+    package_below_tmp: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("PYTHONPATH", package_below_tmp)
     with Forkserver() as forkserver:
         package, files = run(forkserver, "import coursegrader, os\nresult = coursegrader.__file__, os.listdir('.')")
@@ -383,7 +392,9 @@ def test_folder_of_a_student_is_empty_in_a_course_below_tmp(package_below_tmp, m
     assert files == []
 
 
-def test_answer_can_read_a_package_of_the_course_and_shares_what_it_preloads(package_below_tmp, monkeypatch):
+def test_answer_can_read_a_package_of_the_course_and_shares_what_it_preloads(
+    package_below_tmp: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Loaded once in the forkserver, not once for each question."""
     monkeypatch.setenv("PYTHONPATH", package_below_tmp)
     code = "from a_course import data, later\nresult = [id(data.load()), data.load()[0], later.VALUE]"
@@ -394,13 +405,15 @@ def test_answer_can_read_a_package_of_the_course_and_shares_what_it_preloads(pac
     assert first[2] == 3
 
 
-def test_answer_cannot_read_a_package_that_the_course_does_not_import(package_below_tmp, monkeypatch):
+def test_answer_cannot_read_a_package_that_the_course_does_not_import(
+    package_below_tmp: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("PYTHONPATH", package_below_tmp)
     with Forkserver() as forkserver:
         assert run(forkserver, "try:\n    import a_course\nexcept ImportError:\n    result = 'none'") == "none"
 
 
-def test_sandbox_works_for_ordinary_users(package_below_tmp, request):
+def test_sandbox_works_for_ordinary_users(package_below_tmp: str, request: pytest.FixtureRequest) -> None:
     """As root, become nobody first; the system's own Python is the one that nobody can read everywhere."""
     if not sandbox._can_become_others():
         pytest.skip("only root can become an ordinary user, who runs all the other tests as one")

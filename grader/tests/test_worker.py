@@ -13,27 +13,30 @@ from test_sandbox import NO_NAMESPACES, SEARCH
 
 from coursegrader import exercises, worker
 from coursegrader.assignment import make_notebook
+from coursegrader.exercises import Exercise
 from coursegrader.forkserver import GraderError
 from coursegrader.submissions import Submission
 from coursegrader.worker import Worker, grade_here
 
 
 @pytest.fixture
-def unsafe(isolation):
+def unsafe(isolation: bool) -> bool:
     return not isolation
 
 
 @pytest.fixture
-def exercise(exercises):
+def exercise(exercises: dict[str, Exercise]) -> Exercise:
     return dataclasses.replace(exercises["predict-top"], seconds=1)
 
 
 @pytest.fixture
-def submission(exercise):
+def submission(exercise: Exercise) -> Submission:
     return Submission("ada", json.dumps(make_notebook("x", [exercise], with_answers=True)).encode())
 
 
-def test_worker_grades_several_submissions_and_ends_its_processes(submission, exercise, unsafe):
+def test_worker_grades_several_submissions_and_ends_its_processes(
+    submission: Submission, exercise: Exercise, unsafe: bool
+) -> None:
     ours = Worker(unsafe=unsafe)
     try:
         assert [ours.grade(submission, [exercise])["score"] for _ in range(2)] == [3, 3]
@@ -44,7 +47,7 @@ def test_worker_grades_several_submissions_and_ends_its_processes(submission, ex
     assert psutil.wait_procs(family, timeout=5)[1] == []
 
 
-def test_hidden_tests_are_not_in_the_memory_of_a_student(exercise, unsafe):
+def test_hidden_tests_are_not_in_the_memory_of_a_student(exercise: Exercise, unsafe: bool) -> None:
     """Its forkserver is forked from a process that has not read any yet."""
     exercise = dataclasses.replace(exercise, seconds=30)
     hidden = next(test.code for test in exercise.tests if test.hidden)
@@ -65,7 +68,7 @@ def test_hidden_tests_are_not_in_the_memory_of_a_student(exercise, unsafe):
 
 
 @pytest.mark.parametrize("module", ["numpy.random", "random"])
-def test_random_inputs_of_a_test_cannot_be_predicted(module, exercise, unsafe):
+def test_random_inputs_of_a_test_cannot_be_predicted(module: str, exercise: Exercise, unsafe: bool) -> None:
     """The forkserver is forked from the process that tests run in, and with it the state of its generators."""
     exercise = dataclasses.replace(
         exercise,
@@ -84,7 +87,9 @@ def test_random_inputs_of_a_test_cannot_be_predicted(module, exercise, unsafe):
 
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSTOP], ids=["killed", "stuck"])
-def test_killed_or_stuck_worker_is_a_grader_error(how, submission, exercise, unsafe, monkeypatch):
+def test_killed_or_stuck_worker_is_a_grader_error(
+    how: signal.Signals, submission: Submission, exercise: Exercise, unsafe: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     ours = Worker(unsafe=unsafe)
     ours.grade(submission, [exercise])
     os.kill(ours._process.pid, how)
@@ -94,7 +99,9 @@ def test_killed_or_stuck_worker_is_a_grader_error(how, submission, exercise, uns
     ours.close()
 
 
-def test_idle_worker_is_reused_and_replaced_when_it_has_ended(submission, exercise, unsafe):
+def test_idle_worker_is_reused_and_replaced_when_it_has_ended(
+    submission: Submission, exercise: Exercise, unsafe: bool
+) -> None:
     worker.close_idle()
     assert grade_here(submission, [exercise], unsafe=unsafe)["score"] == 3
     ours = worker._idle.get_nowait()
@@ -105,7 +112,9 @@ def test_idle_worker_is_reused_and_replaced_when_it_has_ended(submission, exerci
     assert worker._idle.empty()
 
 
-def test_idle_worker_without_isolation_is_not_reused_for_isolated_grading(submission, exercise):
+def test_idle_worker_without_isolation_is_not_reused_for_isolated_grading(
+    submission: Submission, exercise: Exercise
+) -> None:
     first = worker._take(unsafe=True)
     worker._idle.put(first)
     second = worker._take(unsafe=False)
@@ -115,7 +124,7 @@ def test_idle_worker_without_isolation_is_not_reused_for_isolated_grading(submis
 
 
 @pytest.mark.usefixtures("needs_user_namespaces")
-def test_worker_refuses_to_grade_where_isolation_is_impossible():
+def test_worker_refuses_to_grade_where_isolation_is_impossible() -> None:
     code = """
 from coursegrader.worker import Worker, Submission
 worker = Worker(unsafe=False)
@@ -129,7 +138,7 @@ finally:
     assert "sudo sysctl -w user.max_user_namespaces" in done.stderr
 
 
-def test_module_that_cannot_be_imported_is_named(submission, exercise, unsafe):
+def test_module_that_cannot_be_imported_is_named(submission: Submission, exercise: Exercise, unsafe: bool) -> None:
     worker = Worker(unsafe=unsafe, items=["no_such_module"])
     try:
         with pytest.raises(GraderError, match="what the set-up cells import cannot be loaded on .*no_such_module"):

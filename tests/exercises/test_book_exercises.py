@@ -5,13 +5,15 @@ import copy
 import re
 import signal
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from coursegrader import grade, sandbox
 from coursegrader.answers import Answer
-from coursegrader.exercises import read_exercises
+from coursegrader.exercises import Exercise, read_exercises
 from coursegrader.forkserver import Forkserver
 
 ROOT = Path(__file__).parents[2]
@@ -19,7 +21,7 @@ EXERCISES = {exercise.id: exercise for exercise in read_exercises(ROOT / "book" 
 
 
 @pytest.fixture(scope="session")
-def forkserver():
+def forkserver() -> Iterator[Forkserver]:
     """Isolation itself is tested in grader/tests."""
     with Forkserver(unsafe=sandbox.obstacle() is not None) as forkserver:
         yield forkserver
@@ -28,7 +30,7 @@ def forkserver():
 TRAINS = {"cnn-small"}  # each answer costs the training of a network
 
 
-def alternatives():
+def alternatives() -> Iterator[Any]:
     """Return (exercise id, code) for each answer in alternatives.md."""
     parts = re.split(r"(?m)^## (.+)\n", (Path(__file__).parent / "alternatives.md").read_text(encoding="utf-8"))[1:]
     for name, text in zip(parts[::2], parts[1::2], strict=True):
@@ -36,10 +38,10 @@ def alternatives():
             yield pytest.param(name, code, id=f"{name}-{number}")
 
 
-def messages(exercise, code, *, seconds=60):
+def messages(exercise: Exercise, code: str, *, seconds: int = 60) -> list[str]:
     """Run an answer and the tests in this process, which is quick and shows nothing of isolation; return failures."""
 
-    def stop(*_):
+    def stop(*_: Any) -> None:
         raise TimeoutError
 
     names = grade._set_up(exercise)
@@ -57,26 +59,26 @@ def messages(exercise, code, *, seconds=60):
 
 
 @pytest.mark.parametrize("name", EXERCISES)
-def test_solution_gets_full_marks(name, forkserver):
+def test_solution_gets_full_marks(name: Any, forkserver: Forkserver) -> None:
     exercise = EXERCISES[name]
     records = grade.grade_answer(exercise, Answer((exercise.solution,)), forkserver)
     assert [record["message"] for record in records if record["message"]] == []
 
 
 @pytest.mark.parametrize("name", EXERCISES)
-def test_stub_fails_its_tests(name):
+def test_stub_fails_its_tests(name: Any) -> None:
     exercise = EXERCISES[name]
     assert len(messages(exercise, exercise.stub + "\n")) >= 1
     assert "raise NotImplementedError" in exercise.stub
 
 
 @pytest.mark.parametrize(("name", "code"), list(alternatives()))
-def test_alternative_right_answer_gets_full_marks(name, code):
+def test_alternative_right_answer_gets_full_marks(name: Any, code: Any) -> None:
     for _ in range(3):  # inputs are random
         assert messages(EXERCISES[name], code) == []
 
 
-def test_each_exercise_has_three_alternative_answers():
+def test_each_exercise_has_three_alternative_answers() -> None:
     counts = dict.fromkeys(EXERCISES.keys() - TRAINS, 0)
     for parameter in alternatives():
         counts[parameter.values[0]] += 1
@@ -98,7 +100,7 @@ FUNCTIONS = {
 SYMMETRIC = {"max", "min", "maximum", "minimum"}
 
 
-def mutants(solution):
+def mutants(solution: str) -> Iterator[str]:
     """Yield the solution with one thing changed: an operator, a number, a function, an argument, a statement."""
     tree = ast.parse(solution)
     for place, node in enumerate(ast.walk(tree)):
@@ -111,10 +113,10 @@ def mutants(solution):
                 yield code
 
 
-def changes(node):
+def changes(node: ast.AST) -> Iterator[Any]:
     """Yield functions that each change one thing about a node."""
 
-    def put(**fields):
+    def put(**fields: Any) -> Any:
         return lambda target: [setattr(target, key, value) for key, value in fields.items()]
 
     if isinstance(node, ast.BinOp | ast.BoolOp) and type(node.op) in SWAPS:
@@ -153,7 +155,7 @@ def changes(node):
         yield put(upper=None)
 
 
-def test_mutants_of_solutions_lose_points():
+def test_mutants_of_solutions_lose_points() -> None:
     survivors, count = [], 0
     for name in sorted(EXERCISES.keys() - TRAINS):
         for mutant in mutants(EXERCISES[name].solution):

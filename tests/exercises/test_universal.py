@@ -2,6 +2,7 @@
 
 import ast
 import warnings
+from typing import Any
 
 import numpy as np
 import pytest
@@ -20,18 +21,18 @@ VALUES = [
 ]  # fmt: skip
 
 
-def always(value):
+def always(value: Any) -> Any:
     return lambda *args, **kwargs: value
 
 
-def raising(error):
-    def function(*args, **kwargs):
+def raising(error: Any) -> Any:
+    def function(*args: Any, **kwargs: Any) -> None:
         raise error
 
     return function
 
 
-def of_first(function):
+def of_first(function: Any) -> Any:
     """Return a function of the first argument as an array."""
     return lambda *args, **kwargs: function(np.asarray(args[0]))
 
@@ -51,7 +52,7 @@ FUNCTIONS = {
 
 
 @pytest.mark.parametrize("name", sorted(EXERCISES.keys() - TRAINS))
-def test_constant_or_trivial_answer_passes_no_hidden_test(name):
+def test_constant_or_trivial_answer_passes_no_hidden_test(name: Any) -> None:
     exercise = EXERCISES[name]
     is_function = {
         found: isinstance(statement, ast.FunctionDef)

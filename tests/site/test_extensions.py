@@ -1,6 +1,9 @@
 """What the site's own extensions make of pictures, formulas and code, without a browser."""
 
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import nbformat
 import pytest
@@ -22,12 +25,12 @@ from mnist_lessons.plots import DARK
 
 
 @pytest.fixture
-def typeset():
+def typeset() -> Iterator[Callable[..., str]]:
     yield formulas.typeset
     formulas.typeset.close()
 
 
-def test_dark_figure_has_every_color_of_the_palette_replaced():
+def test_dark_figure_has_every_color_of_the_palette_replaced() -> None:
     drawn = "".join(f'<path fill="{color}"/>' for color in DARK)
     dark = pictures.darkened(drawn.upper() + '<path fill="#ffffff"/>')
     assert [color for color in DARK if color in dark.lower()] == []
@@ -35,7 +38,7 @@ def test_dark_figure_has_every_color_of_the_palette_replaced():
     assert "#ffffff" in dark
 
 
-def test_size_of_a_picture_is_in_css_pixels(tmp_path):
+def test_size_of_a_picture_is_in_css_pixels(tmp_path: Path) -> None:
     (tmp_path / "a.svg").write_text(
         '<svg xmlns="http://www.w3.org/2000/svg" width="300pt" viewBox="0 0 300 150"/>', encoding="utf-8"
     )
@@ -44,7 +47,7 @@ def test_size_of_a_picture_is_in_css_pixels(tmp_path):
     assert pictures.picture_size(tmp_path / "b.png") == (40, 30)
 
 
-def test_picture_gets_its_size_once_and_others_are_left_alone(tmp_path):
+def test_picture_gets_its_size_once_and_others_are_left_alone(tmp_path: Path) -> None:
     Image.new("L", (40, 30)).save(tmp_path / "b.png")
     done = pictures.set_sizes('<img src="../b.png" alt="x"><img src="other.png">', {"b.png": tmp_path / "b.png"})
     assert '<img width="40" height="30" loading="lazy" decoding="async" src="../b.png" alt="x">' in done
@@ -55,7 +58,7 @@ def test_picture_gets_its_size_once_and_others_are_left_alone(tmp_path):
     assert wide.startswith('<img width="500" height="30" data-wide ')
 
 
-def test_formula_becomes_mathml_with_its_source(typeset):
+def test_formula_becomes_mathml_with_its_source(typeset: Callable[..., str]) -> None:
     html = typeset(r"\frac{1}{n} \sum_i x_i", display=True)
     assert html.startswith("<math")
     assert "<mfrac>" in html
@@ -63,12 +66,12 @@ def test_formula_becomes_mathml_with_its_source(typeset):
     assert typeset("x < y", display=False).count("<math") == 1
 
 
-def test_formula_that_cannot_be_typeset_stops_the_build(typeset):
+def test_formula_that_cannot_be_typeset_stops_the_build(typeset: Callable[..., str]) -> None:
     with pytest.raises(ExtensionError, match="frax"):
         typeset(r"\frax{1}{2}", display=False)
 
 
-def test_first_page_that_imports_a_function_is_linked_from_its_reference(tmp_path):
+def test_first_page_that_imports_a_function_is_linked_from_its_reference(tmp_path: Path) -> None:
     cell = "```{code-cell} ipython3\nfrom mnist_lessons.data import (\n    load_mnist,\n    split,\n)\n```\n"
     (tmp_path / "one.md").write_text("from mnist_lessons.data import one_hot\n", encoding="utf-8")
     (tmp_path / "two.md").write_text(cell, encoding="utf-8")
@@ -80,18 +83,18 @@ def test_first_page_that_imports_a_function_is_linked_from_its_reference(tmp_pat
     }
 
 
-def test_card_has_the_size_that_social_networks_ask_for():
+def test_card_has_the_size_that_social_networks_ask_for() -> None:
     assert card.draw_card("A", "b").size == (1200, 630)
 
 
 class Environment:
     """What a build knows of the package, as far as links to it need it."""
 
-    def __init__(self, names):
+    def __init__(self, names: Any) -> None:
         things = {name: SimpleNamespace(docname="api", node_id=name, objtype=kind) for name, kind in names.items()}
         self.domain = SimpleNamespace(objects=things)
 
-    def get_domain(self, name):
+    def get_domain(self, name: str) -> Any:
         return self.domain
 
 
@@ -104,7 +107,7 @@ NAMES = {
 }
 
 
-def test_helpers_are_known_by_unambiguous_short_names():
+def test_helpers_are_known_by_unambiguous_short_names() -> None:
     known = api.helpers(Environment(NAMES))
     assert known["load"] == known["data.load"] == ("api", "book.data.load")
     assert known["plots.draw"] == ("api", "book.plots.draw")
@@ -113,7 +116,7 @@ def test_helpers_are_known_by_unambiguous_short_names():
     assert known["book.data"] == ("api", "book.data")
 
 
-def resolved(step, *children):
+def resolved(step: Any, *children: Any) -> Any:
     """Return a paragraph after one of the extensions' steps, as HTML-like text."""
     builder = SimpleNamespace(get_relative_uri=lambda page, home: f"{home}.html")
     document = new_document("")
@@ -122,7 +125,7 @@ def resolved(step, *children):
     return document
 
 
-def test_first_mention_of_a_helper_links_to_the_reference():
+def test_first_mention_of_a_helper_links_to_the_reference() -> None:
     document = resolved(
         api.link_helpers,
         nodes.literal("", "load(path)"),
@@ -134,18 +137,18 @@ def test_first_mention_of_a_helper_links_to_the_reference():
     assert links == [("load(path)", "api.html#book.data.load"), ("Splits", "elsewhere")]
 
 
-def test_no_line_ends_between_a_number_and_its_unit():
+def test_no_line_ends_between_a_number_and_its_unit() -> None:
     document = resolved(text.keep_units, nodes.inline("", "98"), nodes.Text(" % and 2 %"), nodes.literal("", "5 % 3"))
     assert document.astext() == "98\u00a0% and 2\u00a0%5 % 3"
 
 
-def read_in(*shown):
+def read_in(*shown: Any) -> Any:
     document = new_document("")
     document += shown
     return minutes.reading_minutes(document)
 
 
-def test_minutes_count_words_figures_tables_and_code_that_are_shown():
+def test_minutes_count_words_figures_tables_and_code_that_are_shown() -> None:
     words = nodes.paragraph("", "word " * 400)
     code = nodes.literal_block("", "x = 1\n" * 30)
     table = nodes.raw("", "<table><caption>Many words</caption></table>", format="html")
@@ -154,8 +157,8 @@ def test_minutes_count_words_figures_tables_and_code_that_are_shown():
     assert read_in(nodes.paragraph("", "word " * 401)) == 3
 
 
-def test_minutes_leave_out_what_is_folded_or_printed():
-    def cell(tag, part, block):
+def test_minutes_leave_out_what_is_folded_or_printed() -> None:
+    def cell(tag: Any, part: Any, block: Any) -> Any:
         return nodes.container("", nodes.container("", block, classes=[part]), cell_metadata={"tags": [tag]})
 
     lines = "x = 1\n" * 30
@@ -166,18 +169,18 @@ def test_minutes_leave_out_what_is_folded_or_printed():
     assert read_in(nodes.admonition("", nodes.paragraph("", "word"), classes=["dropdown"])) == 0
 
 
-def test_empty_header_cell_of_a_table_becomes_a_plain_cell():
+def test_empty_header_cell_of_a_table_becomes_a_plain_cell() -> None:
     html = '<thead><tr><th class="head"><p></p></th><th scope="col"></th><th><p>a</p></th></tr></thead>'
     assert markup.tidy(html) == "<thead><tr><td></td><td></td><th><p>a</p></th></tr></thead>"
 
 
-def test_parameters_inside_a_term_are_no_definition_list():
+def test_parameters_inside_a_term_are_no_definition_list() -> None:
     html = '<dl><dt class="sig">f(<dl>\n<dd>a,</dd>\n</dl>\n)</dt><dd><p>Text.</p></dd></dl>'
     done = '<dl><dt class="sig">f(<span>\n<span>a,</span>\n</span>\n)</dt><dd><p>Text.</p></dd></dl>'
     assert markup.tidy(html) == done
 
 
-def test_font_is_embedded_in_the_style_sheet_or_the_build_stops(tmp_path):
+def test_font_is_embedded_in_the_style_sheet_or_the_build_stops(tmp_path: Path) -> None:
     (tmp_path / "font.woff2").write_bytes(b"font")
     style = tmp_path / "style.css"
     style.write_text('src: url("font.woff2") format("woff2"), url("other.woff2")', encoding="utf-8")
@@ -195,7 +198,7 @@ CELL = "\n```{code-cell}\n%s\n```\n"
 
 
 @pytest.fixture
-def ran(tmp_path, monkeypatch):
+def ran(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     """A chapter of two cells that was run; calling it reads another version of its source."""
     notebook = nbformat.v4.new_notebook()
     for code in ("1 + 1", "2 + 2"):
@@ -206,7 +209,7 @@ def ran(tmp_path, monkeypatch):
     monkeypatch.setattr(outputs.logger, "warning", lambda text, *values, **_: warnings.append(text % values))
     monkeypatch.setattr(outputs, "executed_file", lambda name: tmp_path / name.replace(".md", ".ipynb"))
 
-    def read(*cells, page="a"):
+    def read(*cells: Any, page: str = "a") -> Any:
         warnings.clear()
         found = outputs.read_with_outputs(CHAPTER + "".join(CELL % cell for cell in cells), page)
         return [[output.text for output in cell.outputs] for cell in outputs.code_cells(found)], warnings
@@ -214,14 +217,14 @@ def ran(tmp_path, monkeypatch):
     return read
 
 
-def test_cells_have_the_outputs_of_their_last_run_wherever_they_moved(ran):
+def test_cells_have_the_outputs_of_their_last_run_wherever_they_moved(ran: Any) -> None:
     first, second = ["output of 1 + 1"], ["output of 2 + 2"]
     assert ran("1 + 1", "2 + 2") == ([first, second], [])
     assert ran("2 + 2") == ([second], [])
     assert ran("0", "1 + 1", "2 + 2")[0] == [[outputs.CHANGED], first, second]
 
 
-def test_changed_cell_keeps_its_old_output_with_a_mark_and_a_warning(ran):
+def test_changed_cell_keeps_its_old_output_with_a_mark_and_a_warning(ran: Any) -> None:
     cells, warnings = ran("1 + 1", "2 + 3")
     assert cells == [["output of 1 + 1"], ["output of 2 + 2", outputs.CHANGED]]
     assert warnings == [
@@ -229,5 +232,5 @@ def test_changed_cell_keeps_its_old_output_with_a_mark_and_a_warning(ran):
     ]
 
 
-def test_chapter_that_was_never_run_shows_its_cells_marked(ran):
+def test_chapter_that_was_never_run_shows_its_cells_marked(ran: Any) -> None:
     assert ran("1 + 1", page="b")[0] == [[outputs.CHANGED]]

@@ -25,14 +25,14 @@ pytestmark = pytest.mark.browser
 BLACK_AND_WHITE = ["rgb(0, 0, 0)", "rgb(255, 255, 255)"]
 
 
-def site_pages():
+def site_pages() -> list[str]:
     """Return the pages, as paths in the site, without the redirect at its root and the page for lost readers."""
     found = sorted(str(file.relative_to(SITE)) for file in SITE.rglob("*.html"))
     return [name for name in found if name not in ("index.html", "404.html")]
 
 
 @pytest.fixture(scope="module", params=["2", pytest.param("4", marks=pytest.mark.weekly)], ids="in {} states".format)
-def report(request):
+def report(request: pytest.FixtureRequest) -> dict[str, Any]:
     """What the browser saw of each page, light and dark, on wide and narrow screens, in some combinations or all."""
     if not site_pages():
         pytest.fail("there is no site in _build/html to test; build it with: make book")
@@ -150,7 +150,7 @@ def test_page_has_no_fault(page: str, report: dict[str, Any], anchors: dict[str,
 # The site as a whole.
 
 
-def test_search_finds_the_right_section_first(report):
+def test_search_finds_the_right_section_first(report: dict[str, Any]) -> None:
     for query in ("vanishing gradient", "vanishing gradeint"):
         for way, hits in report["searches"][query].items():
             assert hits["errors"] == [], way
@@ -159,7 +159,7 @@ def test_search_finds_the_right_section_first(report):
     assert report["searches"]["learning rate"]["http"] == report["searches"]["learning rate"]["file"]
 
 
-def test_scoreboard_sorts_by_each_column_in_both_directions(report):
+def test_scoreboard_sorts_by_each_column_in_both_directions(report: dict[str, Any]) -> None:
     first, *states = report["sorting"]["states"]
     assert report["sorting"]["errors"] == []
     columns = len(first["sorted"])
@@ -181,12 +181,12 @@ def test_scoreboard_sorts_by_each_column_in_both_directions(report):
             assert values == [sorted(values[0]), sorted(values[0], reverse=True)]
 
 
-def test_first_screen_shows_all_that_a_visitor_needs(report):
+def test_first_screen_shows_all_that_a_visitor_needs(report: dict[str, Any]) -> None:
     expected = ["h1", "h1 + p", "main img", ".ml-sheet", ".doors li:first-child", ".doors li:last-child"]
     assert report["firstScreen"] == expected
 
 
-def test_missing_page_leads_back_to_the_book(report):
+def test_missing_page_leads_back_to_the_book(report: dict[str, Any]) -> None:
     lost = report["missing"]
     assert lost["head"] == "This page is not here"
     assert lost["styled"] == "flex"
@@ -196,29 +196,29 @@ def test_missing_page_leads_back_to_the_book(report):
     assert all((SITE / link.removeprefix(BASE)).is_file() for link in lost["links"])
 
 
-def test_root_redirects_to_the_first_page():
+def test_root_redirects_to_the_first_page() -> None:
     assert "url=book/index.html" in (SITE / "index.html").read_text(encoding="utf-8")
 
 
-def test_sitemap_names_every_page_under_the_address_of_the_repository():
+def test_sitemap_names_every_page_under_the_address_of_the_repository() -> None:
     locations = re.findall(r"<loc>(.*?)</loc>", (SITE / "sitemap.xml").read_text(encoding="utf-8"))
     written = {page for page in site_pages() if page.startswith("book/")}
     assert {location.removeprefix(ADDRESS) for location in locations} == written
 
 
-def test_site_embeds_its_font_in_the_style_sheet():
+def test_site_embeds_its_font_in_the_style_sheet() -> None:
     style = (SITE / "_static" / "site.css").read_text(encoding="utf-8")
     assert style.count('url("data:font/woff2;base64,') == 1
     assert (SITE / "book" / "index.html").read_text(encoding="utf-8").count("document.fonts.load") == 1
 
 
-def test_first_mention_of_a_helper_links_to_the_reference():
+def test_first_mention_of_a_helper_links_to_the_reference() -> None:
     links = [link["href"] for link in parsed("book/data.html").select("a.helper")]
     assert "api.html#mnist_lessons.data.load_mnist" in links
     assert len(links) == len(set(links))
 
 
-def test_static_folder_holds_only_known_files():
+def test_static_folder_holds_only_known_files() -> None:
     """An update of the theme that adds scripts, fonts or styles of its own shows here."""
     known = set(Path(ROOT, "web", "theme", "static").iterdir())
     names = {file.name for file in (SITE / "_static").iterdir()}
