@@ -385,7 +385,6 @@ TO_MEET = {
     "book/why-mnist": "narrow_code phrases enough_guesses",
     "book/data": "narrow_code phrases few_numbers enough_guesses",
     "book/model": "narrow_code phrases enough_guesses",
-    "book/compile": "narrow_code phrases few_numbers",
     "book/train": "narrow_code phrases few_numbers enough_guesses",
     "book/evaluate": "narrow_code few_numbers enough_guesses",
     "book/predict": "narrow_code few_numbers enough_guesses",
