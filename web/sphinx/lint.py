@@ -397,7 +397,6 @@ TO_MEET = {
     "book/scoreboard": "narrow_code few_numbers enough_guesses",
     "book/exercises/data": "narrow_code phrases",
     "book/exercises/model": "narrow_code",
-    "book/exercises/compile": "narrow_code",
     "book/exercises/train": "narrow_code",
     "book/exercises/evaluate": "narrow_code",
     "book/exercises/predict": "narrow_code",
