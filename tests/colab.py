@@ -63,7 +63,7 @@ def main(names: list[str]) -> None:
 
 def warn_of_another_python() -> None:
     """Say so if the environment's Python is not the one that Colab has."""
-    colab = re.match(r"# Python (.+)", (ROOT / "tests" / "colab.txt").read_text(encoding="utf-8"))[1]
+    (colab,) = re.findall(r"\A# Python (.+)", (ROOT / "tests" / "colab.txt").read_text(encoding="utf-8"))
     code = "import sys; print('{}.{}'.format(*sys.version_info))"
     here = subprocess.check_output([PYTHON, "-c", code], encoding="utf-8").strip()
     if here != colab:

@@ -1,12 +1,14 @@
+import importlib
 import json
+import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 
 import bench.__main__ as bench
 from bench import Row, training
-from experiments import train_fast
+from experiments import recipe_costs, train_fast
 from experiments.runner import Run, RunError
 from mnist_lessons import recipes
 
@@ -30,7 +32,7 @@ def test_row_is_judged_by_its_target(figures: Any, target: str, ratio: Any, met:
 def test_missed_target_and_failed_run_are_reported_after_all_rows(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
-    def fail() -> None:
+    def fail() -> NoReturn:
         raise RunError("train(7): exit code 1")
 
     rows = [
@@ -39,8 +41,8 @@ def test_missed_target_and_failed_run_are_reported_after_all_rows(
         Row("meets", "s", "ours <= 5", lambda: {"ours": 1}),
     ]
     monkeypatch.setattr(bench, "REPORTS", tmp_path)
-    monkeypatch.setattr(bench.importlib, "import_module", lambda _: type("table", (), {"rows": lambda: rows}))
-    monkeypatch.setattr(bench.sys, "argv", ["bench", "--only", "chapters"])
+    monkeypatch.setattr(importlib, "import_module", lambda _: type("table", (), {"rows": lambda: rows}))
+    monkeypatch.setattr(sys, "argv", ["bench", "--only", "chapters"])
     with pytest.raises(SystemExit, match=r"fails: train\(7\): exit code 1\nmisses: target not met$"):
         bench.main()
     assert "meets" in capsys.readouterr().out
@@ -52,10 +54,10 @@ def test_missed_target_and_failed_run_are_reported_after_all_rows(
 def trained(monkeypatch: pytest.MonkeyPatch) -> Any:
     """What each run of a training finds, by the name of its recipe; none is really made."""
     found = {"cpu_seconds": 4.0, "wall_seconds": 4.0, "peak_mb": 100.0, "accuracy": 0.9951, "cpu_to_99": 3.0}
-    by_name = {}
+    by_name: dict[str, dict[str, float]] = {}
 
     def measure(function: Any, *args: Any) -> Any:
-        if function is train_fast.recipe_costs.train:
+        if function is recipe_costs.train:
             assert hasattr(recipes, args[0])
         return Run({**found, **by_name.get(args[0], {})}, cpu_seconds=5, wall_seconds=5, peak_mb=200)
 

@@ -109,7 +109,9 @@ PACKAGE = {
 def keys(book: Path) -> dict[str, str]:
     """Return the keys of the chapters, as the book's own copy of execute.py computes them with the book's libraries."""
     spec = importlib.util.spec_from_file_location("execute", book / "web" / "sphinx" / "execute.py")
-    execute = importlib.util.module_from_spec(spec)
+    assert spec
+    assert spec.loader
+    execute: Any = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(execute)
     execute.ROOT = book
     for cached in (fingerprint._providers, fingerprint._distribution):
@@ -278,6 +280,7 @@ def test_second_build_waits_until_the_first_has_ended(book: Path) -> None:
     write(book, "a", "import time; time.sleep(2)")
     command = [sys.executable, str(book / "web" / "sphinx" / "build.py"), "--execute", "a"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, encoding="utf-8") as first:
+        assert first.stdout
         first.stdout.readline()
         second = execute(book, "a")
         assert second.stdout.startswith("Waiting for another build to end\n")

@@ -48,4 +48,6 @@ def said(notebook: Any, pattern: str) -> str:
     """Return what the notebook's outputs say first that fits the pattern."""
     outputs = [output for cell in notebook.cells for output in cell.get("outputs", ())]
     texts = [output.get("text", "") + output.get("data", {}).get("text/plain", "") for output in outputs]
-    return re.search(pattern, "\n".join(texts))[0]
+    match = re.search(pattern, "\n".join(texts))
+    assert match
+    return match[0]

@@ -110,7 +110,7 @@ def test_split_refuses_unequal_lengths() -> None:
 def test_one_hot_has_its_one_in_the_label_s_column() -> None:
     labels = np.array([3, 0, 9], dtype="uint8")
     rows = data.one_hot(labels)
-    assert (rows.shape, rows.dtype) == ((3, 10), np.float32)
+    assert (rows.shape, rows.dtype) == ((3, 10), np.dtype("float32"))
     np.testing.assert_array_equal(rows.argmax(axis=1), labels)
     np.testing.assert_array_equal(rows.sum(axis=1), 1)
 

@@ -1,5 +1,6 @@
 import dataclasses
 import importlib
+import inspect
 import json
 import os
 import sys
@@ -13,6 +14,7 @@ import pytest
 import execute
 import toc
 from experiments import runner
+from experiments.clock import Clock
 from mnist_lessons import data
 from mnist_lessons.data import load_mnist
 from mnist_lessons.fingerprint import rests_on
@@ -34,8 +36,8 @@ def test_stored_table_says_what_made_it(file: Any) -> None:
     assert "/" not in text
 
 
-def test_each_stored_table_makes_a_chapter_stale():
-    named = set()
+def test_each_stored_table_makes_a_chapter_stale() -> None:
+    named: set[str] = set()
     for name in toc.chapters():
         cells = execute.read_notebook(f"book/{name}.md")[0].cells
         code = "\n".join(cell.source for cell in cells if cell.cell_type == "code" and "%" not in cell.source[:1])
@@ -209,7 +211,7 @@ def test_experiment_on_few_images_makes_tables_with_the_columns_of_the_stored_on
     def measure(function: Any, *args: Any, **_: Any) -> Any:
         key = (function.__name__, *map(str, args[:distinct]))
         if key not in outcomes:
-            with runner.Clock() as clock:
+            with Clock() as clock:
                 result = function(*args)
             outcomes[key] = runner.Run(json.loads(json.dumps(result, default=lambda v: v.tolist())), **clock.figures())
         return outcomes[key]
@@ -228,7 +230,5 @@ def test_experiment_on_few_images_makes_tables_with_the_columns_of_the_stored_on
     for setting, value in {**settings, "measure": measure, "save_table": save_table}.items():
         monkeypatch.setattr(experiment, setting, value)
     experiment.main()
-    made_here = [
-        f.stem for f in stored_tables() if f'"{f.stem}"' in Path(experiment.__file__).read_text(encoding="utf-8")
-    ]
+    made_here = [f.stem for f in stored_tables() if f'"{f.stem}"' in inspect.getsource(experiment)]
     assert sorted(tables) == sorted(made_here)

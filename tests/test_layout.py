@@ -7,7 +7,6 @@ from pathlib import Path
 import mnist_lessons
 
 PACKAGE = Path(mnist_lessons.__file__).parent
-CAPTURED = {"capture_output": True, "text": True, "check": True}
 
 
 def test_importing_all_modules_loads_no_tensorflow() -> None:
@@ -35,9 +34,10 @@ def test_command_without_the_grader_says_how_to_install_it() -> None:
 
 
 def test_command_lists_the_exercises_of_the_book() -> None:
-    done = subprocess.run([sys.executable, "-m", "mnist_lessons", "assignment", "list"], cwd=PACKAGE.parent, **CAPTURED)
+    command = [sys.executable, "-m", "mnist_lessons", "assignment", "list"]
+    done = subprocess.run(command, cwd=PACKAGE.parent, capture_output=True, text=True, check=True)
     assert "model-softmax" in done.stdout
 
 
 def run(code: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([sys.executable, "-c", code], **CAPTURED)
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -7,6 +7,8 @@ import pytest
 
 import execute
 import lint
+import toc
+from folders import ROOT
 
 FIGURE = """
 ```{code-cell} ipython3
@@ -194,7 +196,9 @@ def test_cells_of_a_chapter_are_short_together(tmp_path: Path, monkeypatch: pyte
         ("---\ntags: [remove-cell\n---\n1", "book/a.md:4: the header of this cell is not YAML"),
     ],
 )
-def test_page_that_cannot_be_read_is_named(tmp_path, monkeypatch, cell, fault):
+def test_page_that_cannot_be_read_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cell: str, fault: str
+) -> None:
     (tmp_path / "book").mkdir()
     (tmp_path / "book" / "a.md").write_text(
         f"---\nkernelspec: {{name: python3}}\n---\n```{{code-cell}} ipython3\n{cell}\n```\n", encoding="utf-8"
@@ -227,18 +231,18 @@ def test_files_that_disagree_are_named(
     names = ("_toc.yml", "_config.yml", "CITATION.cff", "CHANGELOG.md", "constraints.txt", "pyproject.toml", "Makefile")
     for name in (*names, "grader/pyproject.toml", "web/package-lock.json"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).symlink_to(lint.ROOT / name)
+        (tmp_path / name).symlink_to(ROOT / name)
     for folder in ("book", ".github"):
-        for source in (lint.ROOT / folder).rglob("*.*"):
-            target = tmp_path / source.relative_to(lint.ROOT)
+        for source in (ROOT / folder).rglob("*.*"):
+            target = tmp_path / source.relative_to(ROOT)
             target.parent.mkdir(parents=True, exist_ok=True)
             if source.is_file():
                 target.symlink_to(source)
-    text = (lint.ROOT / file).read_text(encoding="utf-8")
+    text = (ROOT / file).read_text(encoding="utf-8")
     assert old in text
     (tmp_path / file).unlink()
     (tmp_path / file).write_text(text.replace(old, new, 1), encoding="utf-8")
-    for module in (lint, lint.toc, execute):
+    for module in (lint, toc, execute):
         monkeypatch.setattr(module, "ROOT", tmp_path)
     monkeypatch.setattr(lint, "OF_A_PAGE", ())
     monkeypatch.setattr(lint, "OF_A_CHAPTER", ())

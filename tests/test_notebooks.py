@@ -14,6 +14,8 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 
+import addresses
+import execute
 import notebooks
 from addresses import Addresses
 from coursegrader.exercises import read_exercises
@@ -72,7 +74,7 @@ def book(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Book:
     executed = tmp_path / "executed.ipynb"
     monkeypatch.setattr(notebooks, "executed_file", lambda _: executed)
     monkeypatch.setattr(notebooks, "lessons", lambda: ["book/a.md"])
-    monkeypatch.setitem(notebooks.read_notebook.__globals__, "ROOT", tmp_path)
+    monkeypatch.setattr(execute, "ROOT", tmp_path)
     (tmp_path / "book").mkdir()
     (tmp_path / "book" / "a.md").write_text(CHAPTER, encoding="utf-8")
     figure = new_output("execute_result", {"image/svg+xml": "<svg/>", "text/plain": "1"}, execution_count=9)
@@ -182,11 +184,11 @@ def strange(notebook: Any) -> list[str]:
 def test_chapters_lead_from_one_to_the_next() -> None:
     order = [name for name in notebooks.lessons() if "/exercises/" not in name]
     for here, following in itertools.pairwise(order):
-        last = nbformat.read(FOLDER / notebooks.addresses.notebook(here), as_version=4).cells[-1].source
-        assert f"]({notebooks.addresses.notebook(following)})" in last
+        last = nbformat.read(FOLDER / addresses.notebook(here), as_version=4).cells[-1].source
+        assert f"]({addresses.notebook(following)})" in last
     listed = (FOLDER / "README.md").read_text(encoding="utf-8")
-    assert [listed.index(f"]({notebooks.addresses.notebook(name)})") for name in order] == sorted(
-        listed.index(f"]({notebooks.addresses.notebook(name)})") for name in order
+    assert [listed.index(f"]({addresses.notebook(name)})") for name in order] == sorted(
+        listed.index(f"]({addresses.notebook(name)})") for name in order
     )
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
@@ -11,7 +12,7 @@ from coursegrader.exercises import Exercise
 from plain import Book, writer
 
 SITE = "https://someone.github.io/their-book/"
-REFERENCES = {
+REFERENCES: dict[str, dict[str, Any]] = {
     "pages": {"book/a": ["3", "Read digits", "book/a.html"], "book/index": ["", "Start", "book/index.html"]},
     "labels": {
         "fig-b": ["Figure 3.2", "book/a.html#fig-b"],

@@ -33,7 +33,9 @@ TAG = f"v{PROJECT['version']}"
 
 
 def run(*command: Any, **options: Any) -> str:
-    done = subprocess.run(list(map(str, command)), capture_output=True, encoding="utf-8", **options)
+    done: subprocess.CompletedProcess[str] = subprocess.run(
+        list(map(str, command)), capture_output=True, encoding="utf-8", **options
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
@@ -275,7 +277,7 @@ def fork(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def build(fork: Path) -> subprocess.CompletedProcess[str]:
     """Build the site of a fork with the environment that is there."""
-    command = [sys.executable, fork / "web/sphinx/build.py"]
+    command = [sys.executable, str(fork / "web/sphinx/build.py")]
     return subprocess.run(command, env=os.environ | {"PYTHONPATH": str(fork)}, capture_output=True, encoding="utf-8")
 
 

@@ -16,7 +16,7 @@ def weights(model: Any) -> np.ndarray:
 
 
 def test_train_all_asks_the_store_for_every_model_that_chapters_load(monkeypatch: pytest.MonkeyPatch) -> None:
-    asked = []
+    asked: list[Any] = []
     monkeypatch.setattr(recipes, "load_or_train", asked.append)
     recipes.train_all()
     chapters = "".join(file.read_text(encoding="utf-8") for file in BOOK.glob("*.md"))
@@ -26,7 +26,7 @@ def test_train_all_asks_the_store_for_every_model_that_chapters_load(monkeypatch
 
 def test_learning_rate_falls_to_zero_and_the_seed_decides_the_weights(monkeypatch: pytest.MonkeyPatch) -> None:
     split = data.split(IMAGES, LABELS, size=56)
-    monkeypatch.setattr(recipes.data, "split_mnist", lambda: (*split, None))
+    monkeypatch.setattr(data, "split_mnist", lambda: (*split, None))
     model, history = recipes.train_dense(seed=3, epochs=2)
     assert len(history["val_loss"]) == 2
     steps = 2 * 2  # 200 images in batches of 128
@@ -70,7 +70,8 @@ def test_pixel_loss_is_the_cross_entropy_of_shares_of_ink() -> None:
     restored = generator.uniform(0.01, 0.4, (5, 28, 28)).astype("float32")
     ink = clean / 255
     expected = -(ink * np.log(restored) + (1 - ink) * np.log(1 - restored)).mean()
-    assert np.mean(recipes.pixel_cross_entropy(clean, restored)) == pytest.approx(expected, rel=1e-4)
+    loss = recipes.pixel_cross_entropy(clean, restored)  # type: ignore[no-untyped-call]
+    assert np.mean(loss) == pytest.approx(expected, rel=1e-4)
 
 
 def test_trained_autoencoder_restores_better_than_the_mean_image() -> None:

@@ -86,9 +86,14 @@ def start_make(target: str, folder: Path, *, python: Any = None, **variables: An
     """Run make by itself, with no variable of the make that may have started the tests."""
     kept = {name: value for name, value in os.environ.items() if name not in {"PYTHON", "MAKEFLAGS", "MAKELEVEL"}}
     command = ["make", target, *([f"PYTHON={python}"] if python else [])]
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     return subprocess.Popen(
-        command, cwd=folder, env=kept | variables, encoding="utf-8", start_new_session=True, **pipes
+        command,
+        cwd=folder,
+        env=kept | variables,
+        encoding="utf-8",
+        start_new_session=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
     )
 
 
@@ -208,13 +213,14 @@ def test_given_python_replaces_another_and_plain_make_keeps_it(
     first = fake_python("first")
     second = fake_python("second", real=shutil.copy(REAL, tmp_path / "another-python"))
     set_up(BOOK, checkout, python=first)
-    for options, kept in [
+    cases: list[tuple[dict[str, Any], bool]] = [
         ({"python": first}, True),
         ({"python": second}, False),
         ({"python": second}, True),
         ({}, True),
         ({"PYTHON": str(first)}, False),
-    ]:
+    ]
+    for options, kept in cases:
         mark = leave_mark(checkout)
         set_up(BOOK, checkout, **options)
         assert mark.exists() == kept, options

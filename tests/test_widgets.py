@@ -98,11 +98,11 @@ def test_probabilities_agree_with_keras_on_the_whole_test_set(
     assert not (differ(page, full) & (margin(full) > 0.01)).any()
 
 
-def differ(first: Any, second: Any) -> np.ndarray:
+def differ(first: Any, second: Any) -> Any:
     return first.argmax(axis=1) != second.argmax(axis=1)
 
 
-def margin(probabilities: np.ndarray) -> np.ndarray:
+def margin(probabilities: np.ndarray) -> Any:
     ordered = np.sort(probabilities, axis=1)
     return ordered[:, -1] - ordered[:, -2]
 
@@ -265,7 +265,7 @@ def test_moved_and_scaled_digits_are_recognized_as_well_as_unmoved_ones(
     assert np.abs(centers(prepared) - 14).mean() < 0.3 < np.abs(centers(off) - 14).mean()
 
 
-def centers(images: np.ndarray) -> np.ndarray:
+def centers(images: np.ndarray) -> Any:
     grid = np.indices((28, 28))
     return (grid[None] * images[:, None]).sum(axis=(2, 3)) / images.sum(axis=(1, 2))[:, None]
 

@@ -21,7 +21,7 @@ LOADS = "import os, time\n\ndef load():\n    return [os.urandom(8).hex(), time.t
 os.environ |= {"KERAS_BACKEND": "tensorflow", "TF_CPP_MIN_LOG_LEVEL": "3"}  # before anything imports Keras
 
 
-def cannot_run(reason: str) -> None:
+def cannot_run(reason: str | None) -> None:
     """Skip a test of isolation on a developer's machine; fail in CI."""
     text = f"isolation cannot be tested here: {reason}"
     pytest.fail(text, pytrace=False) if os.environ.get("CI") else pytest.skip(text)
@@ -54,7 +54,7 @@ def needs_isolation(isolation: bool) -> None:
 @pytest.fixture(scope="session")
 def needs_user_namespaces(needs_isolation: None) -> None:
     """For tests that create user namespaces as an ordinary user, which a machine may allow root only."""
-    ordinary = {"user": 65534, "group": 65534, "extra_groups": []} if sandbox._can_become_others() else {}
+    ordinary: Any = {"user": 65534, "group": 65534, "extra_groups": []} if sandbox._can_become_others() else {}
     done = subprocess.run(["unshare", "-Ur", "true"], capture_output=True, encoding="utf-8", **ordinary)
     if done.returncode:
         cannot_run(sandbox.explain_failure(done.stderr))

@@ -19,7 +19,8 @@ def chosen(exercises: dict[str, Exercise]) -> list[Exercise]:
 
 @pytest.fixture
 def notebook(chosen: list[Exercise]) -> dict[str, Any]:
-    return json.loads(json.dumps(make_notebook("week-1", chosen, with_answers=True)))
+    stored: dict[str, Any] = json.loads(json.dumps(make_notebook("week-1", chosen, with_answers=True)))
+    return stored
 
 
 def cell(notebook: dict[str, Any], name: str) -> Any:
@@ -207,9 +208,10 @@ def test_sources_as_lists_and_old_formats_are_read(notebook: dict[str, Any], cho
     for c in notebook["cells"]:
         c["source"] = c["source"].splitlines(keepends=True)
     assert read(notebook, chosen) == expected
-    old = {"nbformat": 3, "worksheets": [{"cells": [{**c, "input": c["source"]} for c in notebook["cells"]]}]}
-    for c in old["worksheets"][0]["cells"]:
+    cells = [{**c, "input": c["source"]} for c in notebook["cells"]]
+    for c in cells:
         del c["source"]
+    old = {"nbformat": 3, "worksheets": [{"cells": cells}]}
     assert read(old, chosen) == expected
 
 

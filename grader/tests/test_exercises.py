@@ -198,9 +198,9 @@ def test_id_used_in_two_files_is_refused(write: Callable[..., Path], tmp_path: P
 def test_exercise_for_marks_is_refused_in_the_book(write: Callable[..., Path], tmp_path: Path) -> None:
     file = write(WHOLE.replace('"minutes": 5', '"minutes": 5, "assignment": true'))
     assert len(read_file(file)) == len(read_exercises(tmp_path)) == 1
-    for read in (lambda: read_file(file, public=True), lambda: read_exercises(tmp_path, public=True)):
+    for read, source in ((read_file, file), (read_exercises, tmp_path)):
         with pytest.raises(ExerciseError, match=r"chapter\.md:15: an exercise for marks"):
-            read()
+            read(source, public=True)
     for value in ("false", "1"):
         file = write(WHOLE.replace('"minutes": 5', f'"minutes": 5, "assignment": {value}'))
         if value == "false":

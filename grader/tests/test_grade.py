@@ -73,7 +73,7 @@ def test_endless_answer_is_stopped_at_its_time_limit(
     assert time.monotonic() - start < 2 + 2
 
 
-def ask(test: str, code: str, forkserver: Forkserver, *, seconds: float | None = 2) -> tuple[str | None, float]:
+def ask(test: str, code: str, forkserver: Forkserver, *, seconds: int = 2) -> tuple[str | None, float]:
     """Return the message of one test of a function f, None if it passed, and the seconds this took."""
     exercise = exercises.Exercise(
         "a-b",
@@ -127,6 +127,7 @@ def f(x):
     socket.socket(fileno=os.dup(3)).sendall(struct.pack(">I", len(text)) + text.encode())
 """
     message, seconds = ask("assert len(f(1)) == 3", code, forkserver)
+    assert message
     assert "took longer than allowed" in message
     assert seconds < 2 + 2
 
@@ -134,6 +135,7 @@ def f(x):
 def test_test_that_an_answer_makes_too_large_fails_with_memory_error(forkserver: Forkserver) -> None:
     spread = "assert np.subtract.outer(f(1), np.ones(800)).shape"
     message, _ = ask(spread, "def f(x): return np.ones((8_000_000, 1))", forkserver, seconds=20)
+    assert message
     assert message.startswith("The test stopped with MemoryError") or "MemoryError" in message
 
 
@@ -209,6 +211,7 @@ def test_endless_requests_from_an_answer_are_stopped(forkserver: Forkserver) -> 
 
 def test_messages_are_printable_text(forkserver: Forkserver) -> None:
     message, _ = ask("f(1)", "def f(x): raise ValueError('a\\ud800b\\0c\\x1bd')", forkserver)
+    assert message
     assert message.startswith("The test stopped with ValueError: a\N{REPLACEMENT CHARACTER}b")
     assert message.isprintable()
 

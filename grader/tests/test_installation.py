@@ -131,7 +131,9 @@ def programs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def run(*command: Any, **options: Any) -> str:
-    done = subprocess.run(list(map(str, command)), capture_output=True, encoding="utf-8", **options)
+    done: subprocess.CompletedProcess[str] = subprocess.run(
+        list(map(str, command)), capture_output=True, encoding="utf-8", **options
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 

@@ -112,7 +112,8 @@ def test_submission_is_regraded_after_a_change_in_what_its_mark_depends_on(
     (tmp_path / "in").mkdir()
     (tmp_path / "in" / "ada.ipynb").write_text(json.dumps(notebook), encoding="utf-8")
     monkeypatch.setenv("PYTHONPATH", package_below_tmp)
-    before, out = {}, tmp_path / "out"
+    before: dict[Path, bytes] = {}
+    out = tmp_path / "out"
     for changed in ("assignment", "", "coursegrader/report.py", "a_course/later.py", "seconds", "unsafe"):
         if changed in ("assignment", "seconds"):
             build_assignment("week-1", [exercise], tmp_path / "week-1")
@@ -147,13 +148,18 @@ def test_killed_worker_is_replaced(course: Path) -> None:
     assert scores(out) == EXPECTED
 
 
+def kill_grader(process: subprocess.Popen[bytes]) -> None:
+    """Kill the only process that grades for a command, and wait until it is gone."""
+    (grader,) = wait_for(lambda: graders(process))
+    grader.kill()
+    wait_for(lambda: grader not in graders(process))
+
+
 def test_repeated_worker_crash_marks_submission_incomplete(course: Path) -> None:
     out = course / "out"
     process = start(course, out)
     for _ in range(2):
-        (grader,) = wait_for(lambda: graders(process))
-        grader.kill()
-        wait_for(lambda grader=grader: grader not in graders(process))
+        kill_grader(process)
     assert process.wait(timeout=120) == cli.EXIT_INCOMPLETE
     with (out / "grades.csv").open(encoding="utf-8") as stream:
         rows = {row["student_id"]: row["score"] for row in csv.DictReader(stream)}

@@ -38,7 +38,8 @@ def tried(statement: str) -> str:
 def left_behind(forkserver: Forkserver) -> list[psutil.Process]:
     """Return the processes that outlive a question; the supervisor gets a moment to end."""
     processes = psutil.Process(forkserver.pid).children(recursive=True)
-    return psutil.wait_procs(processes, timeout=5)[1]
+    alive: list[psutil.Process] = psutil.wait_procs(processes, timeout=5)[1]
+    return alive
 
 
 def test_ordinary_code_runs(forkserver: Forkserver) -> None:
@@ -304,7 +305,7 @@ def has_ended(process: psutil.Process) -> bool:
             time.sleep(0.01)
     except psutil.NoSuchProcess:
         return True
-    return process.status() == psutil.STATUS_ZOMBIE
+    return bool(process.status() == psutil.STATUS_ZOMBIE)
 
 
 def test_killed_supervisor_ends_the_student_and_is_a_grader_error(sleeper: Any) -> None:

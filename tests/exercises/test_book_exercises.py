@@ -117,7 +117,7 @@ def changes(node: ast.AST) -> Iterator[Any]:
     """Yield functions that each change one thing about a node."""
 
     def put(**fields: Any) -> Any:
-        return lambda target: [setattr(target, key, value) for key, value in fields.items()]
+        return lambda target: target.__dict__.update(fields)
 
     if isinstance(node, ast.BinOp | ast.BoolOp) and type(node.op) in SWAPS:
         yield put(op=SWAPS[type(node.op)]())
@@ -125,7 +125,7 @@ def changes(node: ast.AST) -> Iterator[Any]:
         for table in (SWAPS, CLOSE):
             if type(node.ops[0]) in table:
                 yield put(ops=[table[type(node.ops[0])]()])
-    if isinstance(node, ast.Constant) and type(node.value) in (int, float):
+    if isinstance(node, ast.Constant) and isinstance(node.value, int | float) and not isinstance(node.value, bool):
         yield put(value=node.value + 1)
         yield put(value=0 if node.value else 2)
     if isinstance(node, ast.Attribute) and node.attr in FUNCTIONS:

@@ -13,7 +13,7 @@ from coursegrader.exercises import defined_names
 
 # An array without elements equals any other that it can be spread over: np.allclose is true of it, as all() is.
 EMPTY = [np.empty((0, 1)), np.empty(0), np.empty((0, 1), int), np.empty((0, 1, 1)), np.empty((0, 1), bool)]
-VALUES = [
+VALUES: list[Any] = [
     None, True, False, 0, 1, -1, 0.5, 10**9, 2**63, 1e308, np.nan, np.inf, "", [], (), {}, set(), [[]],
     np.ones(1), np.zeros((1, 1)), np.array([np.nan]), (np.nan, np.nan), (0, 0), (0, 0, 0),
     dict.fromkeys(range(10), np.nan),

@@ -46,7 +46,8 @@ def report(request: pytest.FixtureRequest) -> dict[str, Any]:
         timeout=1800,
     )
     assert done.returncode == 0, done.stderr[-2000:]
-    return json.loads(done.stdout)
+    seen: dict[str, Any] = json.loads(done.stdout)
+    return seen
 
 
 def faults(page: str, seen: dict[str, Any], anchors: dict[str, set[str]]) -> dict[str, object]:
@@ -118,28 +119,29 @@ def broken_links(page: str, anchors: dict[str, set[str]]) -> list[str]:
     """Return the links of a page that lead to no file or no place in it."""
     broken = []
     for link in parsed(page).find_all("a", href=True):
-        parts = urlsplit(link["href"])
+        address = str(link["href"])
+        parts = urlsplit(address)
         if parts.scheme:
             if parts.scheme not in ("https", "mailto", "http") or not (parts.netloc or parts.path):
-                broken.append(link["href"])
+                broken.append(address)
             continue
         target = (SITE / page).parent.joinpath(unquote(parts.path)).resolve() if parts.path else SITE / page
         name = str(target.relative_to(SITE)) if target.is_relative_to(SITE) else ""
         if not target.is_file() or (parts.fragment and unquote(parts.fragment) not in anchors.get(name, ())):
-            broken.append(link["href"])
+            broken.append(address)
     return broken
 
 
 def missing_files(page: str) -> list[str]:
     """Return the scripts, pictures and styles that a page names and that are not there."""
-    names = [tag.get("src") or tag.get("href") for tag in parsed(page).find_all(["script", "img", "link"])]
+    names = [str(tag.get("src") or tag.get("href") or "") for tag in parsed(page).find_all(["script", "img", "link"])]
     local = [name for name in names if name and not urlsplit(name).scheme]
     return [name for name in local if not (SITE / page).parent.joinpath(name).resolve().is_file()]
 
 
 @pytest.fixture(scope="module")
 def anchors() -> dict[str, set[str]]:
-    return {name: {tag["id"] for tag in parsed(name).find_all(id=True)} for name in site_pages()}
+    return {name: {str(tag["id"]) for tag in parsed(name).find_all(id=True)} for name in site_pages()}
 
 
 @pytest.mark.parametrize("page", site_pages())
@@ -174,7 +176,7 @@ def test_scoreboard_sorts_by_each_column_in_both_directions(report: dict[str, An
         cells = [[row[column] for row in state["rows"]] for state in (up, down)]
         numbers = [[re.match(r"(?:about |<)?(-?\d\S*)", cell) for cell in side] for side in cells]
         if all(map(all, numbers)):
-            values = [[float(number[1]) for number in side] for side in numbers]
+            values = [[float(number[1]) for number in side if number] for side in numbers]
         else:
             values = [[cell.lower() for cell in side] for side in cells]
         if column in (2, 3, 6, 7):  # published, ours, p, verdict
