@@ -76,7 +76,7 @@ def test_what_is_given_stays_as_it_is(images: Any) -> None:
         np.testing.assert_array_equal(images, before)
 
 
-def test_augmentation_draws_anew_and_repeats_with_its_seed(images: Any) -> None:
+def test_augmentation_draws_new_amounts_and_repeats_with_its_seed(images: Any) -> None:
     generator = np.random.default_rng(5)
     first, second = (augment(images, generator=generator, degrees=30, pixels=3) for _ in range(2))
     again = augment(images, generator=np.random.default_rng(5), degrees=30, pixels=3)
