@@ -22,7 +22,7 @@ CASES = {
         },
         r"epoch \d+ of \d+",
     ),
-    "a seed": ("compile", {"set_random_seed(0)": "set_random_seed(1)"}, r"untrained network: [\d.]+"),
+    "a seed": ("compile", {"set_random_seed(0)": "set_random_seed(1)"}, r"untrained: [\d.]+"),
     "a width": ("model", {"widths = [784, 128, 128, 10]": "widths = [784, 64, 200, 10]"}, r"784 → \d+"),
 }
 
