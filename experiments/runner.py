@@ -20,7 +20,7 @@ from typing import Any
 
 from experiments.clock import Clock
 from mnist_lessons.fingerprint import fingerprint, hash_files
-from mnist_lessons.store import lock, write_atomically
+from mnist_lessons.store import lock, moved_when_whole, write_atomically
 from mnist_lessons.tables import STORED, Row, load_rows, save_rows
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -112,8 +112,8 @@ def save_table(
         What it rests on besides TensorFlow, Keras and NumPy: their versions are noted too.
     """
     file = STORED / f"{table}.csv"
-    save_rows(file.with_suffix(".part"), [row for run in runs for row in run.result] if rows is None else rows)
-    file.with_suffix(".part").replace(file)
+    with moved_when_whole(file, file.with_suffix(".part")) as part:
+        save_rows(part, [row for run in runs for row in run.result] if rows is None else rows)
     note = {
         "command": f"python -m experiments {experiment}",
         "seeds": seeds,

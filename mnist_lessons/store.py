@@ -75,12 +75,12 @@ def lock(file: Path) -> FileLock:
 
 def write_atomically(file: Path, content: str | bytes) -> None:
     """Write a file that is there whole or not at all; text is written as UTF-8."""
-    with _moved_when_whole(file, file.with_name(f"{file.name}.part")) as part:
+    with moved_when_whole(file, file.with_name(f"{file.name}.part")) as part:
         part.write_bytes(content.encode() if isinstance(content, str) else content)
 
 
 @contextlib.contextmanager
-def _moved_when_whole(file: Path, part: Path) -> Iterator[Path]:
+def moved_when_whole(file: Path, part: Path) -> Iterator[Path]:
     """Give `part` to write to; move it to `file` if that succeeds, and remove it otherwise."""
     try:
         yield part
@@ -99,7 +99,7 @@ def _fingerprint(recipe: Recipe) -> str:
 
 def _save(file: Path, model: "keras.Model", history: History) -> None:
     """Write the model, then what vouches for it; either appears whole or not at all."""
-    with _moved_when_whole(file, file.with_suffix(".part.keras")) as part:
+    with moved_when_whole(file, file.with_suffix(".part.keras")) as part:
         model.save(part)
         note = {"sha256": hashlib.sha256(part.read_bytes()).hexdigest(), "history": history}
     write_atomically(file.with_suffix(".json"), json.dumps(note))

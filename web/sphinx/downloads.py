@@ -25,7 +25,7 @@ import addresses
 import browser
 import toc
 from folders import BUILD, ROOT, SITE
-from mnist_lessons.store import write_atomically
+from mnist_lessons.store import moved_when_whole, write_atomically
 
 PDF = SITE / "mnist-lessons.pdf"
 ZIP = SITE / "mnist-lessons.zip"
@@ -71,15 +71,16 @@ def main() -> None:
 
 def pack(home: Path) -> None:
     """Write the whole site into one zip, in a folder of its own, the same bytes for the same site."""
-    part = ZIP.with_suffix(".part")
-    with zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED) as archive:
+    with (
+        moved_when_whole(ZIP, ZIP.with_suffix(".part")) as part,
+        zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED) as archive,
+    ):
         for file in sorted(file for file in SITE.rglob("*") if file.is_file()):
             if file not in {PDF, ZIP, part}:
                 entry = zipfile.ZipInfo(f"mnist-lessons/{file.relative_to(SITE).as_posix()}")
                 entry.compress_type = zipfile.ZIP_DEFLATED
                 # Neither file is in the zip, so its first page offers them at the published address.
                 archive.writestr(entry, with_links(file, addresses.read().site) if file == home else file.read_bytes())
-    part.replace(ZIP)
 
 
 def with_links(home: Path, folder: str) -> str:
