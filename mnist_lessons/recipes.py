@@ -10,8 +10,8 @@ import numpy as np
 
 from mnist_lessons import data, models
 from mnist_lessons.augmentation import random_warp
-from mnist_lessons.loops import History, adam_with_cosine_decay, compile_and_fit, compiled_epoch, fit_fast
-from mnist_lessons.store import load_or_train
+from mnist_lessons.loops import adam_with_cosine_decay, compile_and_fit, compiled_epoch, fit_fast
+from mnist_lessons.store import History, load_or_train
 
 if TYPE_CHECKING:
     import keras
