@@ -5,6 +5,7 @@ of 255.
 """
 
 import functools
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -97,8 +98,7 @@ def shift(images: np.ndarray, *, down: npt.ArrayLike = 0, right: npt.ArrayLike =
     margin = max((int(np.abs(start).max()) for start in starts if start.size), default=0)
     top, left = margin + starts[0], margin + starts[1]
     moved = np.empty(images.shape, "uint8")
-    for start in range(0, len(images), _BATCH_SIZE):
-        batch = slice(start, start + _BATCH_SIZE)
+    for batch in _batches(len(images)):
         padded = np.pad(images[batch], ((0, 0), (margin, margin), (margin, margin)))
         windows = np.lib.stride_tricks.sliding_window_view(padded, IMAGE_SHAPE, axis=(1, 2))
         moved[batch] = windows[np.arange(len(padded)), top[batch], left[batch]]
@@ -135,8 +135,7 @@ def rotate(images: np.ndarray, *, degrees: npt.ArrayLike, pivot: float = CENTER)
         raise ValueError(f"pivot: expected a number from 0 to {SIDE - 1}, got {pivot}")
     angles = np.deg2rad(_one_each("degrees", degrees, images=len(images), kind="finite number"))
     turned = np.empty(images.shape, "uint8")
-    for start in range(0, len(images), _BATCH_SIZE):
-        batch = slice(start, start + _BATCH_SIZE)
+    for batch in _batches(len(images)):
         turned[batch] = _rotate(images[batch], angles[batch], np.float32(pivot))
     return turned
 
@@ -207,10 +206,10 @@ def gaussian_noise(images: np.ndarray, level: float, *, seed: int) -> np.ndarray
         raise ValueError(f"level: expected a number that is not negative, got {level}")
     generator = np.random.default_rng(seed)
     noisy = np.empty_like(images)
-    for start in range(0, len(images), _BATCH_SIZE):
-        batch = images[start : start + _BATCH_SIZE]
-        pixels = batch + 255 * level * generator.standard_normal(batch.shape, "float32")
-        noisy[start : start + _BATCH_SIZE] = np.rint(np.clip(pixels, 0, 255))
+    for batch in _batches(len(images)):
+        clean = images[batch]
+        pixels = clean + 255 * level * generator.standard_normal(clean.shape, "float32")
+        noisy[batch] = np.rint(np.clip(pixels, 0, 255))
     return noisy
 
 
@@ -241,11 +240,11 @@ def salt_and_pepper(images: np.ndarray, share: float, *, seed: int) -> np.ndarra
         raise ValueError(f"share: expected a number from 0 to 1, got {share}")
     generator = np.random.default_rng(seed)
     noisy = images.copy()
-    for start in range(0, len(images), _BATCH_SIZE):
-        batch = noisy[start : start + _BATCH_SIZE]
-        drawn = generator.random(batch.shape, "float32")
-        batch[drawn < share] = 255
-        batch[drawn < share / 2] = 0
+    for batch in _batches(len(images)):
+        pixels = noisy[batch]
+        drawn = generator.random(pixels.shape, "float32")
+        pixels[drawn < share] = 255
+        pixels[drawn < share / 2] = 0
     return noisy
 
 
@@ -312,6 +311,12 @@ def _layer_class() -> Any:
             return keras.ops.clip(pixels + levels * noise, 0, 1)
 
     return RandomNoise
+
+
+def _batches(images: int) -> Iterator[slice]:
+    """Yield the places of one batch after the other among so many images."""
+    for start in range(0, images, _BATCH_SIZE):
+        yield slice(start, start + _BATCH_SIZE)
 
 
 def _rotate(images: np.ndarray, angles: np.ndarray, pivot: np.float32) -> np.ndarray:
