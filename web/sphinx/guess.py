@@ -34,7 +34,7 @@ from sphinx.application import Sphinx
 from sphinx.errors import SphinxError
 from sphinx.util.docutils import SphinxDirective
 
-from markup import raw_html
+from markup import files_where, inline, raw_html
 
 CHOICES = range(2, 6)
 LETTERS = "ABCDE"
@@ -151,7 +151,7 @@ class GuessDirective(SphinxDirective):
 
     def _number(self, found: Guess, place: str) -> list[nodes.Node]:
         """Return the recorded number with its unit; without one, this directive fails and other pages are built."""
-        number = self._inline(f"{{glue:text}}`{found.answer}`")
+        number = inline(self, f"{{glue:text}}`{found.answer}`", GuessError)
         if not number:
             name = found.answer.partition(":")[0]
             raise self.error(f"{place}, guess {found.question!r}: no cell records {name!r}")
@@ -163,13 +163,7 @@ class GuessDirective(SphinxDirective):
 
     def _words(self, text: str) -> nodes.Node:
         """Return text in an element of its own, in which Sphinx curls quotes."""
-        return nodes.inline("", "", *self._inline(text))
-
-    def _inline(self, text: str) -> list[nodes.Node]:
-        parsed, messages = self.parse_inline(text)
-        if messages:
-            raise GuessError(f"{self.env.docname}: {messages[0].astext()} in {text!r}")
-        return parsed
+        return nodes.inline("", "", *inline(self, text, GuessError))
 
 
 def node_text(parts: Sequence[nodes.Node]) -> str:
@@ -192,16 +186,9 @@ def _depart(translator: Any, _: guess) -> None:
     translator.body.append("</form>\n")
 
 
-def _add_files(app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: nodes.document | None) -> None:
-    """Load the script and the style on pages that have a guess, and only there."""
-    if doctree is not None and next(doctree.findall(guess), None) is not None:
-        app.add_js_file("guess.js", loading_method="defer")
-        app.add_css_file("questions.css")
-
-
 def setup(app: Sphinx) -> dict[str, Any]:
     """Register the directive."""
     app.add_node(guess, html=(_visit, _depart))
     app.add_directive("guess", GuessDirective)
-    app.connect("html-page-context", _add_files)
+    app.connect("html-page-context", files_where(guess, script="guess.js", style="questions.css"))
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -33,7 +33,7 @@ DRAWS_DATA = re.compile(r"plot_\w+\(|\.(plot|semilog[xy]|loglog|barh?|hist|error
 # These drawings show no measurement, so no table stands beside them.
 NO_TABLE = {"fig-box-and-center", "fig-relu-tent", "fig-architecture"}
 NO_RUN = {"book/why-mnist"}  # a chapter that shows published numbers only
-# What sounds translated, by what to write in its place.
+# What sounds translated, by what to write in its place. Brackets keep a search for such words from finding this list.
 PHRASES = {
     r"that (?:are|is) to judge": "say that evaluation data leak into training",
     r"believe what we measure": "say what tells us how good it is",
@@ -109,9 +109,8 @@ def short_code(page: Page) -> Iterator[Fault]:
     """Yield cells and chapters of code that are too long to read."""
     total = 0
     for cell in page.cells:
-        lines = cell.code.splitlines()
         if not NOT_TAUGHT & cell.tags:
-            written = sum(1 for line in lines if line.strip())
+            written = sum(1 for line in cell.code.splitlines() if line.strip())
             total += written
             if written > LINES_A_CELL:
                 yield cell.line, f"a cell of {written} lines; expected at most {LINES_A_CELL}"

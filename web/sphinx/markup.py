@@ -1,15 +1,37 @@
 """HTML that this book's extensions write themselves, and the mending of what others write."""
 
 import re
+from collections.abc import Callable
 from typing import Any
 
 from docutils import nodes
 from sphinx.application import Sphinx
+from sphinx.errors import SphinxError
+from sphinx.util.docutils import SphinxDirective
 
 
 def raw_html(text: str) -> nodes.raw:
     """Return HTML as a node."""
     return nodes.raw("", text, format="html")
+
+
+def inline(directive: SphinxDirective, text: str, error: type[SphinxError]) -> list[nodes.Node]:
+    """Return one line of MyST as nodes; whatever the parser says of it is an error."""
+    parsed, messages = directive.parse_inline(text)
+    if messages:
+        raise error(f"{directive.env.docname}: {messages[0].astext()} in {text!r}")
+    return parsed
+
+
+def files_where(kind: type[nodes.Element], *, script: str, style: str) -> Callable[..., None]:
+    """Return a listener that loads a script and a style on the pages that have a kind of node, and only there."""
+
+    def add(app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: nodes.document | None) -> None:
+        if doctree is not None and next(doctree.findall(kind), None) is not None:
+            app.add_js_file(script, loading_method="defer")
+            app.add_css_file(style)
+
+    return add
 
 
 def is_within(node: nodes.Node, *kinds: type) -> bool:

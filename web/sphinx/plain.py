@@ -156,7 +156,7 @@ class _Writer:
             yield from self._question(number, question)
 
     def _question(self, number: int, question: Question) -> list[str]:
-        lettered = list(zip("ABCDE", question.options, strict=False))
+        lettered = list(zip(LETTERS, question.options, strict=False))
         return [
             f"**{number}.** {self._one_line(question.text)}",
             "",

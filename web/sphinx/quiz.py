@@ -26,7 +26,7 @@ from sphinx.application import Sphinx
 from sphinx.errors import SphinxError
 from sphinx.util.docutils import SphinxDirective
 
-from markup import raw_html
+from markup import files_where, inline, raw_html
 
 QUESTIONS = range(3, 6)
 OPTIONS = range(2, 6)
@@ -152,7 +152,7 @@ class Quiz(SphinxDirective):
         lettered = _lettered(question.options)
         return [
             raw_html(f'<fieldset class="ml-quiz-question" id="{escape(identity)}"><legend>{number}. '),
-            *self._inline(question.text),
+            *inline(self, question.text, QuizError),
             raw_html("</legend>"),
             *(node for option, letter in lettered for node in self._choice(option, letter, identity)),
             raw_html(
@@ -170,7 +170,7 @@ class Quiz(SphinxDirective):
                 '<label class="ml-quiz-option">'
                 f'<input type="radio" name="{escape(identity)}" value="{letter}"><span><b>{letter}</b> '
             ),
-            *self._inline(option.text),
+            *inline(self, option.text, QuizError),
             raw_html("</span></label>"),
         ]
 
@@ -178,15 +178,9 @@ class Quiz(SphinxDirective):
         verdict = "right" if option.right else "wrong"
         return [
             raw_html(f'<li class="ml-quiz-{verdict}"><strong>{letter} is {verdict}.</strong> '),
-            *self._inline(option.because),
+            *inline(self, option.because, QuizError),
             raw_html("</li>"),
         ]
-
-    def _inline(self, text: str) -> list[nodes.Node]:
-        parsed, messages = self.parse_inline(text)
-        if messages:
-            raise QuizError(f"{self.env.docname}: {messages[0].astext()} in {text!r}")
-        return parsed
 
 
 def _visit(translator: Any, node: quiz) -> None:
@@ -197,16 +191,9 @@ def _depart(translator: Any, _: quiz) -> None:
     translator.body.append("</div>\n")
 
 
-def _add_files(app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: nodes.document | None) -> None:
-    """Load the script and the style on pages that have a quiz, and only there."""
-    if doctree is not None and next(doctree.findall(quiz), None) is not None:
-        app.add_js_file("quiz.js", loading_method="defer")
-        app.add_css_file("questions.css")
-
-
 def setup(app: Sphinx) -> dict[str, Any]:
     """Register the directive."""
     app.add_node(quiz, html=(_visit, _depart))
     app.add_directive("quiz", Quiz)
-    app.connect("html-page-context", _add_files)
+    app.connect("html-page-context", files_where(quiz, script="quiz.js", style="questions.css"))
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
