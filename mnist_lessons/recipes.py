@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 def train_dense(*, seed: int, epochs: int = 6) -> tuple["keras.Model", History]:
     """Train the book's dense network, 784-128-128-10 with ReLU; taught in the chapter `train`.
 
-    Of the learning rates 0.001, 0.002 and 0.003 the last is the best on the validation images.
+    Of seven learning rates from 0.0005 to 0.01, this one left the lowest loss on the validation images, on average
+    over five seeds (stored table ``dense-rates``).
     """
     import keras
 

@@ -195,6 +195,7 @@ def test_linear_denoisers_are_those_of_scikit_learn() -> None:
         ("autoencoder", {"EPOCHS": {1000: {"clean": 1, "deep": 1, "both": 1}}}, 0),
         ("data_size", {"SIZES": (1000,), "STEPS": 24}, 1),
         ("data_stream", {"ALL": 2500, "SHOWN": (2500,)}, 2),
+        ("dense_rates", {"SEEDS": (0,)}, 0),
         ("old_protocol", {}, 0),
         ("relu_vs_sigmoid", {}, 0),
         ("scoreboard", {"RATES": (0.001, 0.003)}, 1),
