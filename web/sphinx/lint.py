@@ -397,7 +397,6 @@ TO_MEET = {
     "book/exercises/model": "narrow_code",
     "book/exercises/evaluate": "narrow_code",
     "book/exercises/predict": "narrow_code",
-    "book/exercises/relu-vs-sigmoid": "narrow_code",
     "book/exercises/cnn": "narrow_code",
     "book/exercises/augmentation": "narrow_code",
     "book/exercises/autoencoder": "narrow_code",
