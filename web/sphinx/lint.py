@@ -386,7 +386,6 @@ TO_MEET = {
     "book/model": "narrow_code phrases enough_guesses",
     "book/evaluate": "narrow_code few_numbers enough_guesses",
     "book/predict": "narrow_code few_numbers enough_guesses",
-    "book/relu-vs-sigmoid": "narrow_code few_numbers enough_guesses",
     "book/cnn": "narrow_code few_numbers enough_guesses",
     "book/augmentation": "narrow_code phrases few_numbers enough_guesses",
     "book/autoencoder": "narrow_code phrases few_numbers enough_guesses",
