@@ -7,10 +7,11 @@ import numpy as np
 
 from mnist_lessons import data
 from mnist_lessons.progress import progress
-from mnist_lessons.store import History
 
 if TYPE_CHECKING:
     import keras
+
+History = dict[str, list[float]]
 
 
 def compile_and_fit(model: "keras.Model", *, learning_rate: float, epochs: int) -> History:

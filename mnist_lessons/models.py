@@ -1,8 +1,8 @@
 """The book's networks, as functions that return Keras models not yet compiled.
 
-Every model takes images as they are in MNIST, (n, 28, 28) uint8, and rescales them itself,
-so that what it needs to be used travels with it. The output of a classifier is (n, 10), one probability for each digit;
-that of the autoencoder is images.
+Every model takes images as they are in MNIST, (n, 28, 28) uint8, and rescales them itself, so that what it needs to
+be used travels with it. Other images, such as those divided by 255, are refused. The output of a classifier is (n, 10),
+one probability for each digit; that of the autoencoder is images.
 """
 
 import functools
@@ -44,7 +44,7 @@ def build_dense(
     for width in units:
         model.add(keras.layers.Dense(width, activation=activation, kernel_initializer=kernel_initializer))
     model.add(keras.layers.Dense(10, activation="softmax"))
-    return model
+    return accept_bytes_only(model)
 
 
 def build_cnn(filters: Sequence[int] = (16, 32, 64)) -> "keras.Model":
@@ -63,7 +63,7 @@ def build_cnn(filters: Sequence[int] = (16, 32, 64)) -> "keras.Model":
 
     check_keras()
     first, second, third = filters
-    return keras.Sequential(
+    model = keras.Sequential(
         [
             keras.Input((28, 28), dtype="uint8"),
             keras.layers.Rescaling(1 / 255),
@@ -77,6 +77,7 @@ def build_cnn(filters: Sequence[int] = (16, 32, 64)) -> "keras.Model":
             keras.layers.Dense(10, activation="softmax"),
         ]
     )
+    return accept_bytes_only(model)
 
 
 def build_fast_cnn(width: float = 1.0, *, deep: bool = False) -> "keras.Model":
@@ -107,7 +108,7 @@ def build_fast_cnn(width: float = 1.0, *, deep: bool = False) -> "keras.Model":
         raise ValueError(f"width: expected at least 1/16, got {width}")
     norm = fused_normalization()
     fourth = [keras.layers.Conv2D(third, 3, use_bias=False), norm(), keras.layers.ReLU()] if deep else []
-    return keras.Sequential(
+    model = keras.Sequential(
         [
             keras.Input((28, 28), dtype="uint8"),
             keras.layers.Rescaling(1 / 127.5, offset=-1),
@@ -125,6 +126,7 @@ def build_fast_cnn(width: float = 1.0, *, deep: bool = False) -> "keras.Model":
             keras.layers.Dense(10, activation="softmax"),
         ]
     )
+    return accept_bytes_only(model)
 
 
 @functools.cache
@@ -198,6 +200,19 @@ def build_autoencoder(units: Sequence[int] = (512, 128, 512), *, highest: float 
         model.add(keras.layers.Dense(width, activation="relu"))
     model.add(keras.layers.Dense(784, activation="sigmoid"))
     model.add(keras.layers.Reshape((28, 28)))
+    return accept_bytes_only(model)
+
+
+def accept_bytes_only(model: "keras.Model") -> "keras.Model":
+    """Make a model refuse what is not uint8, with Keras's own error, and return it.
+
+    Without this, Keras casts what a model is given: images of 0 to 1 become 0 or 1 of 255 without a word, which is
+    paper almost everywhere. Keras does not store this with a model. Taught in the chapter `model`.
+    """
+    import keras
+
+    model.autocast = False
+    model.input_spec = keras.layers.InputSpec(dtype="uint8")
     return model
 
 

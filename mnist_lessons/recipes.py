@@ -10,8 +10,8 @@ import numpy as np
 
 from mnist_lessons import data, models
 from mnist_lessons.augmentation import random_warp
-from mnist_lessons.loops import adam_with_cosine_decay, compile_and_fit, compiled_epoch, fit_fast
-from mnist_lessons.store import History, load_or_train
+from mnist_lessons.loops import History, adam_with_cosine_decay, compile_and_fit, compiled_epoch, fit_fast
+from mnist_lessons.store import load_or_train
 
 if TYPE_CHECKING:
     import keras
@@ -69,6 +69,7 @@ def train_old_recipe(*, seed: int, epochs: int = 25, train: data.Split | None = 
     mean, deviation = images[::20].mean(), images[::20].std(dtype="float32").item()
     rescaling = keras.layers.Rescaling(1 / deviation, offset=-mean / deviation)
     model = keras.Sequential([keras.Input((28, 28), dtype="uint8"), rescaling, *models.build_dense().layers[1:]])
+    models.accept_bytes_only(model)
     model.compile(optimizer=keras.optimizers.SGD(0.01), loss="sparse_categorical_crossentropy", metrics=["accuracy"])
     train_epoch = compiled_epoch(
         model,

@@ -15,12 +15,13 @@ import platformdirs
 from filelock import FileLock
 
 from mnist_lessons.fingerprint import fingerprint
+from mnist_lessons.loops import History
+from mnist_lessons.models import accept_bytes_only
 
 if TYPE_CHECKING:
     import keras
 
 PACKAGE = Path(__file__).parent
-History = dict[str, list[float]]
 Recipe = Callable[..., tuple["keras.Model", History]]
 
 
@@ -30,12 +31,13 @@ def load_or_train(recipe: Recipe, *, seed: int = 0) -> "keras.Model":
     What an earlier call with the same recipe, seed, code and versions left in the store is loaded.
     Otherwise the model is trained, which is said with the time that it took, and stored. Two processes
     that ask at the same time train it once. A stored file that is damaged is trained again, not trusted.
+    Whether it was trained or loaded, the model refuses what is not uint8.
 
     The store is the folder named by the environment variable ``MNIST_LESSONS_STORE``,
     by default the user's cache folder. If it cannot be written, that is said once, and the model is trained
     without being stored.
     """
-    return _stored(recipe, seed)[0]
+    return accept_bytes_only(_stored(recipe, seed)[0])
 
 
 def load_or_train_history(recipe: Recipe, *, seed: int = 0) -> History:

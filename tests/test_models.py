@@ -22,6 +22,18 @@ def test_models_take_mnist_as_it_is_and_answer_with_probabilities(build: Any, im
     data.check_probabilities(probabilities)
 
 
+@pytest.mark.parametrize(
+    "build", [models.build_dense, models.build_cnn, models.build_fast_cnn, models.build_autoencoder]
+)
+def test_models_refuse_images_that_are_not_bytes(build: Any, images: Any) -> None:
+    model = build()
+    model.compile("sgd", "mse")
+    for other in (images / 255, (images / 255).astype("float32"), images.astype("float32"), images.astype("int64")):
+        for use in (model, model.predict, model.predict_on_batch, lambda given: model.evaluate(given, given)):
+            with pytest.raises(ValueError, match="expected dtype=uint8, found dtype=(float|int)"):
+                use(other)
+
+
 def test_the_dense_network_has_the_parameters_that_the_book_counts() -> None:
     # (784 + 1) * 128 + (128 + 1) * 128 + (128 + 1) * 10
     assert models.build_dense().count_params() == 118_282

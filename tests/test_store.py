@@ -43,6 +43,9 @@ def test_model_is_trained_once_and_that_is_said(store_folder: Path, capsys: pyte
     assert capsys.readouterr().out == ""
     np.testing.assert_array_equal(weights(first), weights(again))
     np.testing.assert_array_equal(first.predict(IMAGES, verbose=0), again.predict(IMAGES, verbose=0))
+    for model in (first, again):
+        with pytest.raises(ValueError, match="expected dtype=uint8, found dtype=float32"):
+            model.predict(IMAGES / 255, verbose=0)
 
 
 def test_each_seed_has_a_model_of_its_own(store_folder: Path) -> None:
