@@ -383,7 +383,6 @@ TO_MEET = {
     "all pages": "quiz_balance",
     "book/why-mnist": "narrow_code phrases enough_guesses",
     "book/data": "narrow_code phrases few_numbers enough_guesses",
-    "book/model": "narrow_code phrases enough_guesses",
     "book/evaluate": "narrow_code few_numbers enough_guesses",
     "book/predict": "narrow_code few_numbers enough_guesses",
     "book/augmentation": "narrow_code phrases few_numbers enough_guesses",
