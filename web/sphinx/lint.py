@@ -381,8 +381,6 @@ ALL = "all pages"
 # Rules that are newer than some pages: a line goes when its page is rewritten, and none is added.
 TO_MEET = {
     "all pages": "quiz_balance",
-    "book/why-mnist": "narrow_code phrases enough_guesses",
-    "book/data": "narrow_code phrases few_numbers enough_guesses",
     "book/evaluate": "narrow_code few_numbers enough_guesses",
     "book/predict": "narrow_code few_numbers enough_guesses",
     "book/augmentation": "narrow_code phrases few_numbers enough_guesses",
