@@ -388,7 +388,6 @@ TO_MEET = {
     "book/data-size": "narrow_code few_numbers enough_guesses",
     "book/train-fast": "narrow_code phrases few_numbers enough_guesses",
     "book/scoreboard": "narrow_code few_numbers enough_guesses",
-    "book/exercises/data": "narrow_code phrases",
     "book/exercises/evaluate": "narrow_code",
     "book/exercises/predict": "narrow_code",
     "book/exercises/augmentation": "narrow_code",
