@@ -395,7 +395,6 @@ TO_MEET = {
     "book/exercises/data-size": "narrow_code phrases",
     "book/exercises/train-fast": "narrow_code phrases",
     "book/exercises/scoreboard": "narrow_code",
-    "book/glossary": "phrases",
 }
 
 
