@@ -35,8 +35,8 @@ def prepare_drawing(ink: npt.ArrayLike) -> npt.NDArray[np.uint8]:
     Notes
     -----
     The 20-pixel box and the center of mass follow the description of the data by LeCun, Cortes and Burges.
-    That the center lies at index 14.0, and not at 13.5, is measured: its mean over the test set is 13.993
-    (rows) and 14.008 (columns).
+    That the center lies at index 14.0, and not at 13.5, is measured: its mean over the training set is
+    13.996 (rows) and 14.007 (columns).
     """
     box = _cut_to_ink(_as_uint8(ink))
     longest = max(box.shape)
