@@ -382,7 +382,6 @@ ALL = "all pages"
 TO_MEET = {
     "all pages": "quiz_balance",
     "book/evaluate": "narrow_code few_numbers enough_guesses",
-    "book/augmentation": "narrow_code phrases few_numbers enough_guesses",
     "book/autoencoder": "narrow_code phrases few_numbers enough_guesses",
     "book/data-size": "narrow_code few_numbers enough_guesses",
     "book/train-fast": "narrow_code phrases few_numbers enough_guesses",
