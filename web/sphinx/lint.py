@@ -387,7 +387,6 @@ TO_MEET = {
     "book/train-fast": "narrow_code phrases few_numbers enough_guesses",
     "book/scoreboard": "narrow_code few_numbers enough_guesses",
     "book/exercises/evaluate": "narrow_code",
-    "book/exercises/augmentation": "narrow_code",
     "book/exercises/autoencoder": "narrow_code",
     "book/exercises/data-size": "narrow_code phrases",
     "book/exercises/train-fast": "narrow_code phrases",
