@@ -1,5 +1,6 @@
-"""The experiments behind the chapter on the size of the data: what they feed, and that their tables are whole."""
+"""The experiments behind the chapters `data-size` and `pipelines`: what they feed, and that their tables are whole."""
 
+import ast
 import itertools
 import types
 from typing import Any
@@ -7,7 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from execute import read_notebook
 from experiments import data_size, data_stream
+from mnist_lessons.augmentation import augment
 from mnist_lessons.tables import load_table
 
 
@@ -72,6 +75,38 @@ def test_the_start_is_what_the_first_steps_took_more_than_later_ones(
     _, spent = data_size.train("dense", digits, steps=36, seed=0)
     assert spent["cpu_seconds"] == 15
     assert spent["startup_seconds"] == pytest.approx(10 - 2)
+
+
+def functions_of(chapter: str, *names: str) -> Any:
+    """Return functions that a chapter shows, by name, as they stand there."""
+    import keras
+    import tensorflow as tf
+
+    there = {"keras": keras, "np": np, "tf": tf, "augment": augment}
+    for cell in read_notebook(f"book/{chapter}.md")[0].cells:
+        nodes = ast.parse(cell.source).body if cell.cell_type == "code" else []
+        for node in nodes:
+            if isinstance(node, ast.FunctionDef) and node.name in names:
+                exec(ast.unparse(node), there)
+    return types.SimpleNamespace(**{name: there[name] for name in names})
+
+
+def test_chapter_trains_as_its_experiment_did(digits: Any) -> None:
+    shown = functions_of("data-size", "endless_batches", "train_on")
+    model = shown.train_on(data_size.NETWORKS["dense"], *digits, steps=24, seed=1)
+    theirs, _ = data_size.train("dense", digits, steps=24, seed=1)
+    for found, expected in zip(model.get_weights(), theirs.get_weights(), strict=True):
+        np.testing.assert_array_equal(found, expected)
+
+
+@pytest.mark.parametrize("source", ["repeated", "streamed"])
+def test_chapter_feeds_the_batches_that_its_experiment_did(source: str, digits: Any) -> None:
+    shown = functions_of("pipelines", "pipeline", "changed_by")
+    change = shown.changed_by(0) if source == "streamed" else None
+    batches = shown.pipeline(*digits, seed=0, change=change).take(4)
+    for (images, labels), (expected, expected_labels) in zip(batches, taken(source, digits, 4), strict=True):
+        np.testing.assert_array_equal(images, expected)
+        np.testing.assert_array_equal(labels, expected_labels)
 
 
 def test_the_error_is_a_percentage_of_mistakes(digits: Any) -> None:

@@ -383,12 +383,10 @@ TO_MEET = {
     "all pages": "quiz_balance",
     "book/evaluate": "narrow_code few_numbers enough_guesses",
     "book/autoencoder": "narrow_code phrases few_numbers enough_guesses",
-    "book/data-size": "narrow_code few_numbers enough_guesses",
     "book/train-fast": "narrow_code phrases few_numbers enough_guesses",
     "book/scoreboard": "narrow_code few_numbers enough_guesses",
     "book/exercises/evaluate": "narrow_code",
     "book/exercises/autoencoder": "narrow_code",
-    "book/exercises/data-size": "narrow_code phrases",
     "book/exercises/train-fast": "narrow_code phrases",
     "book/exercises/scoreboard": "narrow_code",
 }
