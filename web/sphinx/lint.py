@@ -385,7 +385,6 @@ TO_MEET = {
     "book/autoencoder": "narrow_code phrases few_numbers enough_guesses",
     "book/train-fast": "narrow_code phrases few_numbers enough_guesses",
     "book/scoreboard": "narrow_code few_numbers enough_guesses",
-    "book/exercises/evaluate": "narrow_code",
     "book/exercises/autoencoder": "narrow_code",
     "book/exercises/train-fast": "narrow_code phrases",
     "book/exercises/scoreboard": "narrow_code",
