@@ -199,6 +199,7 @@ def test_linear_denoisers_are_those_of_scikit_learn() -> None:
         ("old_protocol", {}, 0),
         ("relu_vs_sigmoid", {}, 0),
         ("scoreboard", {"RATES": (0.001, 0.003)}, 1),
+        ("seed_answers", {"SEEDS": (0,)}, 1),
         ("train_fast", {}, 1),
     ],
 )
