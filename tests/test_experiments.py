@@ -186,13 +186,24 @@ def test_linear_denoisers_are_those_of_scikit_learn() -> None:
     np.testing.assert_allclose(offset, fitted.intercept_, atol=1e-4)
 
 
+def test_blur_and_components_undo_lost_contrast() -> None:
+    from experiments import autoencoder
+
+    clean = load_mnist()[1][0][:200]
+    pale = clean / 2 + 50
+    np.testing.assert_allclose(autoencoder.best_blur(clean, pale), (0, 2, -100), rtol=1e-3)
+    components = autoencoder.principal_components(clean, 784)
+    around, pale_around = clean - clean.mean(axis=0), pale - pale.mean(axis=0)
+    np.testing.assert_allclose(autoencoder.best_components(around, pale_around, components), (784, 2), rtol=1e-6)
+
+
 @pytest.mark.weekly
 @pytest.mark.filterwarnings("ignore:Mean of empty slice", "ignore:invalid value")  # of runs that are not made
 @pytest.mark.parametrize(
     ("name", "settings", "distinct"),
     [
         ("augmentation", {"EPOCHS": 1, "LONG": 2}, 1),
-        ("autoencoder", {"EPOCHS": {1000: {"clean": 1, "deep": 1, "both": 1}}}, 0),
+        ("autoencoder", {"EPOCHS": {1000: {"clean": 1, "deep": 1, "both": 1}}, "LONGER": 1}, 0),
         ("data_size", {"SIZES": (1000,), "STEPS": 24}, 1),
         ("data_stream", {"ALL": 2500, "SHOWN": (2500,)}, 2),
         ("dense_rates", {"SEEDS": (0,)}, 0),
