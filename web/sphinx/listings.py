@@ -99,7 +99,7 @@ def take_away(app: Sphinx, page: str) -> str:
     return (
         f'<ul><li><a href="{escape(site)}mnist-lessons.pdf">The book as one PDF</a>, to print or to read on paper.</li>'
         f'<li><a href="{escape(site)}mnist-lessons.zip">The site as one zip</a>: unpack it and open'
-        " <code>index.html</code>. Drawing, formulas and search work without a network.</li></ul>"
+        " <code>index.html</code>. Drawing, formulas and search work without an internet connection.</li></ul>"
     )
 
 
