@@ -366,6 +366,8 @@ async function sorting(name) {
         focus: heads.findIndex((head) => head.contains(document.activeElement)),
       };
     });
+  // The table waits for a guess.
+  await page.evaluate(() => document.querySelectorAll("details").forEach((details) => (details.open = true)));
   const states = [await order()];
   const buttons = page.locator("table.ml-sortable thead button");
   for (let column = 0; column < (await buttons.count()); column += 1) {
