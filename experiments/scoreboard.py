@@ -84,7 +84,8 @@ def k_nearest(train: Split, images: np.ndarray, *, k: int) -> np.ndarray:
     known, votes = flat(train[0], "float32"), one_hot(train[1])
     lengths = (known**2).sum(axis=1)
     answers = []
-    for some in np.array_split(flat(images, "float32"), -(-len(images) // 500)):
+    for start in range(0, len(images), 500):
+        some = flat(images[start : start + 500], "float32")
         distances = lengths - 2 * some @ known.T  # squared, less what is the same for all
         nearest = np.argpartition(distances, k, axis=1)[:, :k]
         closest = np.take_along_axis(distances, nearest, axis=1).argmin(axis=1)
@@ -401,7 +402,8 @@ def dense(
 def fit(model: keras.Model, train: Split, *, optimizer: Any, batch_size: int, epochs: int) -> Trained:
     """Train with cross-entropy by ``model.fit``."""
     model.compile(optimizer, "sparse_categorical_crossentropy", steps_per_execution=20)
-    model.fit(*train, batch_size=batch_size, epochs=epochs, verbose=0)
+    images, labels = train
+    model.fit(images, labels, batch_size=batch_size, epochs=epochs, verbose=0)
     return model, []
 
 

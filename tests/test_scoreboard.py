@@ -1,5 +1,6 @@
 """The recipes behind the table of published results, against other people's programs."""
 
+import ast
 import json
 import re
 from pathlib import Path
@@ -8,11 +9,13 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
+from scipy import stats
 from sklearn.decomposition import PCA
 from sklearn.linear_model import LinearRegression
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import PolynomialFeatures
+from statsmodels.stats.multitest import multipletests
 
 from experiments import scoreboard
 from mnist_lessons.data import load_mnist, one_hot
@@ -132,6 +135,27 @@ def test_page_compares_every_stored_row_and_shows_its_recipe() -> None:
     shown = set(re.findall(r"^:pyobject: (\w+)$", page, re.M))
     recipes = scoreboard.METHODS | scoreboard.NETWORKS
     assert {recipes[name][0].__name__ for name in named} <= shown
+
+
+def test_page_explains_exactly_the_rows_that_differ() -> None:
+    # The predictive distribution of one more run, written out, and another program's correction.
+    page = (ROOT / "book" / "scoreboard.md").read_text(encoding="utf-8")
+    found = re.search(r"^PUBLISHED = (\[.*?^\])", page, re.M | re.S)
+    assert found
+    rows, differ = {}, set()
+    for name, _, _, published in ast.literal_eval(found[1]):
+        column = "validation_errors" if name == "nielsen-100-l2" else "errors"
+        runs = np.array([row[column] for row in load_table("scoreboard") if row["row"] == name]) / 100
+        if len(runs) > 1:
+            low, high = published if isinstance(published, tuple) else (published, published)
+            one_more = stats.t(4, runs.mean(), runs.std(ddof=1) * np.sqrt(6 / 5))
+            rows[name, published] = 2 * min(one_more.cdf(high), one_more.sf(low), 0.5)
+        elif abs(runs[0] - published) > 0.05:
+            differ.add((name, published))
+    rejected = multipletests(list(rows.values()), method="holm")[0]
+    differ |= {row for row, different in zip(rows, rejected, strict=True) if different}
+    reasons = re.findall(r'^    \("([\w-]+)", ([\d.]+)\): ', page, re.M)
+    assert {(name, float(published)) for name, published in reasons} == differ
 
 
 def test_chosen_settings_have_the_fewest_validation_errors() -> None:
