@@ -377,10 +377,6 @@ Check = Callable[[Page], Iterator[Fault]]
 OF_A_PAGE: tuple[Check, ...] = (figures, short_code, narrow_code, package_alone, phrases, links)
 OF_A_CHAPTER: tuple[Check, ...] = (front_matter, sections, tables, numbers, few_numbers, guesses, enough_guesses)
 OF_ALL = (contents, exercises, quizzes, quiz_balance, versions, workflows)
-ALL = "all pages"
-# Rules that are newer than some pages: a line goes when its page is rewritten, and none is added.
-TO_MEET = {
-}
 
 
 def read(name: str) -> str:
@@ -388,30 +384,18 @@ def read(name: str) -> str:
     return Path(ROOT / name).read_text(encoding="utf-8")
 
 
-def results() -> Iterator[tuple[str, str, list[str]]]:
-    """Yield each rule, what it was applied to, and what is wrong there, by file and line where there is one."""
+def faults() -> Iterator[str]:
+    """Yield what is wrong, by file and line where there is one."""
     for check in OF_ALL:
-        yield check.__name__, ALL, list(check())
+        yield from check()
     chapters = {f"book/{name}" for name in toc.chapters()}
     for name in toc.pages():
         if not (ROOT / f"{name}.md").is_file():
             continue  # contents() has named it
         page = Page(name)
         for check_page in OF_A_PAGE + (OF_A_CHAPTER if name in chapters else ()):
-            found = [f"{name}.md:{line}: {sentence}" for line, sentence in check_page(page)]
-            yield check_page.__name__, name, found
-
-
-def faults() -> Iterator[str]:
-    """Yield what is wrong, without what is still to be met, and entries of TO_MEET that are met."""
-    waiting = {(rule, name) for name, rules in TO_MEET.items() for rule in rules.split()}
-    for rule, name, found in results():
-        if found and (rule, name) in waiting:
-            waiting.remove((rule, name))
-        else:
-            yield from found
-    for rule, name in sorted(waiting):
-        yield f"web/sphinx/lint.py: {name} keeps the rule {rule} or has no such rule; take that out of TO_MEET"
+            for line, sentence in check_page(page):
+                yield f"{name}.md:{line}: {sentence}"
 
 
 if __name__ == "__main__":
