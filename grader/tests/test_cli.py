@@ -115,7 +115,7 @@ def test_undecodable_text_in_one_submission_leaves_the_reports_whole(
     os.mkdir(os.fsencode(tmp_path / "in") + b"/c\xe9sar")
     assert cli.main(assignment) == 0
     text = (tmp_path / "out" / "grades.csv").read_text(encoding="utf-8")
-    assert [row.split(",")[3] for row in text.splitlines()[1:]] == ["ada", "bob", "c\N{REPLACEMENT CHARACTER}sar"]
+    assert [row.split(",")[3] for row in text.splitlines()[1:]] == ["ada", "bob", "césar"]
     assert len(list((tmp_path / "out" / "feedback").iterdir())) == 3
 
 

@@ -1,11 +1,18 @@
+import json
 import os
+import re
+import unicodedata
 import zipfile
 from pathlib import Path
 from typing import Any
 
+import nbformat
 import pytest
 
 from coursegrader import submissions
+from coursegrader.assignment import make_notebook
+from coursegrader.exercises import Exercise
+from coursegrader.platforms import split_label
 from coursegrader.submissions import find_submissions
 
 
@@ -23,9 +30,10 @@ def fill(folder: Path, files: Any) -> Path:
 
 NBGRADER = {"ada/week-1/week-1.ipynb": b"1", "bob/week-1/week-1.ipynb": b"2", "bob/week-1/timestamp.txt": b""}
 COLLECTED = {
-    "ada_week-1_attempt_2026-11-20-10-00-00_week-1.ipynb": b"old",
-    "ada_week-1_attempt_2026-11-21-10-00-00_week-1.ipynb": b"1",
-    "b_o_b_week-1_attempt_2026-11-21-10-00-00_week-1.ipynb": b"2",
+    "week-1_ada_attempt_2026-11-20-10-00-00_week-1.ipynb": b"old",
+    "week-1_ada_attempt_2026-11-21-10-00-00_solved.ipynb": b"1",
+    "week-1_ada_attempt_2026-11-21-10-00-00.txt": b"a note",
+    "week-1_b_o_b_attempt_2026-11-21-10-00-00_week-1.ipynb": b"2",
 }
 MOODLE = {
     "Ada Lovelace_101_assignsubmission_file_/week-1.ipynb": b"1",
@@ -56,7 +64,7 @@ def test_submissions_of_all_students_are_found(tmp_path: Path, files: Any, stude
                 archive.writestr(name, content)
     submissions = found(source)
     assert {student: s.notebook for student, s in submissions.items()} == students
-    assert all((s.notebook is None) == bool(s.problem) for s in submissions.values())
+    assert all(s.problem for s in submissions.values() if s.notebook is None)
 
 
 def pack(file: Path, files: Any, **options: Any) -> Path:
@@ -142,7 +150,7 @@ def test_student_names_of_any_bytes_are_writable_text(tmp_path: Path) -> None:
     with open(folder + b"/week-1.ipynb", "wb") as stream:
         stream.write(b"1")
     (student,) = found(tmp_path)
-    assert student == "caf\N{REPLACEMENT CHARACTER}"
+    assert student == "café"
     assert found(tmp_path)[student].notebook == b"1"
 
 
@@ -154,7 +162,7 @@ def test_damaged_archive_entry_affects_one_student(tmp_path: Path, method: Any) 
     content[100:200] = b"\xff" * 100
     file.write_bytes(content)
     submissions = found(file)
-    assert submissions["ada"].problem.startswith("The notebook cannot be read")
+    assert submissions["ada"].problem.startswith("ada.ipynb cannot be read")
     assert submissions["bob"].notebook == b"2"
 
 
@@ -163,19 +171,81 @@ def test_single_files_and_several_paths(tmp_path: Path) -> None:
     assert set(found(tmp_path / "a", tmp_path / "bob.ipynb")) == {"ada", "bob"}
 
 
-def test_empty_folder_is_a_student_without_submission(tmp_path: Path) -> None:
-    (tmp_path / "ada").mkdir()
-    fill(tmp_path, {"bob/x.ipynb": b"2"})
-    assert found(tmp_path)["ada"].problem == "No notebook was handed in."
+@pytest.mark.parametrize("packed", [False, True], ids=["folder", "archive"])
+def test_every_folder_is_a_student_whatever_is_in_it(tmp_path: Path, packed: bool) -> None:
+    files = {
+        "ada/week-1.ipynb": b"1", "bob/.ipynb_checkpoints/z.ipynb": b"0", "cid/.DS_Store": b"", "dora/a/b/c.txt": b"",
+        "__MACOSX/ada/._week-1.ipynb": b"0", ".git/config": b"",
+    }  # fmt: skip
+    folder = fill(tmp_path / "in", files)
+    (folder / "emil").mkdir()
+    source = pack(tmp_path / "in.zip", {**files, "emil/": b""}) if packed else folder
+    submissions = found(source)
+    assert set(submissions) == {"ada", "bob", "cid", "dora", "emil"}
+    assert submissions["emil"].problem == submissions["cid"].problem == "No notebook was handed in."
+    assert submissions["dora"].problem == "No notebook was handed in, only c.txt."
 
 
-def test_checkpoints_and_links_are_ignored(tmp_path: Path) -> None:
-    secret = fill(tmp_path / "secret", {"x.ipynb": b"not mine"})
-    folder = fill(tmp_path / "in", {"ada/x.ipynb": b"1", "ada/.ipynb_checkpoints/z.ipynb": b"0", "bob/y.txt": b""})
-    (folder / "bob" / "x.ipynb").symlink_to(secret / "x.ipynb")
+def test_links_pipes_and_what_cannot_be_read_cost_their_owner_alone(tmp_path: Path) -> None:
+    secret = fill(tmp_path / "secret", {"week-1.ipynb": b"not mine"})
+    folder = fill(
+        tmp_path / "in", {"ada/week-1.ipynb": b"1", "bob/y.txt": b"", "cid/x.ipynb": b"", "emil/x.ipynb": b""}
+    )
+    (folder / "bob" / "week-1.ipynb").symlink_to(secret / "week-1.ipynb")
+    (folder / "bob" / "more").symlink_to(secret)
+    (folder / "dora").symlink_to(secret)
+    (folder / "cid" / "x.ipynb").unlink()
+    os.mkfifo(folder / "cid" / "x.ipynb")
+    deep = folder / "emil"
+    for _ in range(40):
+        deep = deep / "d"
+        deep.mkdir()
     submissions = found(folder)
+    assert {s.student: s.notebook for s in submissions.values()} == {
+        "ada": b"1", "bob": None, "cid": None, "dora": None, "emil": b"",
+    }  # fmt: skip
+    assert "week-1.ipynb is no file: a link." in submissions["bob"].problem
+    assert "x.ipynb is no file: a pipe or a device." in submissions["cid"].problem
+    assert "dora is no file: a link." in submissions["dora"].problem
+    assert "nested too deeply" in submissions["emil"].problem
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to become a user who may not read a folder")
+def test_folder_that_cannot_be_read_costs_its_owner_alone(tmp_path: Path) -> None:
+    folder = fill(tmp_path, {"ada/week-1.ipynb": b"1", "bob/week-1.ipynb": b"2", "cid/a/week-1.ipynb": b"3"})
+    for name in ("bob", "cid/a"):
+        (folder / name).chmod(0)
+    for place in (folder, *folder.parents[:2]):
+        place.chmod(0o755)
+    os.seteuid(65534)
+    try:
+        submissions = found(folder)
+    finally:
+        os.seteuid(0)
     assert submissions["ada"].notebook == b"1"
-    assert submissions["bob"].notebook is None
+    for student in ("bob", "cid"):
+        assert "A folder cannot be read: Permission denied." in submissions[student].problem
+
+
+@pytest.mark.parametrize("swap", ["link", "linked folder", "pipe", "folder"])
+def test_file_swapped_after_listing_is_not_read(tmp_path: Path, swap: str) -> None:
+    """Between listing a class and reading a notebook lies the grading of everyone before."""
+    secret = fill(tmp_path / "secret", {"week-1.ipynb": b"the solution"})
+    notebook = fill(tmp_path / "in", {"ada/week-1.ipynb": b"1", "bob/week-1.ipynb": b"2"}) / "ada" / "week-1.ipynb"
+    read = {call.args[0]: call for call in find_submissions([tmp_path / "in"])}  # type: ignore[attr-defined]
+    notebook.unlink()
+    if swap == "link":
+        notebook.symlink_to(secret / "week-1.ipynb")
+    elif swap == "linked folder":
+        notebook.parent.rmdir()
+        notebook.parent.symlink_to(secret)
+    elif swap == "pipe":
+        os.mkfifo(notebook)
+    else:
+        notebook.mkdir()
+    assert read["ada"]().notebook is None
+    assert "week-1.ipynb cannot be read" in read["ada"]().problem
+    assert read["bob"]().notebook == b"2"
 
 
 @pytest.mark.parametrize("packed", [False, True], ids=["folder", "archive"])
@@ -183,13 +253,177 @@ def test_submission_that_is_too_large_is_not_read(tmp_path: Path, packed: bool) 
     file = tmp_path / "in" / "ada.ipynb"
     file.parent.mkdir()
     with file.open("wb") as stream:
-        stream.truncate(200 << 20)
+        stream.truncate(51 << 20)
     source = file.parent
     if packed:
         source = tmp_path / "in.zip"
         with zipfile.ZipFile(source, "w", zipfile.ZIP_DEFLATED) as archive:
             archive.write(file, "ada.ipynb")
-    assert found(source)["ada"].problem == "The notebook is larger than 20 MB."
+    assert found(source)["ada"].problem == "ada.ipynb cannot be read: it is larger than 50 MB."
+
+
+def work(exercise: Exercise, *, answered: bool = True, outputs: int = 0) -> bytes:
+    notebook = make_notebook("week-1", [exercise], with_answers=answered)
+    notebook.cells[-1].outputs = [nbformat.v4.new_output("stream", text="x" * outputs)] if outputs else []
+    return json.dumps(notebook).encode()
+
+
+@pytest.mark.parametrize(
+    ("solved", "blank"),
+    [
+        ("Week-1.ipynb", "scratch.ipynb"),
+        ("week-1-solved.ipynb", "week-1.ipynb"),
+        ("week-1-1.ipynb", "week-1.ipynb"),
+        ("week-1.ipynb", "week-1-1.ipynb"),
+        ("Copy of week-1.ipynb", "Untitled.ipynb"),
+        ("week_1.ipynb", "zz.ipynb"),
+        ("week-1.zip", "week-1.ipynb"),
+    ],
+)
+def test_notebook_with_answers_is_graded_rather_than_a_blank_one(
+    tmp_path: Path, exercises: dict[str, Exercise], solved: str, blank: str
+) -> None:
+    exercise = exercises["model-softmax"]
+    full, empty = work(exercise), work(exercise, answered=False)
+    content = pack(tmp_path / "x.zip", {"a/week-1.ipynb": full}).read_bytes() if solved.endswith("zip") else full
+    folder = fill(tmp_path / "in", {f"ada/{solved}": content, f"ada/{blank}": empty, "bob/week-1.ipynb": empty})
+    submissions = {s.student: s for s in (read() for read in find([folder], exercise))}
+    assert submissions["ada"].notebook == full
+    assert re.fullmatch(
+        r"Of several notebooks, .*week.1.*ipynb was graded, not .*ipynb\.", submissions["ada"].problem, re.I
+    )
+    assert (submissions["bob"].notebook, submissions["bob"].problem) == (empty, "")
+
+
+def find(paths: list[Path], exercise: Exercise) -> Any:
+    return find_submissions(paths, assignment="week-1", exercises=[exercise])
+
+
+@pytest.mark.parametrize(
+    ("first", "last"),
+    [
+        ("week-1 (9).ipynb", "week-1 (10).ipynb"),
+        ("week-1.ipynb", "week-1-2.ipynb"),
+        ("week-1-old.ipynb", "week-1.ipynb"),
+        ("scratch 2.ipynb", "week 1 by ada.ipynb"),
+        ("a 99.ipynb", "a 100.ipynb"),
+    ],
+)
+def test_last_of_several_solved_notebooks_is_graded(
+    tmp_path: Path, exercises: dict[str, Exercise], first: str, last: str
+) -> None:
+    exercise = exercises["model-softmax"]
+    folder = fill(tmp_path, {f"ada/{first}": work(exercise, outputs=1), f"ada/{last}": work(exercise), "bob/x": b""})
+    (submission,) = (s for s in (read() for read in find([folder], exercise)) if s.student == "ada")
+    assert submission.notebook == work(exercise)
+    assert submission.problem == f"Of several notebooks, {last} was graded, not {first}."
+
+
+def test_file_of_canvas_with_the_greater_number_is_later(tmp_path: Path) -> None:
+    files = {"ada_101_999_week-1.ipynb": b"1", "ada_101_1000_week-1.ipynb": b"2", "bob_102_998_week-1.ipynb": b"3"}
+    assert found(fill(tmp_path, files))["ada (101)"].notebook == b"2"
+
+
+def test_answer_in_a_cell_of_its_own_counts_and_scratch_does_not(
+    tmp_path: Path, exercises: dict[str, Exercise]
+) -> None:
+    exercise = exercises["model-softmax"]
+    named, scratch = json.loads(work(exercise, answered=False)), json.loads(work(exercise, answered=False))
+    named["cells"].append({"cell_type": "code", "metadata": {}, "source": ["def softmax(scores):\n", "    return 1"]})
+    scratch["cells"].append({"cell_type": "code", "metadata": {}, "source": "1 + 1"})
+    files = {"ada/old.ipynb": json.dumps(named).encode(), "ada/week-1.ipynb": json.dumps(scratch).encode()}
+    (read,) = find([fill(tmp_path, files)], exercise)
+    assert read().problem == "Of several notebooks, old.ipynb was graded, not week-1.ipynb."
+
+
+def test_several_archives_give_one_row_and_the_same_in_any_order(
+    tmp_path: Path, exercises: dict[str, Exercise]
+) -> None:
+    """Also when one writes the name in another Unicode form, or it was changed between them."""
+    exercise = exercises["model-softmax"]
+    full, empty = work(exercise), work(exercise, answered=False)
+    file = "{}_101_assignsubmission_file_/week-1.ipynb".format
+    early = pack(tmp_path / "early.zip", {file("Zoë Müller"): full, "Bob_102_assignsubmission_file_/x.ipynb": full})
+    late = pack(tmp_path / "late.zip", {file(unicodedata.normalize("NFD", "Zoë Müller")): empty})
+    married = pack(tmp_path / "late-2.zip", {file("Zoë Meier"): empty})
+    for paths in ([early, late], [late, early]):
+        submissions = {s.student: s for s in (read() for read in find(paths, exercise))}
+        assert set(submissions) == {"Bob (102)", "Zoë Müller (101)"}
+        assert submissions["Zoë Müller (101)"].notebook == full
+        assert (
+            submissions["Zoë Müller (101)"].problem
+            == "Of several notebooks, early.zip/week-1.ipynb was graded, not late.zip/week-1.ipynb."
+        )
+    (bob, zoe) = (read() for read in find([married, early], exercise))
+    assert bob.student == "Bob (102)"
+    assert (zoe.student, zoe.notebook) == ("Zoë Meier (101)", full)
+    assert zoe.problem.endswith("This id also came with another name: Zoë Müller (101).")
+
+
+def test_archive_of_a_student_is_read(tmp_path: Path) -> None:
+    inner = pack(tmp_path / "a.zip", {"week-1/week-1.ipynb": b"1", "__MACOSX/week-1/._week-1.ipynb": b"0"})
+    outer = pack(tmp_path / "b.zip", {"a.zip": inner.read_bytes()})
+    files = {
+        "Ada_101_assignsubmission_file_/week-1.zip": inner.read_bytes(),
+        "Bob_102_assignsubmission_file_/b.zip": outer.read_bytes(),
+        "Cid_103_assignsubmission_file_/week-1.zip": b"{}",
+        "Dora_104_assignsubmission_file_/week-1.zip": b"PK\x01\x02" * 20_000,
+    }
+    submissions = found(pack(tmp_path / "in.zip", files))
+    assert {s.student: s.notebook for s in submissions.values()} == {
+        "Ada (101)": b"1", "Bob (102)": b"1", "Cid (103)": None, "Dora (104)": None,
+    }  # fmt: skip
+    assert "week-1.zip cannot be read: File is not a zip file." in submissions["Cid (103)"].problem
+    assert "it holds more than 10000 files" in submissions["Dora (104)"].problem
+
+
+def test_gradescope_gives_a_row_to_each_member_of_a_group(tmp_path: Path) -> None:
+    submitters = {1: ["Ada"], 2: ["Bob", "Cid"]}
+    metadata = "".join(
+        f"submission_{number}:\n  :submitters:\n"
+        + "".join(f"  - :name: {name}\n    :sid: '{name}1'\n" for name in group)
+        for number, group in submitters.items()
+    )
+    files = {"submission_metadata.yml": metadata.encode(), "submission_1/a.ipynb": b"1", "submission_2/b.ipynb": b"2"}
+    packed = pack(tmp_path / "in.zip", {f"assignment_9100_export/{name}": text for name, text in files.items()})
+    assert {s.student: s.notebook for s in found(packed).values()} == {
+        "Ada (Ada1)": b"1", "Bob (Bob1)": b"2", "Cid (Cid1)": b"2",
+    }  # fmt: skip
+
+
+def test_repositories_of_github_classroom_are_read(tmp_path: Path) -> None:
+    files = {"week-1-ada/week-1.ipynb": b"1", "week-1-ada/.git/x.ipynb": b"0", "week-1-bob-b/src/week-1.ipynb": b"2"}
+    folder = fill(tmp_path / "week-1-submissions", files)
+    assert {s.student: s.notebook for s in found(folder.parent).values()} == {"ada": b"1", "bob-b": b"2"}
+
+
+def test_notebook_downloaded_alone_is_not_read_as_a_platforms(tmp_path: Path) -> None:
+    """Its name is the student's choice, and this one would take the place of Bob's."""
+    fill(tmp_path, {"Bob_102_assignsubmission_file_week-1.ipynb": b"1"})
+    (student,) = found(tmp_path / "Bob_102_assignsubmission_file_week-1.ipynb")
+    assert split_label(student)[1] == ""
+
+
+@pytest.mark.parametrize(
+    ("encoding", "names"),
+    [
+        ("utf-8", ["Zoë", "Jörg", "李雷", "Łukasz"]),
+        ("gb2312", ["李雷", "韩梅梅", "Ada"]),
+        ("cp850", ["Müller", "Möller", "Ångström", "Ada"]),
+        ("cp1252", ["Müller", "Möller", "Núñez", "Ada"]),
+    ],
+)
+def test_names_of_archives_without_an_encoding_are_as_written(tmp_path: Path, encoding: str, names: list[str]) -> None:
+    """Archives made by older programs do not say how names are encoded, and Python takes them for English."""
+    places = {
+        f"{name}/week-1.ipynb": f"{number:03}{'-' * len(name.encode(encoding))}" for number, name in enumerate(names)
+    }
+    content = pack(tmp_path / "in.zip", {f"{key}/week-1.ipynb": b"1" for key in places.values()}).read_bytes()
+    for name, place in zip(names, places.values(), strict=True):
+        raw = name.encode(encoding)
+        content = content.replace(place.encode(), raw + b" " * (len(place) - len(raw)))
+    (tmp_path / "in.zip").write_bytes(content)
+    assert {student.strip() for student in found(tmp_path / "in.zip")} == set(names)
 
 
 def test_lying_archive_entry_affects_one_student(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -199,7 +433,7 @@ def test_lying_archive_entry_affects_one_student(tmp_path: Path, monkeypatch: py
         archive.writestr("bob.ipynb", b"2")
     file.write_bytes(file.read_bytes().replace(b"x" * 100, b"y" * 100))
     submissions = found(file)
-    assert submissions["ada"].problem.startswith("The notebook cannot be read")
+    assert submissions["ada"].problem.startswith("ada.ipynb cannot be read")
     assert submissions["bob"].notebook == b"2"
 
 

@@ -1,27 +1,47 @@
-"""Find the submission of each student in the folders and archives that learning platforms export."""
+"""Find the submission of each student in the folders and archives that learning platforms export.
 
+Nothing in them is trusted: links are not followed, only regular files are read, each once, and what cannot be read
+costs its owner alone.
+"""
+
+import contextlib
 import functools
 import hashlib
+import io
+import json
 import os
 import re
+import stat
 import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-MAX_BYTES = 20 << 20
+from coursegrader.exercises import Exercise
+from coursegrader.platforms import (
+    GRADESCOPE_FILE,
+    NOTEBOOK,
+    Origin,
+    canonical,
+    is_from_platform,
+    is_named,
+    read_gradescope,
+    read_origins,
+    simplify,
+)
 
-# `nbgrader zip_collect` expects the same pattern: student_assignment_attempt_2026-11-22-10-00-00_file.ipynb
-_COLLECTED = re.compile(r"(?P<student>.+?)_[^_]+_attempt_(?P<time>[\d-]+)_(?P<file>.+)")
-# Moodle: a folder or a prefix "Full name_1234_assignsubmission_file"; the number is that of the participant
-_MOODLE = re.compile(r"(?P<student>.+?)_(?P<number>\d+)_assignsubmission_(file|onlinetext)_?(?P<file>.*)")
-# Canvas: name_LATE_user_submission_file.ipynb, user and submission being numbers
-_CANVAS = re.compile(r"(?P<student>[^_]+)(_LATE)?_(?P<number>\d+)_\d+_(?P<file>.+)")
-# Browsers and mail programs add endings of their own.
-_NOTEBOOK = re.compile(r"(?P<stem>.*)\.ipynb(\.json|\.txt)?", re.IGNORECASE)
+MAX_BYTES = 50 << 20  # of a notebook
+MAX_ARCHIVE = 100 << 20  # bytes of an archive that a student handed in
+MAX_FILES = 10_000  # in a folder, or in an archive that a student handed in
+MAX_DEPTH = 16  # of folders
+MAX_READ = 20  # notebooks of a student that are looked into for answers
+MAX_LISTS = 1_000_000  # lists and objects in a notebook that is looked into
+
+_ARCHIVE = re.compile(r"(?P<stem>.*)\.zip", re.IGNORECASE)
 # Files that operating systems leave in folders and archives.
 _CLUTTER = re.compile(r"__MACOSX|\..*|Thumbs\.db|desktop\.ini", re.IGNORECASE)
+_ENTRY = b"PK\x01\x02"  # in a zip archive, before each entry of its list of contents
 
 
 @dataclass(frozen=True)
@@ -35,7 +55,7 @@ class Submission:
     notebook : bytes or None
         The notebook's bytes; None if there is no readable notebook.
     problem : str
-        An error message for the student, or empty.
+        What the student should know of the files: why there is no notebook, or which of several was graded; or empty.
     """
 
     student: str
@@ -49,22 +69,35 @@ class Submission:
         return hashlib.sha256(content).hexdigest()
 
 
-@dataclass
+@dataclass(frozen=True)
 class _Entry:
-    """A file in a folder or archive: its relative path, its size, and how to read it."""
+    """A file in a folder or archive.
+
+    The last part of the path is empty for what is no file but shows that there is a folder. `note` says what is wrong
+    with it. `attempt` and `source` order the attempts of a student: the time, and the archive's name.
+    """
 
     path: tuple[str, ...]
-    size: int
-    read: Callable[[], bytes]
+    read: Callable[[int], bytes] | None = None
+    note: str = ""
+    attempt: str = ""
+    source: str = ""
+
+    def moved(self, path: tuple[str, ...], *, attempt: str = "", source: str = "") -> "_Entry":
+        return _Entry(path, self.read, self.note, attempt or self.attempt, source or self.source)
 
 
-def find_submissions(paths: list[Path], *, assignment: str = "") -> list[Callable[[], Submission]]:
+def find_submissions(
+    paths: list[Path], *, assignment: str = "", exercises: list[Exercise] | None = None
+) -> list[Callable[[], Submission]]:
     """Return for each student, sorted by name, a function that reads the submission.
 
     Paths may be folders, zip archives and single notebooks.
-    A folder contains one notebook or one folder per student, as in exports of nbgrader, Moodle and Canvas.
-    Of several notebooks of a student, the one named like the `assignment`, or in a folder of that name, is graded; of
-    several such notebooks the last one (by the time in nbgrader's file names, else by name).
+    A folder contains one notebook or one folder per student, as in exports of nbgrader, Blackboard, Moodle, Canvas,
+    Brightspace, Gradescope, Google Classroom and GitHub Classroom.
+    Of several notebooks of a student, the first of these is graded: one with an answer to an exercise before one
+    without; the last attempt, if the platform writes the time into names; one in a folder of the assignment's name;
+    one of that name; the last by archive, then by path, where 10 comes after 9.
 
     Raises
     ------
@@ -73,51 +106,167 @@ def find_submissions(paths: list[Path], *, assignment: str = "") -> list[Callabl
     ValueError
         A file is neither a notebook nor a zip archive, or a path is empty.
     """
-    entries: dict[str, list[_Entry]] = {}
+    students: dict[tuple[str, str], list[_Entry]] = {}
+    names: dict[tuple[str, str], set[str]] = {}
     for path in paths:
         found = _unwrap(list(_entries(path)), assignment)
         if not found:
             raise ValueError(f"{path}: expected submissions, found nothing")
-        for entry in found:
-            entries.setdefault(_student(entry.path), []).append(entry)
-    return [functools.partial(_choose, student, entries[student], assignment) for student in sorted(entries)]
+        for entry, origin in _with_origins(found, path, assignment):
+            key = ("id", origin.number) if origin.number else ("name", origin.student)
+            students.setdefault(key, []).append(entry.moved(entry.path, attempt=origin.attempt, source=str(path)))
+            names.setdefault(key, set()).add(origin.label)
+    merged: dict[str, list[_Entry]] = {}
+    for key, entries in students.items():
+        merged.setdefault(min(names[key]), []).extend(entries)
+    others = {min(labels): sorted(labels)[1:] for labels in names.values()}
+    choose = functools.partial(_choose, assignment=assignment, exercises=exercises or [])
+    return [functools.partial(choose, student, merged[student], others[student]) for student in sorted(merged)]
+
+
+def _with_origins(entries: list[_Entry], path: Path, assignment: str) -> Iterator[tuple[_Entry, Origin]]:
+    """Yield each file with whom it is from; a file of a group once for each member."""
+    metadata = next((entry for entry in entries if entry.path == (GRADESCOPE_FILE,)), None)
+    groups = read_gradescope(metadata.read(MAX_BYTES)) if metadata and metadata.read else {}
+    names = {entry.path[0] for entry in entries if entry is not metadata}
+    folders = {entry.path[0] for entry in entries if len(entry.path) > 1}
+    # Students choose the names of files, so one that was downloaded alone is not read as a platform's.
+    alone = entries[0].path == (path.name,)
+    origins = read_origins(names, folders=folders, assignment=assignment, exported=not alone)
+    for entry in entries:
+        for origin in groups.get(entry.path[0]) or [origins[top] for top in entry.path[:1] if top in origins]:
+            yield entry, origin
 
 
 def _entries(path: Path) -> Iterator[_Entry]:
     if path.is_dir():
-        for child in sorted(path.rglob("*")):
-            parts = child.relative_to(path).parts
-            if _is_clutter(parts):
-                continue
-            if child.is_file() and not child.is_symlink():
-                yield _Entry(_readable(parts), child.stat().st_size, child.read_bytes)
-            elif child.is_dir() and len(parts) <= 2 and not any(child.iterdir()):
-                yield _Entry((*_readable(parts), ""), 0, lambda: b"")
+        yield from _in_folder(path)
     elif not path.exists():
         raise FileNotFoundError(f"{path}: no such file or folder")
-    elif path.suffix.lower() == ".zip":
+    elif _ARCHIVE.fullmatch(path.name):
         try:
-            archive = zipfile.ZipFile(path)
+            yield from _in_archive(zipfile.ZipFile(path))
         except zipfile.BadZipFile as error:
             raise ValueError(f"{path}: expected a zip archive, and it cannot be read as one: {error}") from error
-        for info in archive.infolist():
-            names = info.filename.replace("\\", "/").split("/")  # some programs for Windows write backslashes
-            parts = tuple(name for name in names if name not in ("", "."))
-            if not info.is_dir() and not _is_clutter(parts):
-                yield _Entry(_readable(parts), info.file_size, functools.partial(archive.read, info))
-    elif _NOTEBOOK.fullmatch(path.name):
-        yield _Entry(_readable((path.name,)), path.stat().st_size, path.read_bytes)
+    elif NOTEBOOK.fullmatch(path.name):
+        yield _Entry((canonical(path.name),), functools.partial(_read_file, path.parent, (path.name,)))
     else:
         raise ValueError(f"{path}: expected a folder, a zip archive or a notebook")
 
 
-def _is_clutter(parts: tuple[str, ...]) -> bool:
-    return any(_CLUTTER.fullmatch(part) and part != ".." for part in parts)
+def _in_folder(root: Path) -> Iterator[_Entry]:
+    """Yield the files in a folder, and an entry without a name for each folder, whatever is in it."""
+    left: dict[str, int] = {}
+    waiting: list[tuple[str, ...]] = [()]
+    while waiting:
+        parts = waiting.pop()
+        names = _readable(parts)
+        try:
+            children = _list(root, parts) if len(parts) <= MAX_DEPTH else []
+        except OSError as error:
+            if not parts:
+                raise
+            yield _Entry((*names, ""), note=f"A folder cannot be read: {error.strerror}.")
+            continue
+        if parts:
+            deep = "Folders are nested too deeply to be read." if len(parts) > MAX_DEPTH else ""
+            yield _Entry((*names, ""), note=deep)
+        for name, kind in children:
+            owner = parts[0] if parts else name
+            left[owner] = left.get(owner, MAX_FILES) - 1
+            path = (*names, *_readable((name,)))
+            if left[owner] < 0 or _CLUTTER.fullmatch(name):
+                continue
+            if kind == "folder":
+                waiting.append((*parts, name))
+            elif kind == "file":
+                yield _Entry(path, functools.partial(_read_file, root, (*parts, name)))
+            else:
+                yield _Entry((*path, "") if not parts else (*names, ""), note=f"{path[-1]} is no file: {kind}.")
+
+
+def _list(root: Path, parts: tuple[str, ...]) -> list[tuple[str, str]]:
+    """Return the names in a folder, and for each whether it is a folder, a file or something else."""
+
+    def kind(entry: os.DirEntry[str]) -> str:
+        if entry.is_symlink():
+            return "a link"
+        if entry.is_dir(follow_symlinks=False):
+            return "folder"
+        return "file" if entry.is_file(follow_symlinks=False) else "a pipe or a device"
+
+    with _opened(root, parts, os.O_DIRECTORY) as descriptor, os.scandir(descriptor) as entries:
+        return sorted((entry.name, kind(entry)) for entry in entries)
+
+
+@contextlib.contextmanager
+def _opened(root: Path, parts: tuple[str, ...], flags: int) -> Iterator[int]:
+    """Open a file or folder below `root` without following a link, even if one took the place of a folder just now."""
+    descriptor = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        for number, part in enumerate(parts, start=1):
+            kind = flags if number == len(parts) else os.O_DIRECTORY
+            options = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC | kind
+            below = os.open(part, options, dir_fd=descriptor)
+            os.close(descriptor)
+            descriptor = below
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def _read_file(root: Path, parts: tuple[str, ...], limit: int) -> bytes:
+    with _opened(root, parts, 0) as descriptor:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise ValueError("it is no file")
+        with os.fdopen(descriptor, "rb", closefd=False) as stream:
+            return stream.read(limit + 1)
+
+
+def _in_archive(archive: zipfile.ZipFile) -> Iterator[_Entry]:
+    """Yield the files in an archive, and an entry without a name for each folder, whatever is in it."""
+    folders: set[tuple[str, ...]] = set()
+    for info, name in zip(archive.infolist(), _names(archive), strict=True):
+        names = name.replace("\\", "/").split("/")  # some programs for Windows write backslashes
+        parts = tuple(canonical(part) for part in names if part not in ("", "."))
+        clutter = [number for number, part in enumerate(parts) if part != ".." and _CLUTTER.fullmatch(part)]
+        link = stat.S_ISLNK(info.external_attr >> 16)
+        inside = parts if info.is_dir() or link else parts[:-1]
+        folders.update(inside[:end] for end in range(1, min(len(inside), 2, *clutter, 2) + 1))
+        if parts and not clutter and not info.is_dir() and not link:
+            yield _Entry(parts, functools.partial(_read_packed, archive, info))
+    for folder in folders:
+        yield _Entry((*folder, ""))
+
+
+def _read_packed(archive: zipfile.ZipFile, info: zipfile.ZipInfo, limit: int) -> bytes:
+    with archive.open(info) as stream:
+        return stream.read(limit + 1)
+
+
+def _names(archive: zipfile.ZipFile) -> list[str]:
+    """Return the names in an archive; where they are not marked as UTF-8, in the encoding that suits all of them."""
+    marked = [bool(info.flag_bits & 0x800) for info in archive.infolist()]
+    names = [info.orig_filename for info in archive.infolist()]
+    encoding = _encoding([name.encode("cp437") for name, known in zip(names, marked, strict=True) if not known])
+    return [name if known else name.encode("cp437").decode(encoding) for name, known in zip(names, marked, strict=True)]
+
+
+def _encoding(names: list[bytes], western: tuple[str, ...] = ("cp850", "cp1252")) -> str:
+    """Return the encoding of names: UTF-8, Chinese, or one of Western Europe; else that of PKZIP, which has no gaps."""
+    for encoding in ("utf-8", "gb2312", *western):
+        with contextlib.suppress(UnicodeDecodeError):
+            text = b" ".join(names).decode(encoding)
+            strange = [letter for letter in text if not letter.isalpha() and not letter.isascii()]
+            if encoding == "utf-8" or not (strange or re.search(r"[a-z][À-ÖØ-Þ]", text)):
+                return encoding
+    return "cp437"
 
 
 def _readable(parts: tuple[str, ...]) -> tuple[str, ...]:
-    """Return names that can be encoded as UTF-8; file names can contain any bytes."""
-    return tuple(os.fsencode(part).decode("utf-8", errors="replace") for part in parts)
+    """Return names of files as text; they can contain any bytes."""
+    raw = [os.fsencode(part) for part in parts]
+    return tuple(canonical(part.decode(_encoding([part], western=("cp1252",)))) for part in raw)
 
 
 def _unwrap(entries: list[_Entry], assignment: str) -> list[_Entry]:
@@ -125,57 +274,155 @@ def _unwrap(entries: list[_Entry], assignment: str) -> list[_Entry]:
 
     The content decides whether a single top-level folder is such a folder or the submission of one student.
     """
-    paths = [entry.path for entry in entries]
-    shapes = (_COLLECTED, _MOODLE, _CANVAS)
-    if len({path[0] for path in paths}) != 1 or any(len(path) == 1 for path in paths):
+    paths = [entry.path for entry in entries if entry.path[1:] != ("",)]
+    if len({entry.path[0] for entry in entries}) != 1 or not paths or any(len(path) == 1 for path in paths):
         return entries
+    top = paths[0][0]
     parts = {path[1] if len(path) > 2 else _stem(path[1]) for path in paths} - {""}
-    if assignment in parts or any(shape.fullmatch(paths[0][0]) for shape in shapes):
+    exported = is_from_platform({path[1] for path in paths}) or any(path[1:] == (GRADESCOPE_FILE,) for path in paths)
+    if is_from_platform([top]) or (assignment in parts and not exported):
         return entries  # student/assignment/notebook or student/notebook
+    cloned = simplify(top) == simplify(f"{assignment}-submissions")  # by `gh classroom clone student-repos`
     in_order = any(len(path) > 3 and path[2] == assignment for path in paths)
-    from_platform = any(shape.fullmatch(path[1]) for shape in shapes for path in paths)
-    if in_order or from_platform or len(parts) > 1:
-        return [_Entry(entry.path[1:], entry.size, entry.read) for entry in entries]
+    if in_order or exported or cloned or len(parts) > 1:
+        return [entry.moved(entry.path[1:]) for entry in entries if entry.path[1:] != ("",)]
     return entries
 
 
 def _stem(name: str) -> str:
     """Return the name of a notebook without its extension, or an empty text for other files."""
-    found = _NOTEBOOK.fullmatch(name)
+    found = NOTEBOOK.fullmatch(name)
     return found["stem"] if found else ""
 
 
-def _student(path: tuple[str, ...]) -> str:
-    """Return the student that a file is from, by the first part of its path."""
-    first = path[0]
-    if len(path) == 1:
-        first = _stem(first) or first
-    for shape in (_COLLECTED, _MOODLE, _CANVAS):
-        if match := shape.fullmatch(path[0]):
-            number = match.groupdict().get("number")
-            return f"{match['student']} ({number})" if number else match["student"]
-    return first
-
-
-def _choose(student: str, entries: list[_Entry], assignment: str) -> Submission:
-    notebooks = [entry for entry in entries if _NOTEBOOK.fullmatch(entry.path[-1])]
+def _choose(
+    student: str, entries: list[_Entry], others: list[str], *, assignment: str, exercises: list[Exercise]
+) -> Submission:
+    """Read the files of a student, and return the notebook to grade."""
+    files: list[_Entry] = []
+    problems = list(dict.fromkeys(entry.note for entry in entries if entry.note))
+    for entry in entries:
+        try:
+            files += _unpack(entry)
+        except Exception as error:  # from the file system, zipfile or a decompressor
+            problems.append(f"{entry.path[-1] or entry.path[-2]} cannot be read: {error}.")
+    notebooks = sorted(
+        (entry for entry in files if NOTEBOOK.fullmatch(entry.path[-1])),
+        key=lambda entry: _rank(entry, assignment),
+        reverse=True,
+    )
+    if others:
+        problems.append(f"This id also came with another name: {_listed(others)}.")
     if not notebooks:
-        return Submission(student, None, "No notebook was handed in.")
+        names = sorted({entry.path[-1] for entry in files if entry.path[-1]})
+        reason = f"No notebook was handed in, only {_listed(names)}." if names else "No notebook was handed in."
+        return Submission(student, None, " ".join([reason, *problems]))
+    chosen, content = None, b""
+    for entry in notebooks[:MAX_READ]:
+        try:
+            data = _read_notebook(entry)
+        except Exception as error:  # from the file system, zipfile or a decompressor
+            problems.append(f"{_shown(entry, notebooks)} cannot be read: {error}.")
+            continue
+        answered = len(notebooks) == 1 or _is_answered(data, exercises)
+        if chosen is None or answered:
+            chosen, content = entry, data
+        if answered:
+            break
+    if chosen is None:
+        return Submission(student, None, " ".join(problems))
+    rivals = [entry for entry in notebooks if entry is not chosen]
+    if assignment in chosen.path[1:-1]:  # beside folders of other assignments
+        rivals = [entry for entry in rivals if assignment in entry.path[1:-1] or len(entry.path) == 2]
+    if rivals:
+        left = _listed([_shown(entry, notebooks) for entry in rivals])
+        problems.insert(0, f"Of several notebooks, {_shown(chosen, notebooks)} was graded, not {left}.")
+    return Submission(student, content, " ".join(problems))
 
-    def rank(entry: _Entry) -> tuple[Any, ...]:
-        return (*_fit(entry.path, assignment), entry.path)
 
-    chosen = max(notebooks, key=rank)
-    if chosen.size > MAX_BYTES:
-        return Submission(student, None, f"The notebook is larger than {MAX_BYTES >> 20} MB.")
+def _unpack(entry: _Entry, depth: int = 2) -> Iterator[_Entry]:
+    """Yield a file, or if it is an archive, the files in it."""
+    match = _ARCHIVE.fullmatch(entry.path[-1])
+    if not match or entry.read is None or not depth:
+        yield entry
+        return
+    content = entry.read(MAX_ARCHIVE)
+    if len(content) > MAX_ARCHIVE:
+        raise ValueError(f"it is larger than {MAX_ARCHIVE >> 20} MB")
+    if content.count(_ENTRY) > MAX_FILES:
+        raise ValueError(f"it holds more than {MAX_FILES} files")
+    found = [inside for inside in _in_archive(zipfile.ZipFile(io.BytesIO(content))) if inside.path[-1]]
+    if not found:
+        raise ValueError("it is empty")
+    for inside in found:
+        path = (*entry.path[:-1], match["stem"], *inside.path)
+        yield from _unpack(inside.moved(path, attempt=entry.attempt, source=entry.source), depth - 1)
+
+
+def _read_notebook(entry: _Entry) -> bytes:
+    assert entry.read
+    content = entry.read(MAX_BYTES)
+    if len(content) > MAX_BYTES:
+        raise ValueError(f"it is larger than {MAX_BYTES >> 20} MB")
+    return content
+
+
+def _rank(entry: _Entry, assignment: str) -> tuple[Any, ...]:
+    """Return what orders the notebooks of a student; the greatest is graded if it has an answer."""
+    stem = _stem(entry.path[-1])
+    contained = re.search(rf"(?<![^\W_]){re.escape(simplify(assignment))}(?![^\W_])", simplify(stem)) is not None
+    fit = 2 if is_named(stem, assignment) else int(contained)
+    inside = assignment in entry.path[1:-1]
+    path = [_natural(part) for part in (*entry.path[:-1], stem)]
+    source = Path(entry.source)
+    return entry.attempt, inside, fit, _natural(source.name), path, entry.source
+
+
+def _natural(text: str) -> tuple[Any, ...]:
+    """Return a key that sorts 10 behind 9."""
+    parts = re.split(r"([0-9]+)", text.casefold())
+    return tuple((len(part.lstrip("0")), part.lstrip("0")) if n % 2 else part for n, part in enumerate(parts))
+
+
+def _shown(entry: _Entry, among: list[_Entry]) -> str:
+    """Return the name of a notebook, with as much of its path as tells it from the others."""
+    name, path = entry.path[-1], "/".join(entry.path)
+    if sum(other.path[-1] == name for other in among) == 1:
+        return name
+    if sum(other.source == entry.source for other in among) == 1:
+        return f"{Path(entry.source).name}/{name}"
+    return path if sum(other.path == entry.path for other in among) == 1 else f"{Path(entry.source).name}/{path}"
+
+
+def _listed(names: list[str]) -> str:
+    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+
+
+def _is_answered(notebook: bytes, exercises: list[Exercise]) -> bool:
+    """Return whether a notebook has more than was given out for one of the exercises; if in doubt, it has."""
+    if not exercises or notebook.count(b"[") + notebook.count(b"{") > MAX_LISTS:
+        return True
     try:
-        return Submission(student, chosen.read())
-    except Exception as error:  # from the file system, zipfile or a decompressor
-        return Submission(student, None, f"The notebook cannot be read: {error}")
+        cells = list(_code_cells(json.loads(notebook)))
+    except (ValueError, RecursionError, MemoryError, TypeError, AttributeError, KeyError):
+        return False  # it is no notebook
+    given = {""}
+    for exercise in exercises:
+        given.update(code.strip() for code in (exercise.stub, *exercise.setup, *(test.code for test in exercise.tests)))
+    names = "|".join(re.escape(name) for exercise in exercises for name in exercise.names)
+    defines = re.compile(rf"^\s*((async\s+)?def|class)\s+({names})\b|^({names})\b[^=\n(]*=", re.MULTILINE)
+    ids = {exercise.id for exercise in exercises}
+    return any(
+        code.strip() not in given and (grade_id in ids or defines.search(code) is not None) for grade_id, code in cells
+    )
 
 
-def _fit(path: tuple[str, ...], assignment: str) -> tuple[bool, bool, bool]:
-    """Return whether a notebook is in the assignment's folder, has its name, or contains its name."""
-    stem = _stem(path[-1])
-    contained = re.search(rf"{re.escape(assignment)}(?!\d)", stem) is not None  # week-1 is not in week-10
-    return assignment in path[:-1], stem == assignment, contained
+def _code_cells(content: Any) -> Iterator[tuple[Any, str]]:
+    """Yield the grade id and the text of each code cell of a notebook of any version."""
+    for sheet in content.get("worksheets", [content]):
+        for cell in sheet["cells"]:
+            if cell.get("cell_type") == "code":
+                source = cell.get("source", cell.get("input", ""))
+                text = "".join(map(str, source)) if isinstance(source, list) else str(source)
+                about = cell.get("metadata", {}).get("nbgrader", {})
+                yield about.get("grade_id"), text.replace("\r\n", "\n").replace("\r", "\n")

@@ -1,0 +1,207 @@
+"""Read from the names in a platform's export who handed in what.
+
+Each platform puts the student at the beginning of a name and what the student chose at its end. So patterns are matched
+from the beginning, with as little as possible before the platform's part, and one export has one pattern: the one that
+most of its names have. What a student calls a file can then neither give it another's id nor hide it.
+"""
+
+import re
+import unicodedata
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+
+import yaml
+
+GRADESCOPE_FILE = "submission_metadata.yml"
+
+NOTEBOOK = re.compile(r"(?P<stem>.*)\.ipynb(\.json|\.txt)?", re.IGNORECASE)  # browsers and mail programs add endings
+
+# mod/assign/classes/downloader.php: a folder or a prefix; the full name has no underscore, "assignsubmission" and the
+# plugin are not translated, and only groups can be without a number.
+_MOODLE = re.compile(r"(?P<student>[^_]+)(_(?P<number>\d+))?_assignsubmission_[a-z]+(_.*)?", re.ASCII)
+# lib/content_zipper.rb: name, LATE, user, attachment, file name; anonymous grading has no name and no user.
+_CANVAS = (
+    re.compile(r"(?P<prefix>(LATE_)?(?P<student>anon_[^_]+)_\d+_).+", re.ASCII),
+    re.compile(r"(?P<prefix>(LATE_)?(?P<student>anon_[^_]+)_)(text|link)\.html", re.ASCII),
+    re.compile(r"(?P<prefix>(?P<student>.+?)(_LATE)?_(?P<number>\d+)_\d+_).+", re.ASCII),
+    re.compile(r"(?P<prefix>(?P<student>.+?)(_LATE)?_(?P<number>\d+)_)(text|link)\.html", re.ASCII),
+)
+# Blackboard, and what `nbgrader zip_collect` documents: ps1_bitdiddle_attempt_2016-01-30-15-00-00_problem1.ipynb
+_ATTEMPT = re.compile(r"_attempt_(?P<time>\d{4}(-\d\d){5})", re.ASCII)
+_COLLECTED = re.compile(rf"(?P<head>.+?){_ATTEMPT.pattern}(_.+|\.txt)", re.ASCII)
+# Brightspace: 39786-640693 - Aiden Rodriguez - Oct 10, 2025 1022 AM, a folder or a prefix
+_BRIGHTSPACE = re.compile(
+    r"(?P<number>\d+)(-\d+)? - (?P<student>.+?) - (?P<time>[^-]*\b\d{4}\b[^-]*?)( - .+)?", re.ASCII
+)
+_MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Who a file or folder is from.
+
+    Attributes
+    ----------
+    student : str
+        The name on the platform.
+    number : str
+        The platform's id, or empty.
+    attempt : str
+        The time of the attempt, so that later ones are greater, or empty.
+    """
+
+    student: str
+    number: str = ""
+    attempt: str = ""
+
+    @property
+    def label(self) -> str:
+        """The name, followed by the id in parentheses."""
+        if self.number:
+            return f"{self.student} ({self.number})"
+        name, number = split_label(self.student)  # a name that looks like one with an id
+        return f"{name} ({number}, no id)" if number else name
+
+
+def split_label(label: str) -> tuple[str, str]:
+    """Return the name and the id of a label, the latter empty if there is none."""
+    match = re.fullmatch(r"(.+) \(([0-9]+)\)", label)
+    return (match[1], match[2]) if match else (label, "")
+
+
+def canonical(text: str) -> str:
+    """Return a name in the one form in which names are compared and written: NFC, without control characters."""
+    text = unicodedata.normalize("NFC", text)
+    return "".join("\N{REPLACEMENT CHARACTER}" if unicodedata.category(c) in ("Cc", "Cs") else c for c in text)
+
+
+def simplify(text: str) -> str:
+    """Return a title without case, and with one hyphen for whatever separates its words."""
+    return re.sub(r"[\W_]+", "-", unicodedata.normalize("NFC", text).casefold()).strip("-")
+
+
+def is_named(stem: str, assignment: str) -> bool:
+    """Return whether a name is the assignment's, with at most the number that browsers and platforms add."""
+    return bool(assignment) and re.fullmatch(rf"{re.escape(simplify(assignment))}(-\d+)?", simplify(stem)) is not None
+
+
+def is_from_platform(names: Collection[str]) -> bool:
+    """Return whether most of the names are a platform's."""
+    return _pattern(names) is not None
+
+
+def read_origins(
+    names: Collection[str], *, folders: Collection[str] = (), assignment: str = "", exported: bool = True
+) -> dict[str, Origin]:
+    """Return who each file or folder at the top of an export is from; files of the platform's own are left out.
+
+    Parameters
+    ----------
+    names
+        The names at the top of one export.
+    folders
+        Those of them that are folders.
+    assignment
+        The assignment's name, which some exports add to that of the student.
+    exported
+        Whether a platform can have named them; it has not named a file that was downloaded alone.
+    """
+    pattern = _pattern(names) if exported else None
+    found = {}
+    for name in names:
+        if origin := pattern(name) if pattern else None:
+            found[name] = origin
+        elif not pattern or name in folders or NOTEBOOK.fullmatch(name) or name.lower().endswith(".zip"):
+            found[name] = _plain(name, folders, assignment)
+    return _without_assignment(found, assignment) if pattern is _collected else found
+
+
+def read_gradescope(metadata: bytes) -> dict[str, list[Origin]]:
+    """Return the submitters of each folder of a Gradescope export; none if the file is not what Gradescope writes."""
+    try:
+        content = yaml.load(metadata, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+        return {
+            str(folder): [
+                Origin(canonical(str(person[":name"])), canonical(str(person.get(":sid") or "")))
+                for person in about[":submitters"]
+            ]
+            for folder, about in content.items()
+        }
+    except (yaml.YAMLError, AttributeError, KeyError, TypeError, ValueError):
+        return {}
+
+
+def _pattern(names: Collection[str]) -> Callable[[str], Origin | None] | None:
+    """Return the pattern that most names have, None if fewer than half have one."""
+    patterns = (_brightspace, _moodle, _canvas, _collected)
+    counts = [sum(pattern(name) is not None for name in names) for pattern in patterns]
+    # In Canvas each file has a number of its own; in Week_1_2_ada_attempt_..., the numbers are the assignment's.
+    counts[2] = len({match["prefix"] for name in names if (match := _match_canvas(name))})
+    best = max(counts)
+    return patterns[counts.index(best)] if best and 2 * best >= len(names) else None
+
+
+def _moodle(name: str) -> Origin | None:
+    match = _MOODLE.fullmatch(name)
+    return Origin(match["student"], match["number"] or "") if match else None
+
+
+def _canvas(name: str) -> Origin | None:
+    match = _match_canvas(name)
+    return Origin(match["student"], match.groupdict().get("number", "")) if match else None
+
+
+def _match_canvas(name: str) -> re.Match[str] | None:
+    match = next((match for pattern in _CANVAS if (match := pattern.fullmatch(name))), None)
+    return None if match and _ATTEMPT.search(match["prefix"]) else match
+
+
+def _collected(name: str) -> Origin | None:
+    match = _COLLECTED.fullmatch(name)
+    return Origin(match["head"], attempt=match["time"]) if match else None
+
+
+def _without_assignment(origins: dict[str, Origin], assignment: str) -> dict[str, Origin]:
+    """Remove the assignment that Blackboard writes before the student: "week-1_ada" is Ada's."""
+    heads = {origin.student for origin in origins.values() if origin.attempt}
+    first = min(heads)
+    ends = [match.end() for match in re.finditer("_(?=.)", first)]
+    ends = [end for end in ends if all(head[:end] == first[:end] and head[end:] for head in heads)]
+    known = [end for end in ends if simplify(first[:end]) == simplify(assignment)]
+    start = (known or ends[-1:] or [0])[0]
+    return {
+        name: Origin(origin.student[start:], attempt=origin.attempt) if origin.attempt else origin
+        for name, origin in origins.items()
+    }
+
+
+def _brightspace(name: str) -> Origin | None:
+    match = _BRIGHTSPACE.fullmatch(name)
+    return Origin(match["student"], match["number"], _time(match["time"])) if match else None
+
+
+def _time(text: str) -> str:
+    """Return "Oct 10, 2025 1022 AM" as text that sorts by time, or nothing if it is in another language."""
+    match = re.search(r"(\d{4}) (\d{1,2})(\d\d) ([AP])M", text)
+    month = re.search(r"[A-Za-z]{3}", text)
+    day = re.search(r"\b\d{1,2}\b", text)
+    if not match or not month or not day or month[0].lower() not in _MONTHS:
+        return ""
+    hour = int(match[2]) % 12 + 12 * (match[4] == "P")
+    return f"{match[1]}-{_MONTHS.index(month[0].lower()) + 1:02}-{int(day[0]):02}-{hour:02}-{match[3]}"
+
+
+def _plain(name: str, folders: Collection[str], assignment: str) -> Origin:
+    """Return the student of a folder or file that is named for the student.
+
+    GitHub Classroom writes the assignment before the name, Google Classroom behind it.
+    """
+    if name in folders:
+        for dash in re.finditer("-", name):
+            if assignment and name[dash.end() :] and simplify(name[: dash.start()]) == simplify(assignment):
+                return Origin(name[dash.end() :])
+        return Origin(*split_label(name))
+    file = NOTEBOOK.fullmatch(name) or re.fullmatch(r"(?P<stem>.+)\.zip", name, re.IGNORECASE)
+    stem = (file["stem"] if file else "") or name
+    student, _, title = stem.rpartition(" - ")
+    return Origin(student if student and is_named(title, assignment) else stem)
