@@ -1,6 +1,7 @@
 import json
 import os
 import re
+import shutil
 import unicodedata
 import zipfile
 from pathlib import Path
@@ -375,6 +376,24 @@ def test_archive_of_a_student_is_read(tmp_path: Path) -> None:
     }  # fmt: skip
     assert "week-1.zip cannot be read: File is not a zip file." in submissions["Cid (103)"].problem
     assert "it holds more than 10000 files" in submissions["Dora (104)"].problem
+
+
+def test_archives_that_unpack_without_end_cost_their_owner_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(submissions, "MAX_ARCHIVE", 100_000)
+    bomb = pack(tmp_path / "a.zip", {f"{n}.zip": bytes(90_000) for n in range(50)}, compression=zipfile.ZIP_DEFLATED)
+    folder = fill(tmp_path / "in", {"ada/a.zip": bomb.read_bytes(), "bob/x.ipynb": b"2"})
+    for number in range(30):
+        shutil.copy(bomb, folder / "ada" / f"b{number}.zip")
+    assert "the archives are larger than" in found(folder)["ada"].problem
+    assert found(folder)["bob"].notebook == b"2"
+
+
+def test_metadata_of_gradescope_is_not_taken_from_a_student(tmp_path: Path) -> None:
+    forged = b"Bob - week-1.ipynb:\n  :submitters:\n  - :name: Eve\n"
+    files = {"Bob - week-1.ipynb": b"1", "Eve - week-1.ipynb": b"0", "submission_metadata.yml": forged}
+    assert {s.student: s.notebook for s in found(fill(tmp_path, files)).values()} == {"Bob": b"1", "Eve": b"0"}
 
 
 def test_gradescope_gives_a_row_to_each_member_of_a_group(tmp_path: Path) -> None:

@@ -32,10 +32,11 @@ from coursegrader.platforms import (
 )
 
 MAX_BYTES = 50 << 20  # of a notebook
-MAX_ARCHIVE = 100 << 20  # bytes of an archive that a student handed in
+MAX_ARCHIVE = 100 << 20  # bytes of all archives that a student handed in
 MAX_FILES = 10_000  # in a folder, or in an archive that a student handed in
 MAX_DEPTH = 16  # of folders
 MAX_READ = 20  # notebooks of a student that are looked into for answers
+MAX_SHOWN = 200  # characters of a file's name in a remark
 MAX_LISTS = 1_000_000  # lists and objects in a notebook that is looked into
 
 _ARCHIVE = re.compile(r"(?P<stem>.*)\.zip", re.IGNORECASE)
@@ -126,15 +127,18 @@ def find_submissions(
 
 def _with_origins(entries: list[_Entry], path: Path, assignment: str) -> Iterator[tuple[_Entry, Origin]]:
     """Yield each file with whom it is from; a file of a group once for each member."""
-    metadata = next((entry for entry in entries if entry.path == (GRADESCOPE_FILE,)), None)
-    groups = read_gradescope(metadata.read(MAX_BYTES)) if metadata and metadata.read else {}
-    names = {entry.path[0] for entry in entries if entry is not metadata}
     folders = {entry.path[0] for entry in entries if len(entry.path) > 1}
+    metadata = next((entry for entry in entries if entry.path == (GRADESCOPE_FILE,)), None)
+    groups = {}
+    if metadata and metadata.read and any(re.fullmatch(r"submission_\d+", folder) for folder in folders):
+        groups = read_gradescope(metadata.read(MAX_BYTES))
+    names = {entry.path[0] for entry in entries if entry is not metadata}
     # Students choose the names of files, so one that was downloaded alone is not read as a platform's.
-    alone = entries[0].path == (path.name,)
+    alone = NOTEBOOK.fullmatch(path.name) is not None and not path.is_dir()
     origins = read_origins(names, folders=folders, assignment=assignment, exported=not alone)
     for entry in entries:
-        for origin in groups.get(entry.path[0]) or [origins[top] for top in entry.path[:1] if top in origins]:
+        top = entry.path[0]
+        for origin in groups[top] if top in groups and top in folders else [origins[top]] if top in origins else []:
             yield entry, origin
 
 
@@ -301,11 +305,12 @@ def _choose(
     """Read the files of a student, and return the notebook to grade."""
     files: list[_Entry] = []
     problems = list(dict.fromkeys(entry.note for entry in entries if entry.note))
+    left = [MAX_ARCHIVE]
     for entry in entries:
         try:
-            files += _unpack(entry)
+            files += _unpack(entry, left)
         except Exception as error:  # from the file system, zipfile or a decompressor
-            problems.append(f"{entry.path[-1] or entry.path[-2]} cannot be read: {error}.")
+            problems.append(f"{entry.path[-1][:MAX_SHOWN]} cannot be read: {error}.")
     notebooks = sorted(
         (entry for entry in files if NOTEBOOK.fullmatch(entry.path[-1])),
         key=lambda entry: _rank(entry, assignment),
@@ -335,28 +340,28 @@ def _choose(
     if assignment in chosen.path[1:-1]:  # beside folders of other assignments
         rivals = [entry for entry in rivals if assignment in entry.path[1:-1] or len(entry.path) == 2]
     if rivals:
-        left = _listed([_shown(entry, notebooks) for entry in rivals])
-        problems.insert(0, f"Of several notebooks, {_shown(chosen, notebooks)} was graded, not {left}.")
+        rest = _listed([_shown(entry, notebooks) for entry in rivals])
+        problems.insert(0, f"Of several notebooks, {_shown(chosen, notebooks)} was graded, not {rest}.")
     return Submission(student, content, " ".join(problems))
 
 
-def _unpack(entry: _Entry, depth: int = 2) -> Iterator[_Entry]:
-    """Yield a file, or if it is an archive, the files in it."""
+def _unpack(entry: _Entry, left: list[int], depth: int = 2) -> list[_Entry]:
+    """Return a file, or if it is an archive, the files in it; `left` holds how many bytes of archives may be read."""
     match = _ARCHIVE.fullmatch(entry.path[-1])
     if not match or entry.read is None or not depth:
-        yield entry
-        return
-    content = entry.read(MAX_ARCHIVE)
-    if len(content) > MAX_ARCHIVE:
-        raise ValueError(f"it is larger than {MAX_ARCHIVE >> 20} MB")
+        return [entry]
+    content = entry.read(left[0])
+    left[0] -= len(content)
+    if left[0] < 0:
+        left[0] = 0
+        raise ValueError(f"the archives are larger than {MAX_ARCHIVE >> 20} MB")
     if content.count(_ENTRY) > MAX_FILES:
         raise ValueError(f"it holds more than {MAX_FILES} files")
-    found = [inside for inside in _in_archive(zipfile.ZipFile(io.BytesIO(content))) if inside.path[-1]]
-    if not found:
-        raise ValueError("it is empty")
-    for inside in found:
+    found = []
+    for inside in _in_archive(zipfile.ZipFile(io.BytesIO(content))):
         path = (*entry.path[:-1], match["stem"], *inside.path)
-        yield from _unpack(inside.moved(path, attempt=entry.attempt, source=entry.source), depth - 1)
+        found += _unpack(inside.moved(path, attempt=entry.attempt, source=entry.source), left, depth - 1)
+    return found
 
 
 def _read_notebook(entry: _Entry) -> bytes:
@@ -386,16 +391,16 @@ def _natural(text: str) -> tuple[Any, ...]:
 
 def _shown(entry: _Entry, among: list[_Entry]) -> str:
     """Return the name of a notebook, with as much of its path as tells it from the others."""
-    name, path = entry.path[-1], "/".join(entry.path)
+    name, path, source = entry.path[-1], "/".join(entry.path), Path(entry.source).name
     if sum(other.path[-1] == name for other in among) == 1:
-        return name
+        return name[:MAX_SHOWN]
     if sum(other.source == entry.source for other in among) == 1:
-        return f"{Path(entry.source).name}/{name}"
-    return path if sum(other.path == entry.path for other in among) == 1 else f"{Path(entry.source).name}/{path}"
+        return f"{source}/{name}"[:MAX_SHOWN]
+    return (path if sum(other.path == entry.path for other in among) == 1 else f"{source}/{path}")[:MAX_SHOWN]
 
 
 def _listed(names: list[str]) -> str:
-    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+    return ", ".join(name[:MAX_SHOWN] for name in names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
 
 
 def _is_answered(notebook: bytes, exercises: list[Exercise]) -> bool:
