@@ -1,5 +1,6 @@
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -157,6 +158,41 @@ def test_unsafe_grading_warns_and_gives_the_same_marks(
     assert "--unsafe" in capsys.readouterr().err
     assert "week-1,,,ada,,,,3,0,3,3" in (tmp_path / "out" / "grades.csv").read_text(encoding="utf-8")
     assert (tmp_path / "out").stat().st_mode & 0o077 == 0, "marks are nobody else's business"
+
+
+def test_late_archive_adds_to_the_tables_and_says_what_changed(
+    assignment: list[str], capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    if sandbox.obstacle():
+        assignment = [*assignment, "--unsafe"]
+
+    def scores() -> dict[str, str]:
+        text = (tmp_path / "out" / "grades.csv").read_text(encoding="utf-8")
+        return {row.split(",")[3]: row.split(",")[9] for row in text.splitlines()[1:]}
+
+    (tmp_path / "in" / "cid.ipynb").write_text("{}", encoding="utf-8")
+    assert cli.main(assignment) == 0
+    assert scores() == {"ada": "3", "cid": "0"}
+    late = tmp_path / "late"
+    for student in ("bob", "cid"):
+        (late / student).mkdir(parents=True)
+        shutil.copy(tmp_path / "in" / "ada.ipynb", late / student / "week-1.ipynb")
+    capsys.readouterr()
+    roster = tmp_path / "roster.csv"
+    roster.write_text("Username,Name\nada,Ada\nbob,Bob\ndora,Dora\n", encoding="utf-8")
+    assert cli.main([assignment[0], str(late), *assignment[2:], "--roster", str(roster)]) == 0
+    assert scores() == {"ada": "3", "bob": "3", "cid": "3", "Dora": ""}
+    assert "cid: 3 points; an earlier run gave 0" in capsys.readouterr().err
+    summary = (tmp_path / "out" / "summary.html").read_text(encoding="utf-8")
+    assert summary.count("Not on the roster.") == summary.count("Nothing was handed in.") == 1
+    assert {file.name.partition("-")[0] for file in (tmp_path / "out" / "feedback").iterdir()} == {"ada", "bob", "cid"}
+
+    file = tmp_path / "week-1" / "assignment.json"
+    file.write_text(file.read_text(encoding="utf-8") + "\n", encoding="utf-8")
+    assert cli.main([assignment[0], str(late), *assignment[2:]]) == 0
+    assert scores() == {"ada": "3", "bob": "3", "cid": "3"}
+    summary = (tmp_path / "out" / "summary.html").read_text(encoding="utf-8")
+    assert summary.count("Graded earlier, with another version") == 1
 
 
 LOOK = """

@@ -35,7 +35,7 @@ def rows(file: Path) -> Any:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    write_reports(RECORDS, tmp_path, assignment="week-1", ungraded=["dora"])
+    write_reports(RECORDS, tmp_path, assignment="week-1", ungraded={"dora": "Not graded yet."})
     return tmp_path
 
 
@@ -80,9 +80,16 @@ def test_student_id_that_ends_in_a_number_is_not_a_platform_id(tmp_path: Path) -
     assert rows(tmp_path / "moodle.csv")[1][:2] == ["student_01", "student_01"]
 
 
-def test_names_are_escaped_against_spreadsheet_formulas(tmp_path: Path) -> None:
-    write_reports([record("=HYPERLINK(1)", 0)], tmp_path, assignment="x")
-    assert rows(tmp_path / "grades.csv")[1][3].startswith("'=")
+@pytest.mark.parametrize("name", ["=HYPERLINK(1)", "＝1+1", "\n=1+1", " @x", "-1"])
+def test_names_are_escaped_against_spreadsheet_formulas(tmp_path: Path, name: str) -> None:
+    write_reports([record(name, 0)], tmp_path, assignment="x")
+    assert rows(tmp_path / "grades.csv")[1][3] == "'" + name
+
+
+def test_worksheet_of_moodle_is_written_as_it_is(tmp_path: Path) -> None:
+    worksheet = [["Bezeichner", "Bewertung", "Zuletzt geändert"], ["Teilnehmer/in 101", "4", "-"]]
+    write_reports(RECORDS, tmp_path, assignment="x", worksheet=worksheet)
+    assert rows(tmp_path / "moodle.csv") == worksheet
 
 
 def test_feedback_says_what_passed_and_why_the_rest_failed() -> None:

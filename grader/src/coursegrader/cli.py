@@ -1,6 +1,7 @@
 """The command line: build assignments and grade them."""
 
 import argparse
+import json
 import os
 import signal
 import sys
@@ -94,12 +95,14 @@ def _parser(program: str, source: Path) -> argparse.ArgumentParser:
     grade = commands.add_parser(
         "grade",
         help="grade what students handed in",
-        description="Grade folders, zip archives (Moodle, Canvas, nbgrader) and notebooks. Run again, it resumes.",
+        description="Grade folders, zip archives from platforms, and notebooks. Run again, it resumes; with other\n"
+        "submissions and the same --out, it adds to the tables.",
         **wide,
     )
     grade.add_argument("submissions", metavar="SUBMISSIONS", nargs="+", type=Path, help="folders, archives, notebooks")
     grade.add_argument("--assignment", metavar="DIR", type=Path, required=True, help="what `assignment build` wrote")
     grade.add_argument("--out", metavar="DIR", type=Path, required=True, help="where grades and feedback go")
+    grade.add_argument("--roster", metavar="FILE", type=Path, help="a class list (CSV) that your platform exported")
     where = grade.add_mutually_exclusive_group()
     where.add_argument(
         "--workers", metavar="N", type=_positive, default=1, help="processes on this machine (default: 1)"
@@ -153,6 +156,7 @@ def _grade(options: argparse.Namespace) -> int:
     from coursegrader import report, runner, sandbox
     from coursegrader.assignment import ASSIGNMENT_FILE
     from coursegrader.exercises import load
+    from coursegrader.roster import match_people, read_roster
     from coursegrader.submissions import find_submissions
 
     file = options.assignment / ASSIGNMENT_FILE
@@ -162,13 +166,16 @@ def _grade(options: argparse.Namespace) -> int:
         raise ValueError(f"{file}: expected the file that `{options.program} assignment build` wrote") from error
     items = [item for exercise in exercises for item in exercise.preload]
     _check_isolation(options, sandbox, items)
-    submissions = find_submissions(options.submissions, assignment=name)
+    roster = read_roster(options.roster) if options.roster else None
+    submissions = find_submissions(options.submissions, assignment=name, exercises=exercises)
     options.out.mkdir(mode=0o700, parents=True, exist_ok=True)  # marks are private
+    version = runner.fingerprint(file.read_bytes(), exercises, unsafe=options.unsafe)
+    earlier = _read_records(options.out / "records")
     graded = runner.grade_all(
         submissions,
         exercises,
         options.out / "records",
-        version=runner.fingerprint(file.read_bytes(), exercises, unsafe=options.unsafe),
+        version=version,
         workers=options.workers,
         scheduler=options.scheduler,
         unsafe=options.unsafe,
@@ -179,11 +186,64 @@ def _grade(options: argparse.Namespace) -> int:
             failed[student] = problem
         else:
             records.append(record)
-    report.write_reports(records, options.out, assignment=name, ungraded=list(failed))
-    print(f"graded {len(records)} of {len(submissions)}: {options.out / 'summary.html'}")
     for student, problem in failed.items():
         print(f"not graded, because grading itself failed: {student}: {problem}", file=sys.stderr)
+    _report_changes(records, earlier)
+    count = len(records)
+    records += _others(earlier, {*failed, *(record["student"] for record in records)}, version)
+    ungraded = dict.fromkeys(failed, "Not graded yet.")
+    worksheet = None
+    if roster:
+        records, absent, scores = match_people(roster, records, ungraded)
+        ungraded |= absent
+        worksheet = roster.filled(scores)
+        most = roster.maximum()
+        if records and most not in (None, records[0]["max_score"]):
+            print(
+                f"{options.roster}: the maximum grade in Moodle is {most:g}, and the assignment has "
+                f"{records[0]['max_score']} points; set it to that in Moodle before you upload moodle.csv",
+                file=sys.stderr,
+            )
+    report.write_reports(records, options.out, assignment=name, ungraded=ungraded, worksheet=worksheet)
+    print(f"graded {count} of {len(submissions)}: {options.out / 'summary.html'}")
     return EXIT_INCOMPLETE if failed else 0
+
+
+def _read_records(folder: Path) -> list[dict[str, Any]]:
+    """Return the records of earlier runs."""
+    records = []
+    for file in sorted(folder.glob("*.json")):
+        try:
+            record = json.loads(file.read_text(encoding="utf-8"))
+        except ValueError:
+            continue
+        if isinstance(record, dict) and {"student", "file", "version", "questions"} <= set(record):
+            records.append(record)
+    return records
+
+
+def _report_changes(records: list[dict[str, Any]], earlier: list[dict[str, Any]]) -> None:
+    before = {record["student"]: record["score"] for record in earlier}
+    for record in records:
+        student, score = record["student"], record["score"]
+        if before.get(student, score) != score:
+            print(f"{student}: {score} points; an earlier run gave {before[student]}", file=sys.stderr)
+
+
+def _others(earlier: list[dict[str, Any]], students: set[str], version: str) -> list[dict[str, Any]]:
+    """Return the records of earlier runs of students who are not in this one, by id or else by name."""
+    from coursegrader.platforms import split_label
+
+    numbers = {split_label(student)[1] for student in students} - {""}
+    found = []
+    for record in earlier:
+        if record["student"] in students or split_label(record["student"])[1] in numbers:
+            continue
+        if record["version"] != version:
+            old = "Graded earlier, with another version of the assignment or of the grader."
+            record = {**record, "problem": f"{old} {record['problem']}".strip()}
+        found.append(record)
+    return found
 
 
 def _check_isolation(options: argparse.Namespace, sandbox, items: list[str]) -> None:  # type: ignore[no-untyped-def]
@@ -198,6 +258,6 @@ def _check_isolation(options: argparse.Namespace, sandbox, items: list[str]) -> 
             f"students' code cannot be isolated here: {obstacle}. To grade without isolation, use --unsafe"
         )
     readable = sandbox.readable_paths(items)
-    for path in [options.assignment, options.out, *options.submissions]:
+    for path in [options.assignment, options.out, *options.submissions, *filter(None, [options.roster])]:
         if any(path.resolve().is_relative_to(folder) for folder in readable):
             raise ValueError(f"{path}: students' code can read this folder; move it elsewhere")

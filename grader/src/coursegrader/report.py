@@ -3,9 +3,8 @@
 import csv
 import html
 import io
-import re
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from coursegrader.grade import Record
+from coursegrader.platforms import split_label
 
 _BAR = "#4a8fd0"  # visible on white and on black
 
@@ -43,19 +43,39 @@ svg {{ width: 100%; height: auto; fill: currentColor; }}
 """
 
 
-def write_reports(records: list[Record], folder: Path, *, assignment: str, ungraded: Sequence[str] = ()) -> None:
-    """Write all tables and pages; ungraded students get a row without a score.
+def write_reports(
+    records: list[Record],
+    folder: Path,
+    *,
+    assignment: str,
+    ungraded: Mapping[str, str] | None = None,
+    worksheet: list[list[str]] | None = None,
+) -> None:
+    """Write all tables and pages.
 
     ``grades.csv`` has nbgrader's columns, ``canvas.csv`` and ``moodle.csv`` those of the platforms,
     ``feedback/`` one page per student, ``summary.html`` the distribution and the hardest questions.
+
+    Parameters
+    ----------
+    records, folder, assignment
+        What to write, where, and the assignment's name.
+    ungraded
+        Students who get a row without a score, and why.
+    worksheet
+        Moodle's own table with the scores in it, to be written instead of one in English.
     """
     records = sorted(records, key=lambda record: record["student"])
     most = records[0]["max_score"] if records else ""
-    no_score = {"score": "", "max_score": most, "problem": "Not graded yet."}
-    rows = records + [{**no_score, "student": student} for student in ungraded]
+    no_score = {"score": "", "max_score": most}
+    ungraded = dict(ungraded or {})
+    rows = records + [{**no_score, "student": student, "problem": ungraded[student]} for student in sorted(ungraded)]
     _write_grades(rows, folder / "grades.csv", assignment)
     _write_canvas(rows, folder / "canvas.csv", assignment)
-    _write_moodle(rows, folder / "moodle.csv")
+    if worksheet:
+        _write_rows(folder / "moodle.csv", worksheet)
+    else:
+        _write_moodle(rows, folder / "moodle.csv")
     feedback = folder / "feedback"
     feedback.mkdir(exist_ok=True)
     for record in records:
@@ -67,7 +87,7 @@ def write_reports(records: list[Record], folder: Path, *, assignment: str, ungra
 
 def _plain(text: str) -> str:
     """Escape a name that a spreadsheet would interpret as a formula."""
-    return "'" + text if text[:1] in "=+-@\t\r" else text
+    return "'" + text if text.lstrip().startswith(tuple("=+-@＝＋－＠")) else text
 
 
 def _write_rows(file: Path, rows: list[list[Any]]) -> None:
@@ -91,7 +111,7 @@ def _write_canvas(records: list[Record], file: Path, assignment: str) -> None:
     rows: list[list[Any]] = [["Student", "ID", "SIS User ID", "SIS Login ID", "Section", assignment]]
     rows.append(["    Points Possible", "", "", "", "", most])
     for record in records:
-        name, number = _name_and_number(record["student"])
+        name, number = split_label(record["student"])
         rows.append([_plain(name), number, "", "" if number else _plain(name), "", record["score"]])
     _write_rows(file, rows)
 
@@ -105,15 +125,10 @@ def _write_moodle(records: list[Record], file: Path) -> None:
         ["Identifier", "Full name", "Grade", "Maximum Grade", "Last modified (grade)", "Feedback comments"]
     ]
     for record in records:
-        name, number = _name_and_number(record["student"])
+        name, number = split_label(record["student"])
         identifier = f"Participant {number}" if number else _plain(name)
         rows.append([identifier, _plain(name), record["score"], record["max_score"], "-", record["problem"]])
     _write_rows(file, rows)
-
-
-def _name_and_number(student: str) -> tuple[str, str]:
-    match = re.fullmatch(r"(.+) \((\d+)\)", student)  # submissions.py writes it so
-    return (match[1], match[2]) if match else (student, "")
 
 
 def make_feedback(record: Record, *, assignment: str) -> str:
@@ -138,7 +153,7 @@ def make_feedback(record: Record, *, assignment: str) -> str:
     return _PAGE.format(title=html.escape(f"Feedback: {assignment}"), body="\n".join(parts))
 
 
-def make_summary(records: list[Record], *, assignment: str, ungraded: Sequence[str] = ()) -> str:
+def make_summary(records: list[Record], *, assignment: str, ungraded: Mapping[str, str] | None = None) -> str:
     """Return the instructor's page: distribution of points, hardest questions, all scores."""
     title = html.escape(f"Grades: {assignment}")
     if not records:
@@ -154,7 +169,8 @@ def make_summary(records: list[Record], *, assignment: str, ungraded: Sequence[s
         for r in records
     )
     rows += "".join(
-        f'<tr><th scope="row">{html.escape(student)}</th><td></td><td>Not graded yet.</td></tr>' for student in ungraded
+        f'<tr><th scope="row">{html.escape(student)}</th><td></td><td>{html.escape(reason)}</td></tr>'
+        for student, reason in sorted((ungraded or {}).items())
     )
     count = f"{len(records)} submissions"
     described = f"Histogram of the points of {count}; the median is {middle:g}."

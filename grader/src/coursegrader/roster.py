@@ -1,0 +1,184 @@
+"""Read a class list, as platforms export it, and find the people in it."""
+
+import csv
+import io
+import re
+from collections import Counter
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from coursegrader.platforms import canonical, split_label
+
+_IDS = (
+    *("id", "identifier", "studentid", "sid", "sisuserid", "sisloginid", "orgdefinedid", "idnumber", "userid"),
+    *("username", "githubusername", "login", "email", "emailaddress"),
+)
+_FULL = ("fullname", "student", "name", "studentname")
+_FIRST = ("firstname", "givenname")
+_LAST = ("lastname", "surname", "familyname")
+
+
+@dataclass(frozen=True)
+class Person:
+    """Somebody on the roster: how to write the name, the row, and what submissions may be called."""
+
+    label: str
+    row: int
+    ids: frozenset[str]
+    names: frozenset[str]
+
+
+@dataclass(frozen=True)
+class Roster:
+    """A class list.
+
+    Attributes
+    ----------
+    table : list of list of str
+        The file's rows, the first being the header.
+    people : list of Person
+        Everybody on it, in its order.
+    """
+
+    table: list[list[str]]
+    people: list[Person] = field(default_factory=list)
+
+    def find(self, label: str) -> list[Person]:
+        """Return the people who can be meant by a student's name and id: by id if one has it, else by name."""
+        name, number = split_label(label)
+        by_id = [person for person in self.people if _key(number or name) in person.ids]
+        return by_id or [person for person in self.people if _key(name) in person.names]
+
+    def filled(self, scores: dict[int, str]) -> list[list[str]] | None:
+        """Return the table with scores by row, None if it is not a grading worksheet of Moodle.
+
+        Moodle accepts only headers in its own language, so the columns are found by what they hold: the maximum grade
+        is the last column with the same number in all rows, and the grade stands before it.
+        """
+        if not _is_worksheet(self.table) or (place := self._maximum()) is None:
+            return None
+        table = [list(row) for row in self.table]
+        for row, score in scores.items():
+            comma = "," in table[row][place]
+            table[row][place - 1] = score.replace(".", ",") if comma else score
+        return table
+
+    def maximum(self) -> float | None:
+        """Return the maximum grade in a worksheet of Moodle, None if there is none."""
+        place = self._maximum() if _is_worksheet(self.table) else None
+        return None if place is None else float(self.table[1][place].replace(",", "."))
+
+    def _maximum(self) -> int | None:
+        rows = self.table[1:]
+        for place in range(len(self.table[0]) - 1, 2, -1):
+            values = {row[place] for row in rows}
+            if len(values) == 1 and re.fullmatch(r"\d+([.,]\d+)?", values.pop()):
+                return place
+        return None
+
+
+def match_people(
+    roster: Roster, records: list[dict[str, Any]], ungraded: Collection[str]
+) -> tuple[list[dict[str, Any]], dict[str, str], dict[int, str]]:
+    """Find the students of all records on a roster.
+
+    Returns
+    -------
+    records
+        The records, with a remark for students who are not on the roster, or cannot be told from others.
+    absent
+        For those who handed in nothing, how to write the name, and a remark.
+    scores
+        The scores by row of the roster.
+    """
+    found: dict[str, list[Person]] = {
+        student: roster.find(student) for student in (*(record["student"] for record in records), *ungraded)
+    }
+    students = Counter(people[0].row for people in found.values() if len(people) == 1)
+    scores: dict[int, str] = {}
+    remarked = []
+    for record in records:
+        people = found[record["student"]]
+        remark = ""
+        if not people:
+            remark = "Not on the roster."
+        elif len(people) > 1:
+            remark = "Several people on the roster have this name."
+        elif students[people[0].row] > 1:
+            remark = f"Another row, too, is of {people[0].label} on the roster."
+        else:
+            scores[people[0].row] = str(record["score"])
+        remarked.append({**record, "problem": f"{record['problem']} {remark}".strip()})
+    absent = {}
+    for person in roster.people:
+        if not students[person.row]:
+            label = person.label if person.label not in found else f"{person.label} (row {person.row + 1})"
+            absent[label] = "Nothing was handed in."
+    return remarked, absent, scores
+
+
+def read_roster(file: Path) -> Roster:
+    """Read a roster from a CSV file of any platform.
+
+    Raises
+    ------
+    ValueError
+        Nobody is on it.
+    """
+    text = _decode(file.read_bytes())
+    delimiter = max(",;\t", key=text.partition("\n")[0].count)
+    table = [row for row in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter) if any(map(str.strip, row))]
+    width = max(map(len, table), default=0)
+    table = [row + [""] * (width - len(row)) for row in table]
+    people = [person for number in range(1, len(table)) if (person := _person(table, number))]
+    if not people:
+        raise ValueError(f"{file}: expected a table (CSV) with a header and one row for each student, found nobody")
+    return Roster(table, people)
+
+
+def _decode(content: bytes) -> str:
+    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return content.decode("utf-16")
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return content.decode("cp1252", errors="replace")
+
+
+def _key(text: str) -> str:
+    return " ".join(canonical(text).casefold().split())
+
+
+def _is_worksheet(table: list[list[str]]) -> bool:
+    """Return whether each row starts with a word and a number, as "Participant 101" does in any language."""
+    return all(re.fullmatch(r"[^\d@]*[^\W\d][^\d@]*\d+", row[0]) for row in table[1:]) and len(table[0]) > 3
+
+
+def _person(table: list[list[str]], number: int) -> Person | None:
+    header = [re.sub(r"[\W_]", "", title.casefold()) for title in table[0]]
+    row = [canonical(value.strip()) for value in table[number]]
+
+    def values(titles: tuple[str, ...]) -> list[str]:
+        return [value for title in titles for head, value in zip(header, row, strict=True) if head == title and value]
+
+    if _is_worksheet(table):
+        found = re.search(r"\d+$", row[0])
+        ids, names = [found[0] if found else row[0]], row[1:2]
+    else:
+        ids, names = values(_IDS), values(_FULL)
+        if {"student", "id"} <= set(header) and not values(("id",)):
+            return None  # the row of Canvas with the points possible
+        for first, last in zip(values(_FIRST), values(_LAST), strict=False):
+            names += [f"{first} {last}", f"{last}, {first}", f"{last} {first}"]
+        if not ids and not names:
+            ids, names = row[:1], row[1:2]
+    ids += [value for value in row if re.fullmatch(r"[^\s@]+@[^\s@]+", value)]
+    names = [name for name in names if name]
+    names += [f"{first} {last}" for last, comma, first in (name.partition(", ") for name in names) if comma]
+    if not ids and not names:
+        return None
+    name = names[0] if names else ids[0]
+    label = f"{name} ({ids[0]})" if ids and ids[0].isdecimal() and names else name
+    return Person(label, number, frozenset(map(_key, ids)), frozenset(map(_key, names)))
