@@ -201,6 +201,7 @@ def test_links_pipes_and_what_cannot_be_read_cost_their_owner_alone(tmp_path: Pa
     for _ in range(40):
         deep = deep / "d"
         deep.mkdir()
+    (deep / "week-1.ipynb").write_bytes(b"too deep")
     submissions = found(folder)
     assert {s.student: s.notebook for s in submissions.values()} == {
         "ada": b"1", "bob": None, "cid": None, "dora": None, "emil": b"",
@@ -208,7 +209,7 @@ def test_links_pipes_and_what_cannot_be_read_cost_their_owner_alone(tmp_path: Pa
     assert "week-1.ipynb is no file: a link." in submissions["bob"].problem
     assert "x.ipynb is no file: a pipe or a device." in submissions["cid"].problem
     assert "dora is no file: a link." in submissions["dora"].problem
-    assert "nested too deeply" in submissions["emil"].problem
+    assert submissions["emil"].problem == "Folders are nested too deeply to be read."
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to become a user who may not read a folder")
@@ -322,7 +323,9 @@ def test_last_of_several_solved_notebooks_is_graded(
 
 def test_file_of_canvas_with_the_greater_number_is_later(tmp_path: Path) -> None:
     files = {"ada_101_999_week-1.ipynb": b"1", "ada_101_1000_week-1.ipynb": b"2", "bob_102_998_week-1.ipynb": b"3"}
-    assert found(fill(tmp_path, files))["ada (101)"].notebook == b"2"
+    files |= {"cid_103_997_week-1.ipynb": b"4", "cid_103_1001_about week-1.ipynb": b"5"}
+    submissions = found(fill(tmp_path, files))
+    assert (submissions["ada (101)"].notebook, submissions["cid (103)"].notebook) == (b"2", b"4")
 
 
 def test_answer_in_a_cell_of_its_own_counts_and_scratch_does_not(

@@ -8,7 +8,7 @@ most of its names have. What a student calls a file can then neither give it ano
 import re
 import unicodedata
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import yaml
 
@@ -18,20 +18,20 @@ NOTEBOOK = re.compile(r"(?P<stem>.*)\.ipynb(\.json|\.txt)?", re.IGNORECASE)  # b
 
 # mod/assign/classes/downloader.php: a folder or a prefix; the full name has no underscore, "assignsubmission" and the
 # plugin are not translated, and only groups can be without a number.
-_MOODLE = re.compile(r"(?P<student>[^_]+)(_(?P<number>\d+))?_assignsubmission_[a-z]+(_.*)?", re.ASCII)
+_MOODLE = re.compile(r"(?P<student>[^_]+)(_(?P<number>\d+))?_assignsubmission_[a-z]+(_(?P<file>.*))?", re.ASCII)
 # lib/content_zipper.rb: name, LATE, user, attachment, file name; anonymous grading has no name and no user.
 _CANVAS = (
-    re.compile(r"(?P<prefix>(LATE_)?(?P<student>anon_[^_]+)_\d+_).+", re.ASCII),
+    re.compile(r"(?P<prefix>(LATE_)?(?P<student>anon_[^_]+)_\d+_)(?P<file>.+)", re.ASCII),
     re.compile(r"(?P<prefix>(LATE_)?(?P<student>anon_[^_]+)_)(text|link)\.html", re.ASCII),
-    re.compile(r"(?P<prefix>(?P<student>.+?)(_LATE)?_(?P<number>\d+)_\d+_).+", re.ASCII),
+    re.compile(r"(?P<prefix>(?P<student>.+?)(_LATE)?_(?P<number>\d+)_\d+_)(?P<file>.+)", re.ASCII),
     re.compile(r"(?P<prefix>(?P<student>.+?)(_LATE)?_(?P<number>\d+)_)(text|link)\.html", re.ASCII),
 )
 # Blackboard, and what `nbgrader zip_collect` documents: ps1_bitdiddle_attempt_2016-01-30-15-00-00_problem1.ipynb
 _ATTEMPT = re.compile(r"_attempt_(?P<time>\d{4}(-\d\d){5})", re.ASCII)
-_COLLECTED = re.compile(rf"(?P<head>.+?){_ATTEMPT.pattern}(_.+|\.txt)", re.ASCII)
+_COLLECTED = re.compile(rf"(?P<head>.+?){_ATTEMPT.pattern}(_(?P<file>.+)|\.txt)", re.ASCII)
 # Brightspace: 39786-640693 - Aiden Rodriguez - Oct 10, 2025 1022 AM, a folder or a prefix
 _BRIGHTSPACE = re.compile(
-    r"(?P<number>\d+)(-\d+)? - (?P<student>.+?) - (?P<time>[^-]*\b\d{4}\b[^-]*?)( - .+)?", re.ASCII
+    r"(?P<number>\d+)(-\d+)? - (?P<student>.+?) - (?P<time>[^-]*\b\d{4}\b[^-]*?)( - (?P<file>.+))?", re.ASCII
 )
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 
@@ -48,11 +48,14 @@ class Origin:
         The platform's id, or empty.
     attempt : str
         The time of the attempt, so that later ones are greater, or empty.
+    file : str
+        What the student called the file, if that is known.
     """
 
     student: str
     number: str = ""
     attempt: str = ""
+    file: str = ""
 
     @property
     def label(self) -> str:
@@ -143,12 +146,14 @@ def _pattern(names: Collection[str]) -> Callable[[str], Origin | None] | None:
 
 def _moodle(name: str) -> Origin | None:
     match = _MOODLE.fullmatch(name)
-    return Origin(match["student"], match["number"] or "") if match else None
+    return Origin(match["student"], match["number"] or "", file=match["file"] or "") if match else None
 
 
 def _canvas(name: str) -> Origin | None:
-    match = _match_canvas(name)
-    return Origin(match["student"], match.groupdict().get("number", "")) if match else None
+    if match := _match_canvas(name):
+        groups = match.groupdict()
+        return Origin(groups["student"], groups.get("number", ""), file=groups.get("file", ""))
+    return None
 
 
 def _match_canvas(name: str) -> re.Match[str] | None:
@@ -158,7 +163,7 @@ def _match_canvas(name: str) -> re.Match[str] | None:
 
 def _collected(name: str) -> Origin | None:
     match = _COLLECTED.fullmatch(name)
-    return Origin(match["head"], attempt=match["time"]) if match else None
+    return Origin(match["head"], attempt=match["time"], file=match["file"] or "") if match else None
 
 
 def _without_assignment(origins: dict[str, Origin], assignment: str) -> dict[str, Origin]:
@@ -170,14 +175,15 @@ def _without_assignment(origins: dict[str, Origin], assignment: str) -> dict[str
     known = [end for end in ends if simplify(first[:end]) == simplify(assignment)]
     start = (known or ends[-1:] or [0])[0]
     return {
-        name: Origin(origin.student[start:], attempt=origin.attempt) if origin.attempt else origin
+        name: replace(origin, student=origin.student[start:]) if origin.attempt else origin
         for name, origin in origins.items()
     }
 
 
 def _brightspace(name: str) -> Origin | None:
-    match = _BRIGHTSPACE.fullmatch(name)
-    return Origin(match["student"], match["number"], _time(match["time"])) if match else None
+    if match := _BRIGHTSPACE.fullmatch(name):
+        return Origin(match["student"], match["number"], _time(match["time"]), match["file"] or "")
+    return None
 
 
 def _time(text: str) -> str:

@@ -14,7 +14,7 @@ import re
 import stat
 import zipfile
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -75,7 +75,8 @@ class _Entry:
     """A file in a folder or archive.
 
     The last part of the path is empty for what is no file but shows that there is a folder. `note` says what is wrong
-    with it. `attempt` and `source` order the attempts of a student: the time, and the archive's name.
+    with it. `attempt` and `source` order the attempts of a student: the time, and the archive's name. `name` is the
+    student's own name for the file, if the platform put more before it.
     """
 
     path: tuple[str, ...]
@@ -83,9 +84,7 @@ class _Entry:
     note: str = ""
     attempt: str = ""
     source: str = ""
-
-    def moved(self, path: tuple[str, ...], *, attempt: str = "", source: str = "") -> "_Entry":
-        return _Entry(path, self.read, self.note, attempt or self.attempt, source or self.source)
+    name: str = ""
 
 
 def find_submissions(
@@ -115,7 +114,9 @@ def find_submissions(
             raise ValueError(f"{path}: expected submissions, found nothing")
         for entry, origin in _with_origins(found, path, assignment):
             key = ("id", origin.number) if origin.number else ("name", origin.student)
-            students.setdefault(key, []).append(entry.moved(entry.path, attempt=origin.attempt, source=str(path)))
+            name = origin.file if len(entry.path) == 1 else ""
+            described = replace(entry, attempt=origin.attempt, source=str(path), name=name)
+            students.setdefault(key, []).append(described)
             names.setdefault(key, set()).add(origin.label)
     merged: dict[str, list[_Entry]] = {}
     for key, entries in students.items():
@@ -138,7 +139,7 @@ def _with_origins(entries: list[_Entry], path: Path, assignment: str) -> Iterato
     origins = read_origins(names, folders=folders, assignment=assignment, exported=not alone)
     for entry in entries:
         top = entry.path[0]
-        for origin in groups[top] if top in groups and top in folders else [origins[top]] if top in origins else []:
+        for origin in groups[top] if top in groups else [origins[top]] if top in origins else []:
             yield entry, origin
 
 
@@ -289,7 +290,7 @@ def _unwrap(entries: list[_Entry], assignment: str) -> list[_Entry]:
     cloned = simplify(top) == simplify(f"{assignment}-submissions")  # by `gh classroom clone student-repos`
     in_order = any(len(path) > 3 and path[2] == assignment for path in paths)
     if in_order or exported or cloned or len(parts) > 1:
-        return [entry.moved(entry.path[1:]) for entry in entries if entry.path[1:] != ("",)]
+        return [replace(entry, path=entry.path[1:]) for entry in entries if entry.path[1:] != ("",)]
     return entries
 
 
@@ -360,7 +361,7 @@ def _unpack(entry: _Entry, left: list[int], depth: int = 2) -> list[_Entry]:
     found = []
     for inside in _in_archive(zipfile.ZipFile(io.BytesIO(content))):
         path = (*entry.path[:-1], match["stem"], *inside.path)
-        found += _unpack(inside.moved(path, attempt=entry.attempt, source=entry.source), left, depth - 1)
+        found += _unpack(replace(inside, path=path, attempt=entry.attempt, source=entry.source), left, depth - 1)
     return found
 
 
@@ -374,11 +375,11 @@ def _read_notebook(entry: _Entry) -> bytes:
 
 def _rank(entry: _Entry, assignment: str) -> tuple[Any, ...]:
     """Return what orders the notebooks of a student; the greatest is graded if it has an answer."""
-    stem = _stem(entry.path[-1])
+    stem = _stem(entry.name or entry.path[-1])
     contained = re.search(rf"(?<![^\W_]){re.escape(simplify(assignment))}(?![^\W_])", simplify(stem)) is not None
     fit = 2 if is_named(stem, assignment) else int(contained)
     inside = assignment in entry.path[1:-1]
-    path = [_natural(part) for part in (*entry.path[:-1], stem)]
+    path = [_natural(part) for part in (*entry.path[:-1], _stem(entry.path[-1]))]
     source = Path(entry.source)
     return entry.attempt, inside, fit, _natural(source.name), path, entry.source
 
