@@ -1,4 +1,4 @@
-"""Names as platforms write them. Each sample is from the source that it cites, with other people in it."""
+"""Names as platforms write them, with invented people; "unsourced" is a form that was met, but read in no document."""
 
 import unicodedata
 
@@ -12,7 +12,7 @@ SAMPLES = {
         "ps1_bitdiddle_attempt_2016-01-30-15-00-00_problem1.ipynb": "bitdiddle",
         "ps1_hacker_attempt_2016-01-30-15-30-00_problem1.ipynb": "hacker",
     },
-    # Blackboard, "Download assignment submissions": the same, and a text beside each attempt; see nbgrader issue 511
+    # nbgrader issue 511; unsourced: the text beside each attempt
     "Blackboard": {
         "Week 1_b_o_b_attempt_2026-01-30-15-00-00_my_work.ipynb": "b_o_b",
         "Week 1_b_o_b_attempt_2026-01-30-15-00-00.txt": "b_o_b",
@@ -50,9 +50,9 @@ SAMPLES = {
         "39787-640694 - Jean-Luc Picard - 11 octobre, 2025 1130": "Jean-Luc Picard (39787)",
         "12345 - Bob O'Neill - Jan 5, 2026 900 AM": "Bob O'Neill (12345)",
     },
-    # docs.github.com, "Using GitHub Classroom with GitHub CLI": one folder for each repository, assignment-user
+    # unsourced: one folder for each repository, assignment-user
     "GitHub Classroom": {"week-1-ada-l": "ada-l", "week-1-bob": "bob"},
-    # support.google.com/edu/classroom, "Make a copy for each student" puts the student's name before the title
+    # unsourced: the student's name before the title of the copy
     "Google Classroom": {"Ada Lovelace - Week 1.ipynb": "Ada Lovelace", "Bob - B - week-1 (2).ipynb": "Bob - B"},
     "plain": {"ada": "ada", "Ada (101)": "Ada (101)", "bob.ipynb": "bob", "c_i_d.ZIP": "c_i_d", "dora.pdf": "dora.pdf"},
 }  # fmt: skip

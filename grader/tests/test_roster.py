@@ -7,7 +7,7 @@ import pytest
 
 from coursegrader.roster import match_people, read_roster
 
-# mod/assign/gradingtable.php, in English and in Spanish; Moodle knows the latter's headers only
+# The grading worksheet in English and in Spanish; Moodle knows the latter's headers only
 MOODLE = """Identifier,Full name,Email address,Status,Grade,Maximum Grade,Grade can be changed,Last modified (grade)
 Participant 101,Zoë Müller,zoe@example.edu,Submitted,,14.00,Yes,-
 Participant 102,Bob O'Neill,bob@example.edu,No submission,,14.00,Yes,-

@@ -29,7 +29,7 @@ _CANVAS = (
 # Blackboard, and what `nbgrader zip_collect` documents: ps1_bitdiddle_attempt_2016-01-30-15-00-00_problem1.ipynb
 _ATTEMPT = re.compile(r"_attempt_(?P<time>\d{4}(-\d\d){5})", re.ASCII)
 _COLLECTED = re.compile(rf"(?P<head>.+?){_ATTEMPT.pattern}(_(?P<file>.+)|\.txt)", re.ASCII)
-# Brightspace: 39786-640693 - Aiden Rodriguez - Oct 10, 2025 1022 AM, a folder or a prefix
+# Brightspace: 39786-640693 - Ada Lovelace - Oct 10, 2025 1022 AM, a folder or a prefix
 _BRIGHTSPACE = re.compile(
     r"(?P<number>\d+)(-\d+)? - (?P<student>.+?) - (?P<time>[^-]*\b\d{4}\b[^-]*?)( - (?P<file>.+))?", re.ASCII
 )
