@@ -28,6 +28,7 @@ def forkserver() -> Iterator[Forkserver]:
 
 
 TRAINS = {"cnn-small"}  # each answer costs the training of a network
+INVENTS = {"model-argument"}  # any counterexample is right, so a changed one is, too
 
 
 def alternatives() -> Iterator[Any]:
@@ -46,7 +47,7 @@ def messages(exercise: Exercise, code: str, *, seconds: int = 60) -> list[str]:
 
     names = grade._set_up(exercise)
     signal.signal(signal.SIGALRM, stop)
-    signal.alarm(seconds)
+    signal.setitimer(signal.ITIMER_REAL, seconds, 1)  # again in each test that hangs
     try:
         with warnings.catch_warnings(action="ignore"):
             exec(compile(code, "answer", "exec"), names)
@@ -54,7 +55,7 @@ def messages(exercise: Exercise, code: str, *, seconds: int = 60) -> list[str]:
     except Exception as error:  # an answer that does not even run
         found = [str(error)]
     finally:
-        signal.alarm(0)
+        signal.setitimer(signal.ITIMER_REAL, 0)
     return [message for message in found if message is not None]
 
 
@@ -157,10 +158,10 @@ def changes(node: ast.AST) -> Iterator[Any]:
 
 def test_mutants_of_solutions_lose_points() -> None:
     survivors, count = [], 0
-    for name in sorted(EXERCISES.keys() - TRAINS):
+    for name in sorted(EXERCISES.keys() - TRAINS - INVENTS):
         for mutant in mutants(EXERCISES[name].solution):
             count += 1
-            if not messages(EXERCISES[name], mutant, seconds=5):
+            if not messages(EXERCISES[name], mutant, seconds=3):
                 survivors.append((name, mutant))
     assert count > 300
     assert len(survivors) <= 0.05 * count, "\n\n".join(f"{name}\n{mutant}" for name, mutant in survivors)
