@@ -1,5 +1,6 @@
 import json
 import os
+import tempfile
 import re
 import shutil
 import unicodedata
@@ -217,8 +218,9 @@ def test_folder_that_cannot_be_read_costs_its_owner_alone(tmp_path: Path) -> Non
     folder = fill(tmp_path, {"ada/week-1.ipynb": b"1", "bob/week-1.ipynb": b"2", "cid/a/week-1.ipynb": b"3"})
     for name in ("bob", "cid/a"):
         (folder / name).chmod(0)
-    for place in (folder, *folder.parents[:2]):
-        place.chmod(0o755)
+    for place in (folder, *folder.parents):
+        if Path(tempfile.gettempdir()) in place.parents:
+            place.chmod(0o755)
     os.seteuid(65534)
     try:
         submissions = found(folder)
