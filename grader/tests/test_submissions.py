@@ -1,8 +1,8 @@
 import json
 import os
-import tempfile
 import re
 import shutil
+import tempfile
 import unicodedata
 import zipfile
 from pathlib import Path
