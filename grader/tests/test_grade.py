@@ -38,7 +38,7 @@ def score(exercise: Any, code: str, forkserver: Forkserver, *, seconds: float | 
     if seconds:
         exercise = dataclasses.replace(exercise, seconds=seconds)
     text = re.sub(r"(?m)^# the solution$", lambda _: exercise.solution, code)
-    return sum(test["points"] for test in grade_answer(exercise, Answer((text,)), forkserver))
+    return sum(test["points"] for test in grade_answer(exercise, Answer.of(exercise, text), forkserver)["tests"])
 
 
 def test_corpus_is_read_completely() -> None:
@@ -88,7 +88,7 @@ def ask(test: str, code: str, forkserver: Forkserver, *, seconds: int = 2) -> tu
         (exercises.Test("1", test, 1, True),),
     )
     start = time.monotonic()
-    (record,) = grade_answer(exercise, Answer((code,)), forkserver)
+    (record,) = grade_answer(exercise, Answer.of(exercise, code), forkserver)["tests"]
     assert record["points"] == (not record["message"])
     return record["message"] or None, time.monotonic() - start
 
@@ -218,11 +218,13 @@ def test_messages_are_printable_text(forkserver: Forkserver) -> None:
 
 def test_failed_test_has_a_message(exercises: dict[str, Exercise], forkserver: Forkserver) -> None:
     overflows = "def softmax(s):\n    e = np.exp(s)\n    return e / e.sum(axis=1)[:, None]"
-    visible, formula, extreme = grade_answer(exercises["model-softmax"], Answer((overflows,)), forkserver)
+    exercise = exercises["model-softmax"]
+    visible, formula, extreme = grade_answer(exercise, Answer.of(exercise, overflows), forkserver)["tests"]
     assert (visible["message"], formula["message"]) == ("", "")
     assert extreme["message"] == "Expected: large and small scores neither overflow nor vanish"
 
-    (visible, *_) = grade_answer(exercises["model-softmax"], Answer(("def softmax(s):\n    return 1 / 0",)), forkserver)
+    fails = Answer.of(exercise, "def softmax(s):\n    return 1 / 0")
+    (visible, *_) = grade_answer(exercise, fails, forkserver)["tests"]
     assert visible["message"] == "The test stopped with ZeroDivisionError: division by zero (line 2 of the answer)"
 
 
@@ -230,7 +232,7 @@ def test_messages_contain_no_line_of_a_hidden_test(exercises: dict[str, Exercise
     exercise = exercises["model-softmax"]
     hidden = {line.strip() for test in exercise.tests if test.hidden for line in test.code.splitlines()}
     for code in ("def softmax(s):\n    return 0", "def softmax(s):\n    return s", "softmax = 5", "1 / 0"):
-        for test in grade_answer(exercise, Answer((code,)), forkserver):
+        for test in grade_answer(exercise, Answer.of(exercise, code), forkserver)["tests"]:
             assert not any(line in test["message"] for line in hidden if len(line) > 20)
 
 

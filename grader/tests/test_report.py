@@ -14,7 +14,10 @@ def record(student: Any, score: Any, *, problem: str = "", message: str = "") ->
         {"id": "a-1", "points": score, "max_points": 4, "hidden": False, "message": message},
         {"id": "a-2", "points": 0, "max_points": 2, "hidden": True, "message": "Expected: each row sums to one"},
     ]
-    question = {"id": "a", "title": "Softmax", "chapter": "model", "score": score, "max_score": 6, "tests": tests}
+    question = {
+        "id": "a", "title": "Softmax", "chapter": "model", "score": score, "max_score": 6, "remark": "No shell & <b>",
+        "tests": tests,
+    }  # fmt: skip
     return {
         "student": student, "file": f"file-{len(student)}", "problem": problem, "score": score, "max_score": 6,
         "seconds": 1, "questions": [question],
@@ -98,6 +101,7 @@ def test_feedback_says_what_passed_and_why_the_rest_failed() -> None:
     assert page.find("b") is None, "a name is text, not markup"
     cells = [[cell.text for cell in row.find_all("td")] for row in page.find_all("tr")[1:]]
     assert cells == [["test 1", "✓ passed", "4 of 4"], ["further test 2", "✗ Expected: each row sums to one", "0 of 2"]]
+    assert "No shell & <b>" in page.get_text()
 
 
 def test_feedback_escapes_html_of_students() -> None:

@@ -25,7 +25,7 @@ pytestmark = pytest.mark.usefixtures("needs_isolation")
 def run(forkserver: Forkserver, code: str, *, ask: str = "result", seconds: int = 20, items: Sequence[str] = ()) -> Any:
     """Run code as a student and return what it left under a name."""
     with forkserver.student(limits=Limits(seconds=seconds), items=items) as student:
-        student.run([(code, True)])
+        student.run(code)
         return student.fetch(ask)
 
 
@@ -211,8 +211,8 @@ def test_thread_limit_is_separate_for_each_student(forkserver: Forkserver) -> No
     start = "import threading, time\nfor _ in range({}):\n    threading.Thread(target=time.sleep, args=(9,)).start()\n"
     many = start.format(Limits().threads - 4)
     with forkserver.student(limits=Limits()) as first, forkserver.student(limits=Limits()) as second:
-        first.run([(many, True)])
-        second.run([(many, True)])
+        first.run(many)
+        second.run(many)
 
 
 def test_threads_are_allowed(forkserver: Forkserver) -> None:
@@ -283,7 +283,7 @@ def sleeper() -> Iterator[Any]:
             try:
                 with forkserver.student(limits=Limits(seconds=20)) as student:
                     ready.set()
-                    student.run([("import time\ntime.sleep(2)\nresult = 'woke up'", True)])
+                    student.run("import time\ntime.sleep(2)\nresult = 'woke up'")
                     outcome.append(student.fetch("result"))
             except Exception as error:
                 outcome.append(error)

@@ -62,8 +62,8 @@ def messages(exercise: Exercise, code: str, *, seconds: int = 60) -> list[str]:
 @pytest.mark.parametrize("name", EXERCISES)
 def test_solution_gets_full_marks(name: Any, forkserver: Forkserver) -> None:
     exercise = EXERCISES[name]
-    records = grade.grade_answer(exercise, Answer((exercise.solution,)), forkserver)
-    assert [record["message"] for record in records if record["message"]] == []
+    graded = grade.grade_answer(exercise, Answer.of(exercise, exercise.solution), forkserver)
+    assert [record["message"] for record in graded["tests"] if record["message"]] == []
 
 
 @pytest.mark.parametrize("name", EXERCISES)

@@ -1,18 +1,19 @@
 """Find a student's answers in a notebook, however much the notebook was changed.
 
-Only answers are read. Set-up and tests come from the assignment file, so a student's copy of them has no effect.
+The cells run in order, as in a notebook. Set-up cells and tests come from the assignment file: a student's copy of them
+runs only where it was changed, and cannot replace them.
 """
 
 import ast
+import functools
 import json
 import re
 import symtable
-import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal, NamedTuple
 
-from coursegrader.exercises import Exercise
+from coursegrader.exercises import Exercise, setup_ids
 
 MAX_CELL = 100_000  # characters; a longer one counts as empty
 MAX_CODE = 1_000_000  # characters in all cells
@@ -23,20 +24,29 @@ class UnreadableError(ValueError):
     """The file is not a notebook; the text is for the student."""
 
 
+class Cell(NamedTuple):
+    """A cell to run for a question: part of its set-up, of its answer, or any other."""
+
+    code: str
+    kind: Literal["setup", "answer", "other"]
+
+
 @dataclass(frozen=True)
 class Answer:
-    """The cells of a notebook that belong to one question.
+    """What to run for a question.
 
     Attributes
     ----------
-    cells : tuple of str
-        The answer, nearly always one cell.
-    context : tuple of str
-        Other cells that define or change what the answer uses, in the notebook's order.
+    cells : tuple of Cell
+        In order: what the notebook has before the answer, the answer, and what it has between the answer and its tests.
     """
 
-    cells: tuple[str, ...]
-    context: tuple[str, ...] = ()
+    cells: tuple[Cell, ...]
+
+    @classmethod
+    def of(cls, exercise: Exercise, code: str) -> "Answer":
+        """Return an answer that is a single cell."""
+        return cls((*(Cell(setup, "setup") for setup in exercise.setup), Cell(code, "answer")))
 
 
 def read_answers(notebook: bytes, exercises: list[Exercise]) -> dict[str, Answer]:
@@ -47,30 +57,58 @@ def read_answers(notebook: bytes, exercises: list[Exercise]) -> dict[str, Answer
     UnreadableError
         The file is not a notebook of any version.
     """
-    cells = _code_cells(notebook)
-    own = [_Cell(name, code) for name, code in cells if not _is_locked(name, exercises)]
+    setup = {name: code for code, name in setup_ids(exercises).items()}
+    tests = {test.id: test.code for exercise in exercises for test in exercise.tests}
+    stubs = {exercise.stub.strip() for exercise in exercises}
+    cells = [
+        cell
+        for cell in _code_cells(notebook)
+        if cell.name in setup | tests or not (cell.code.strip() in stubs or _is_empty(cell.code))
+    ]
     answers = {}
     for exercise in exercises:
-        answer = _find(exercise, own)
-        if answer:
-            texts = {cell.code for cell in answer}
-            others = [cell for cell in own if cell.code not in texts]
-            context = _needed(answer, others, exercise)
-            answers[exercise.id] = Answer(tuple(cell.code for cell in answer), tuple(cell.code for cell in context))
+        found = _find(exercise, [cell for cell in cells if cell.name not in setup | tests])
+        if found:
+            answers[exercise.id] = Answer(tuple(_in_order(exercise, cells, found, setup, tests)))
     return answers
 
 
+@dataclass(frozen=True, eq=False)
 class _Cell:
-    """A code cell: its grade id, its text, which names it defines (or changes what they hold) and which it uses."""
+    """A code cell: its grade id and its text."""
 
-    def __init__(self, name: str | None, code: str) -> None:
-        self.name = name
-        self.code = code
-        self.defined, self.used = _read_names(code)
+    name: str | None
+    code: str
+
+    @functools.cached_property
+    def defined(self) -> set[str]:
+        """The names that it defines."""
+        return _read_names(self.code)
 
 
-def _code_cells(notebook: bytes) -> list[tuple[str | None, str]]:
-    """Return grade id and text of each code cell, from nbformat 4 or older."""
+def _in_order(
+    exercise: Exercise, cells: list[_Cell], answer: list[_Cell], setup: dict[str, str], tests: dict[str, str]
+) -> Iterator[Cell]:
+    """Yield what to run, up to the tests that follow the answer; set-up that does not come before it comes first."""
+    first, end = cells.index(answer[0]), cells.index(answer[-1]) + 1
+    ours = {test.id for test in exercise.tests}
+    end = next((end + number for number, cell in enumerate(cells[end:]) if cell.name in ours), end)
+    before = {cell.name for cell in cells[:first]}
+    yield from (Cell(code, "setup") for name, code in setup.items() if code in exercise.setup and name not in before)
+    for cell in cells[:end]:
+        given = setup.get(cell.name or "", tests.get(cell.name or "", ""))
+        if cell.code.strip() != given.strip() and not _is_empty(cell.code):
+            yield Cell(cell.code, "answer" if cell in answer else "other")
+        if cell.name in setup:
+            yield Cell(given, "setup" if given in exercise.setup else "other")
+
+
+def _is_empty(code: str) -> bool:
+    return all(line.strip()[:1] in ("", "#") for line in code.splitlines())
+
+
+def _code_cells(notebook: bytes) -> list[_Cell]:
+    """Return the code cells, from nbformat 4 or older."""
     try:
         content = json.loads(notebook)  # detects UTF-8, UTF-16 and UTF-32, with or without a byte order mark
     except (ValueError, RecursionError) as error:
@@ -82,8 +120,8 @@ def _code_cells(notebook: bytes) -> list[tuple[str | None, str]]:
     found = []
     for cell in (cell for cells in lists if isinstance(cells, list) for cell in cells):
         if isinstance(cell, dict) and cell.get("cell_type") == "code":
-            found.append((_grade_id(cell), _plain_python(_text(cell.get("source", cell.get("input", ""))))))
-    if len(found) > MAX_CELLS or sum(len(code) for _, code in found) > MAX_CODE:
+            found.append(_Cell(_grade_id(cell), _text(cell.get("source", cell.get("input", "")))))
+    if len(found) > MAX_CELLS or sum(len(cell.code) for cell in found) > MAX_CODE:
         raise UnreadableError(f"The notebook is too long: expected at most {MAX_CELLS} cells of code.")
     return found
 
@@ -100,84 +138,27 @@ def _text(source: Any) -> str:
     return text.replace("\r\n", "\n").replace("\r", "\n") if len(text) <= MAX_CELL else ""
 
 
-def _plain_python(text: str) -> str:
-    """Return a cell as plain Python: dedented, without magics, shell lines and help."""
-    if _parse(text) is not None:
-        return text
-    text = re.sub(r"(?m)^([ \t]*)([%!?].*|.*\?)$", r"\1pass", text)
-    return text if _parse(text) is not None else textwrap.dedent(text)
-
-
-def _parse(text: str) -> ast.Module | None:
-    try:
-        return ast.parse(text)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return None
-
-
-def _is_locked(name: str | None, exercises: list[Exercise]) -> bool:
-    tests = {test.id for exercise in exercises for test in exercise.tests}
-    return name is not None and (name in tests or re.fullmatch(r"setup-\d+", name) is not None)
-
-
 def _find(exercise: Exercise, cells: list[_Cell]) -> list[_Cell]:
     """Return the answer's cells: those with its id, and for names that they do not define, other cells that do.
 
     A student may leave the stub alone and answer in a new cell.
     """
-    stub, missing = exercise.stub.strip(), set(exercise.names)
-    by_id = [cell for cell in cells if cell.name == exercise.id]
-    found = [cell for cell in by_id if cell.code.strip() not in ("", stub)]
+    missing = set(exercise.names)
+    found = [cell for cell in cells if cell.name == exercise.id]
     missing.difference_update(*(cell.defined for cell in found))
-    found += [cell for cell in cells if cell.defined & missing and cell not in by_id]
-    return sorted(found, key=cells.index) or by_id[:1]
+    found += [cell for cell in cells if missing and cell.name != exercise.id and cell.defined & missing]
+    return sorted(found, key=cells.index)
 
 
-def _needed(answer: list[_Cell], others: list[_Cell], exercise: Exercise) -> list[_Cell]:
-    """Return the other cells that define names which the answer uses, and the cells that those need."""
-    given = {name for code in exercise.setup for name in _Cell(None, code).defined}
-    ours = {name for cell in answer for name in cell.defined}
-    open_names = {name for cell in answer for name in cell.used} - ours - given
-    open_names -= (asked_for := set(exercise.names))
-    needed: set[int] = set()
-    while True:
-        wanted = {number for number, cell in enumerate(others) if number not in needed and open_names & cell.defined}
-        if not wanted:
-            return [others[number] for number in sorted(needed)]
-        needed |= wanted
-        open_names |= {name for number in wanted for name in others[number].used} - given - asked_for
+# A line that defines a name, in a cell that only IPython can read.
+_DEFINITION = re.compile(r"(?m)^[ \t]*(?:(?:async[ \t]+)?def[ \t]+|class[ \t]+)(\w+)|^[ \t]*(\w+)[ \t]*=(?!=)")
 
 
-def _read_names(code: str) -> tuple[set[str], set[str]]:
-    """Return the names that a cell defines or changes, and the names that it uses from other cells."""
-    tree = _parse(code)
+def _read_names(code: str) -> set[str]:
+    """Return the names that a cell defines."""
     try:
-        top = symtable.symtable(code, "cell", "exec")
+        ast.parse(code)
+        symbols = symtable.symtable(code, "cell", "exec").get_symbols()
     except (SyntaxError, ValueError, RecursionError, MemoryError):
-        tree = None
-    if tree is None:
-        return set(), set()
-    defined = {symbol.get_name() for symbol in top.get_symbols() if symbol.is_assigned() or symbol.is_imported()}
-    used = {symbol.get_name() for symbol in top.get_symbols() if symbol.is_referenced()}
-    scopes = top.get_children()
-    while scopes:
-        scope = scopes.pop()
-        scopes += scope.get_children()
-        used |= {symbol.get_name() for symbol in scope.get_symbols() if symbol.is_global() and symbol.is_referenced()}
-    return defined | set(_changed(tree)), used - defined
-
-
-def _changed(tree: ast.Module) -> Iterator[str]:
-    """Yield the names that are modified in place outside functions: `a` for ``a[0] = 1`` and ``a.b = 1``."""
-    open_nodes: list[ast.AST] = [tree]
-    while open_nodes:
-        node = open_nodes.pop()
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Lambda):
-            continue
-        open_nodes += ast.iter_child_nodes(node)
-        if isinstance(node, ast.Subscript | ast.Attribute) and isinstance(node.ctx, ast.Store):
-            base = node.value
-            while isinstance(base, ast.Subscript | ast.Attribute):
-                base = base.value
-            if isinstance(base, ast.Name):
-                yield base.id
+        return {name for names in _DEFINITION.findall(code) for name in names if name}
+    return {symbol.get_name() for symbol in symbols if symbol.is_assigned() or symbol.is_imported()}

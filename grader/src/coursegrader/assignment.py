@@ -8,7 +8,7 @@ from typing import Any
 import nbformat
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
-from coursegrader.exercises import DIFFICULTY, Exercise, Test, defined_names, save
+from coursegrader.exercises import DIFFICULTY, Exercise, Test, defined_names, save, setup_ids
 
 ASSIGNMENT_FILE = "assignment.json"
 PLACEHOLDER = "# This cell is filled in when the notebook is graded: it holds further tests."
@@ -73,13 +73,12 @@ def _write(notebook: nbformat.NotebookNode, path: Path) -> None:
 def make_notebook(name: str, exercises: list[Exercise], *, with_answers: bool) -> nbformat.NotebookNode:
     """Return an assignment as a notebook in nbgrader's format, with answers (source) or without (release)."""
     cells = [_cell("cover", make_cover(name, exercises), {}, kind="markdown")]
-    seen: dict[str, str] = {}
+    open_setup = setup_ids(exercises)
     for exercise in exercises:
         cells.append(_cell(f"{exercise.id}-text", exercise.text, {}, kind="markdown"))
         for code in exercise.setup:
-            if code not in seen:
-                seen[code] = f"setup-{len(seen) + 1}"
-                cells.append(_cell(seen[code], code, {}))
+            if code in open_setup:
+                cells.append(_cell(open_setup.pop(code), code, {}))
         answer = _mark_solution(exercise.solution) if with_answers else exercise.stub
         cells.append(_cell(exercise.id, answer, {"solution": True, "locked": False}))
         for test in exercise.tests:

@@ -383,6 +383,12 @@ def make_stub(solution: str) -> str:
     return "\n\n\n".join(parts) + "\n"
 
 
+def setup_ids(exercises: list[Exercise]) -> dict[str, str]:
+    """Return the set-up cells of an assignment, each once, with their ids in the notebook."""
+    codes = dict.fromkeys(code for exercise in exercises for code in exercise.setup)
+    return {code: f"setup-{number}" for number, code in enumerate(codes, start=1)}
+
+
 def save(exercises: list[Exercise], file: Path, *, name: str) -> None:
     """Write the assignment file that `load` reads."""
     record = {"name": name, "exercises": [exercise.to_json() for exercise in exercises]}

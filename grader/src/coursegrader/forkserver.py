@@ -15,6 +15,7 @@ import contextlib
 import functools
 import gc
 import json
+import math
 import os
 import select
 import signal
@@ -31,11 +32,16 @@ from typing import Any, NoReturn
 import numpy as np
 
 from coursegrader import preload, protocol, sandbox
+from coursegrader.notebook import Notebook
 from coursegrader.sandbox import Limits
 
 
 class StudentError(Exception):
     """A student's code raised an error, ended its process or replied with garbage; the text is for the student."""
+
+
+class EndedError(StudentError):
+    """A student process has ended, or did not answer in time: it cannot be used any more."""
 
 
 _ENDED = b"."  # the last message of a supervisor
@@ -179,9 +185,13 @@ class Student:
         self._deadline = deadline
         self._lent: list[Any] = []
 
-    def run(self, code: list[tuple[str, bool]]) -> None:
-        """Run code cells, each with whether it must succeed; raise a StudentError if a required one fails."""
-        self._ask({"run": code})
+    def run(self, code: str, *, deadline: float = math.inf) -> None:
+        """Run a cell, until `deadline` at most; raise its error, or an EndedError if the process is lost."""
+        self._ask({"run": code}, deadline)
+
+    def used_shell(self) -> bool:
+        """Tell whether the code asked for a shell."""
+        return self._ask({"used_shell": None}) is True
 
     def fetch(self, name: str) -> Any:
         """Return the value of a name, or a stand-in if it is a function; raise NameError if it is not defined."""
@@ -192,22 +202,23 @@ class Student:
     def _call(self, name: str, *args: Any, **kwargs: Any) -> Any:
         return self._ask({"call": name, "args": args, "kwargs": kwargs})
 
-    def _ask(self, question: dict[str, Any]) -> Any:
-        answer = self._exchange(question)
+    def _ask(self, question: dict[str, Any], deadline: float = math.inf) -> Any:
+        deadline = min(deadline, self._deadline)
+        answer = self._exchange(question, deadline)
         while isinstance(answer, dict) and "asked" in answer:  # a request about a function or iterator that it was lent
-            answer = self._exchange(_serve(answer, self._lent))
+            answer = self._exchange(_serve(answer, self._lent), deadline)
         if not isinstance(answer, dict) or not {"value", "error"} & answer.keys():
             raise StudentError("The code interfered with its answer.")
         return _unpack(answer)
 
-    def _exchange(self, message: dict[str, Any]) -> Any:
+    def _exchange(self, message: dict[str, Any], deadline: float) -> Any:
         try:
-            protocol.send(self._channel, message, lent=self._lent, deadline=self._deadline)
-            return protocol.receive(self._channel, deadline=self._deadline)
+            protocol.send(self._channel, message, lent=self._lent, deadline=deadline)
+            return protocol.receive(self._channel, deadline=deadline)
         except protocol.ClosedError as error:
-            out_of_time = time.monotonic() >= self._deadline
+            out_of_time = time.monotonic() >= deadline
             reason = "took longer than allowed" if out_of_time else "ended its own process or used too much memory"
-            raise StudentError(f"The code {reason}.") from error
+            raise EndedError(f"The code {reason}.") from error
         except ValueError as error:
             raise StudentError(str(error)) from error
 
@@ -265,6 +276,8 @@ def serve(channel: socket.socket, *, unsafe: bool) -> None:
     """Run a forkserver: fork a supervisor for each request, until the worker closes the socket."""
     signal.signal(signal.SIGCHLD, _reap)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the command handles Ctrl-C
+    notebook = Notebook.instance()  # each student process runs cells in its own copy
+    notebook.run("pass")  # what IPython does the first time
     channel.send(b"+")
     while True:
         length, ancillary, _, _ = channel.recvmsg(4, socket.CMSG_SPACE(8))
@@ -276,7 +289,7 @@ def serve(channel: socket.socket, *, unsafe: bool) -> None:
         preload.load(request["items"])
         gc.freeze()  # otherwise the first garbage collection in a child would copy every page
         if os.fork() == 0:
-            _guard(Limits(**request["limits"]), *descriptors, items=request["items"], unsafe=unsafe)
+            _guard(Limits(**request["limits"]), *descriptors, notebook=notebook, items=request["items"], unsafe=unsafe)
         for descriptor in descriptors:
             os.close(descriptor)
 
@@ -298,7 +311,9 @@ def _receive_exactly(channel: socket.socket, size: int) -> bytes:
     return data
 
 
-def _guard(limits: Limits, channel: int, control: int, *, items: Sequence[str], unsafe: bool) -> NoReturn:
+def _guard(
+    limits: Limits, channel: int, control: int, *, notebook: Notebook, items: Sequence[str], unsafe: bool
+) -> NoReturn:
     """Run a supervisor: start the student process, kill it when its time is up or the worker closes `control`.
 
     It outlives the forkserver, whose failure must not cost a student any points.
@@ -309,7 +324,7 @@ def _guard(limits: Limits, channel: int, control: int, *, items: Sequence[str], 
         user = None if unsafe or sandbox.enter_namespaces() else sandbox.user_for(os.getpid())
         pid = os.fork()
         if pid == 0:
-            _be_student(limits, channel, items=items, unsafe=unsafe, user=user)
+            _be_student(limits, channel, notebook=notebook, items=items, unsafe=unsafe, user=user)
         os.close(channel)
         poll = select.poll()
         poll.register(os.pidfd_open(pid), select.POLLIN)
@@ -325,7 +340,9 @@ def _guard(limits: Limits, channel: int, control: int, *, items: Sequence[str], 
         os._exit(0)
 
 
-def _be_student(limits: Limits, channel: int, *, items: Sequence[str], unsafe: bool, user: int | None) -> NoReturn:
+def _be_student(
+    limits: Limits, channel: int, *, notebook: Notebook, items: Sequence[str], unsafe: bool, user: int | None
+) -> NoReturn:
     try:
         sandbox.die_with_parent()
         os.setsid()  # so that signals to its process group do not reach the supervisor
@@ -339,7 +356,8 @@ def _be_student(limits: Limits, channel: int, *, items: Sequence[str], unsafe: b
             sandbox.set_limits(limits)
         else:
             sandbox.confine(limits, user=user, paths=sandbox.readable_paths(items))
-        link = _Link(socket.socket(fileno=kept))
+            sys.path.insert(0, "")  # as in a notebook; the folder is empty, and the student's own
+        link = _Link(socket.socket(fileno=kept), notebook)
         protocol.send(link._channel, "ready")
         link.answer()
     finally:
@@ -349,11 +367,10 @@ def _be_student(limits: Limits, channel: int, *, items: Sequence[str], unsafe: b
 class _Link:
     """The student process's end of the socket: answers the worker, and asks it about lent objects."""
 
-    def __init__(self, channel: socket.socket) -> None:
+    def __init__(self, channel: socket.socket, notebook: Notebook) -> None:
         self._channel = channel
         self._turn = threading.RLock()
-        # Notebooks define display; here it does nothing.
-        self._names: dict[str, Any] = {"__name__": "__main__", "display": lambda *_, **__: None}
+        self._notebook = notebook
 
     def answer(self) -> dict[str, Any]:
         """Answer requests until a message is the reply to one of our own."""
@@ -362,7 +379,7 @@ class _Link:
             if {"value", "error"} & message.keys():
                 return message
             try:
-                answer = {"value": _answer_one(message, self._names)}
+                answer = {"value": _answer_one(message, self._notebook)}
             except BaseException as error:  # SystemExit and KeyboardInterrupt too
                 answer = {"error": type(error).__name__, "text": _explain(error)}
             try:
@@ -387,12 +404,12 @@ class _Link:
             yield found[0]
 
 
-def _answer_one(question: dict[str, Any], names: dict[str, Any]) -> Any:
+def _answer_one(question: dict[str, Any], notebook: Notebook) -> Any:
     if "run" in question:
-        for number, (cell, required) in enumerate(question["run"]):
-            with contextlib.nullcontext() if required else contextlib.suppress(Exception):
-                exec(compile(cell, f"cell {number + 1}", "exec"), names)
-        return None
+        return notebook.run(question["run"])
+    if "used_shell" in question:
+        return notebook.used_shell
+    names = notebook.user_ns
     name = question.get("is_function") or question.get("fetch") or question["call"]
     if name not in names:
         raise NameError(f"name '{name}' is not defined")

@@ -4,7 +4,6 @@ The tests come from the assignment file. A student's function looks like a funct
 to the student process, and the result is the value in its reply. That process can do nothing but reply.
 """
 
-import ast
 import contextlib
 import functools
 import io
@@ -20,7 +19,7 @@ from typing import Any
 from coursegrader import preload
 from coursegrader.answers import Answer, UnreadableError, read_answers
 from coursegrader.exercises import Exercise, Test
-from coursegrader.forkserver import Forkserver, Student, StudentError
+from coursegrader.forkserver import EndedError, Forkserver, Student, StudentError
 from coursegrader.sandbox import Limits
 from coursegrader.submissions import Submission
 
@@ -43,8 +42,9 @@ def grade_submission(submission: Submission, exercises: list[Exercise], forkserv
     -------
     record
         ``student``, ``digest`` of the submission, ``problem`` with the file, ``score``, ``max_score``, ``seconds`` and
-        ``questions``: for each its ``id``, ``title``, ``score``, ``max_score`` and ``tests``, and for each test its
-        ``id``, ``points``, ``max_points``, whether it was ``hidden``, and a ``message`` for the student.
+        ``questions``: for each its ``id``, ``title``, ``score``, ``max_score``, a ``remark`` for the student, and
+        ``tests``: for each its ``id``, ``points``, ``max_points``, whether it was ``hidden``, and a ``message`` for the
+        student.
     """
     start = time.monotonic()
     problem, answers = submission.problem, {}
@@ -54,11 +54,12 @@ def grade_submission(submission: Submission, exercises: list[Exercise], forkserv
         except UnreadableError as error:
             problem = str(error)
     questions = []
+    stopped: dict[str, float] = {}
     for exercise in exercises:
-        tests = grade_answer(exercise, answers.get(exercise.id), forkserver)
-        score = sum(test["points"] for test in tests)
+        graded = grade_answer(exercise, answers.get(exercise.id), forkserver, stopped=stopped)
+        score = sum(test["points"] for test in graded["tests"])
         about = {"id": exercise.id, "title": exercise.title, "chapter": exercise.chapter}
-        questions.append({**about, "score": score, "max_score": exercise.points, "tests": tests})
+        questions.append({**about, "score": score, "max_score": exercise.points, **graded})
     return {
         "student": submission.student,
         "digest": submission.digest,
@@ -70,21 +71,100 @@ def grade_submission(submission: Submission, exercises: list[Exercise], forkserv
     }
 
 
-def grade_answer(exercise: Exercise, answer: Answer | None, forkserver: Forkserver) -> list[Record]:
-    """Grade the answer to one question; return one record per test, see `grade_submission`."""
-    if answer is None or all(cell.strip() in ("", exercise.stub.strip()) for cell in answer.cells):
-        return [_record(test, "No answer was found.") for test in exercise.tests]
-    required = [(code, True) for code in exercise.setup]
-    required += [(code, False) for code in answer.context] + [(code, True) for code in answer.cells]
-    names = _set_up(exercise)
-    limits = Limits(seconds=exercise.seconds)
-    with forkserver.student(limits=limits, items=exercise.preload) as student:
-        deadline = time.monotonic() + limits.seconds + GRACE
-        problem = _run(student, required, deadline)
-        if not problem:
-            names |= _fetch(student, exercise.names, deadline)
-        # The tests of an answer share their names, as in a notebook.
-        return [_record(test, problem or _run_test(test, names, deadline=deadline)) for test in exercise.tests]
+def grade_answer(
+    exercise: Exercise, answer: Answer | None, forkserver: Forkserver, *, stopped: dict[str, float] | None = None
+) -> Record:
+    """Grade the answer to one question; return its remark and one record per test, see `grade_submission`.
+
+    Parameters
+    ----------
+    exercise, answer, forkserver
+        The question, what to run for it, and where.
+    stopped
+        Collects cells that took too long or ended their process, with the seconds that they had. In the next questions
+        they are left out, unless they get more time there.
+    """
+    if answer is None:
+        return {"remark": "", "tests": [_record(test, "No answer was found.") for test in exercise.tests]}
+    stopped = {} if stopped is None else stopped
+    seconds, end = float(exercise.seconds), math.inf
+    while True:
+        with forkserver.student(limits=Limits(seconds=seconds), items=exercise.preload) as student:
+            end = min(end, time.monotonic() + seconds)  # counted from the first start, which may import modules
+            # Other cells never get the second half of the time.
+            run = _Run(student, stopped, end=end, others_end=end - exercise.seconds / 2)
+            with contextlib.suppress(_RestartError):
+                return run.grade(exercise, answer)
+        seconds = max(end - time.monotonic(), 1)
+
+
+class _RestartError(Exception):
+    """A cell that is not part of the answer has to be left out, in a new process."""
+
+
+class _Run:
+    """One run of a notebook up to an answer, in a process of its own.
+
+    Parameters
+    ----------
+    student
+        The process.
+    stopped
+        See `grade_answer`.
+    end, others_end
+        When the time of the question is over, and that of cells that are not part of the answer.
+    """
+
+    def __init__(self, student: Student, stopped: dict[str, float], *, end: float, others_end: float) -> None:
+        self._student = student
+        self._stopped = stopped
+        self._end = end
+        self._others_end = others_end
+        self._remarks: list[str] = []
+
+    def grade(self, exercise: Exercise, answer: Answer) -> Record:
+        """Run the cells and the tests."""
+        problem, lost = self._run(answer)
+        if lost:
+            return {"remark": " ".join(self._remarks), "tests": [_record(test, problem) for test in exercise.tests]}
+        found = _fetch(self._student, exercise.names, self._end + GRACE)
+        incomplete = len(found) < len(exercise.names)
+        if problem and not incomplete:
+            self._remarks.append(f"{problem}; all that it defines was graded.")
+        # The tests of an answer share their names, as in a notebook. A name that is missing must not be that of a
+        # set-up cell.
+        names = {name: value for name, value in _set_up(exercise).items() if name not in exercise.names} | found
+        tests = []
+        for test in exercise.tests:
+            message = _run_test(test, names, deadline=self._end + GRACE)
+            tests.append(_record(test, problem if message and problem and incomplete else message))
+        return {"remark": " ".join(self._remarks), "tests": tests}
+
+    def _run(self, answer: Answer) -> tuple[str, bool]:
+        """Run the cells; return the first error of set-up or answer, and whether the process is lost."""
+        problem = ""
+        for cell in answer.cells:
+            now = time.monotonic()
+            # Each gets half of what is left, so that there is always some for the next.
+            until = self._end if cell.kind != "other" else now + (self._others_end - now) / 2
+            if cell.kind == "other" and until - now < 1.5 * self._stopped.get(cell.code, 0):
+                self._remarks = ["A cell before the answer was left out: it takes too long or ends the program."]
+                continue
+            try:
+                with _bounded(until if cell.kind == "other" else until + GRACE):
+                    self._student.run(cell.code, deadline=until)
+            except (_OutOfTime, EndedError) as error:
+                self._stopped[cell.code] = until - now if time.monotonic() >= until else math.inf
+                if cell.kind == "other":
+                    raise _RestartError from error
+                return _TOO_LONG if isinstance(error, _OutOfTime) else f"The answer stopped with {error}", True
+            except Exception as error:  # any error of the student's code
+                if cell.kind != "other":
+                    problem = problem or f"The answer stopped with {_describe(error)}"
+        with contextlib.suppress(Exception, _OutOfTime), _bounded(self._end + GRACE):
+            if self._student.used_shell():
+                self._remarks.append("No shell is there when a notebook is graded: lines for one did nothing.")
+        return problem, False
 
 
 @contextlib.contextmanager
@@ -119,30 +199,13 @@ def _record(test: Test, message: str | None) -> Record:
     return {"id": test.id, "points": points, "max_points": test.points, "hidden": test.hidden, "message": message or ""}
 
 
-@functools.cache
-def _set_up_once(setup: tuple[str, ...], items: tuple[str, ...]) -> dict[str, Any]:
-    names: dict[str, Any] = {"__name__": "tests"}
-    preload.load(items)
-    for code in setup:
-        exec(compile(code, "setup", "exec"), names)
-    return names
-
-
 def _set_up(exercise: Exercise) -> dict[str, Any]:
-    """Return the names that tests can use: those of the set-up cells in the assignment file."""
-    return dict(_set_up_once(exercise.setup, tuple(exercise.preload)))
-
-
-def _run(student: Student, code: list[tuple[str, bool]], deadline: float) -> str | None:
-    """Run the answer; return the error message, None if it succeeded."""
-    try:
-        with _bounded(deadline):
-            student.run(code)
-    except _OutOfTime:
-        return _TOO_LONG
-    except Exception as error:  # any error of the student's code
-        return f"The answer stopped with {_describe(error)}"
-    return None
+    """Return the names that tests can use: those of the set-up cells in the assignment file, made for this answer."""
+    names: dict[str, Any] = {"__name__": "tests"}
+    preload.load(exercise.preload)
+    for code in exercise.setup:
+        exec(_compile(code, "setup"), names)
+    return names
 
 
 def _fetch(student: Student, names: list[str], deadline: float) -> dict[str, Any]:
@@ -158,7 +221,7 @@ def _run_test(test: Test, names: dict[str, Any], *, deadline: float = math.inf) 
     """Run one test; return the reason it failed, None if it passed."""
     try:
         with contextlib.redirect_stdout(io.StringIO()), _bounded(deadline):
-            exec(_compile(test.code), names)
+            exec(_compile(test.code, "test"), names)
     except _OutOfTime:
         return _TOO_LONG
     except AssertionError as error:
@@ -171,8 +234,8 @@ def _run_test(test: Test, names: dict[str, Any], *, deadline: float = math.inf) 
 
 
 @functools.cache
-def _compile(code: str) -> Any:
-    return compile(ast.parse(code), "test", "exec")
+def _compile(code: str, name: str) -> Any:
+    return compile(code, name, "exec")
 
 
 def _describe(error: Exception) -> str:

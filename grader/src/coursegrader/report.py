@@ -145,8 +145,9 @@ def make_feedback(record: Record, *, assignment: str) -> str:
             result = "✓ passed" if not test["message"] else "✗ " + html.escape(test["message"])
             score = f"{test['points']} of {test['max_points']}"
             rows.append(f'<tr><td>{kind} {number}</td><td>{result}</td><td class="number">{score}</td></tr>')
+        remark = f"<p>{html.escape(question['remark'])}</p>" if question["remark"] else ""
         parts.append(
-            f"<h2>{html.escape(question['title'])}: {question['score']} of {question['max_score']}</h2>"
+            f"<h2>{html.escape(question['title'])}: {question['score']} of {question['max_score']}</h2>{remark}"
             '<table><thead><tr><th scope="col">Test</th><th scope="col">Result</th>'
             f'<th scope="col" class="number">Points</th></tr></thead><tbody>{"".join(rows)}</tbody></table>'
         )
