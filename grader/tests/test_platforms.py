@@ -154,4 +154,9 @@ def test_gradescope_names_all_members_of_a_group() -> None:
         "submission_2": [unicodedata.normalize("NFC", "Zo\u0065\u0308 (A0102)"), "Cid (7, no id)"],
     }
     assert GRADESCOPE_FILE == "submission_metadata.yml"
-    assert read_gradescope(b"- no\n") == read_gradescope(b"{") == read_gradescope(b"\xff") == {}
+
+
+@pytest.mark.parametrize("content", [b"- no\n", b"{", b"\xff", b"", b"[" * 10_000])
+def test_other_metadata_is_refused(content: bytes) -> None:
+    with pytest.raises(ValueError, match="not what Gradescope writes"):
+        read_gradescope(content)

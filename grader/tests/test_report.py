@@ -89,6 +89,12 @@ def test_names_are_escaped_against_spreadsheet_formulas(tmp_path: Path, name: st
     assert rows(tmp_path / "grades.csv")[1][3] == "'" + name
 
 
+def test_remarks_are_escaped_against_spreadsheet_formulas(tmp_path: Path) -> None:
+    """A remark can begin with the name of a student's file."""
+    write_reports([record("Eve", 0, problem="=1+1.ipynb cannot be read.")], tmp_path, assignment="x")
+    assert rows(tmp_path / "moodle.csv")[1][5] == "'=1+1.ipynb cannot be read."
+
+
 def test_worksheet_of_moodle_is_written_as_it_is(tmp_path: Path) -> None:
     worksheet = [["Bezeichner", "Bewertung", "Zuletzt geändert"], ["Teilnehmer/in 101", "4", "-"]]
     write_reports(RECORDS, tmp_path, assignment="x", worksheet=worksheet)

@@ -1,5 +1,6 @@
 """Class lists as platforms export them, with other people in them."""
 
+import time
 from pathlib import Path
 from typing import Any
 
@@ -102,6 +103,20 @@ def test_worksheet_of_moodle_keeps_its_headers_and_gets_the_scores(
         value for n, value in enumerate(roster.table[2]) if n != place
     ]
     assert roster.maximum() == 14
+
+
+def test_people_of_one_name_who_handed_in_nothing_have_a_row_each(tmp_path: Path) -> None:
+    roster = read_roster(write(tmp_path, "Name,Email\nBob,bob@example.edu\nBob,b@example.edu\n"))
+    assert list(match_people(roster, [], [])[1]) == ["Bob", "Bob (row 3)"]
+
+
+def test_large_worksheet_is_read_quickly(tmp_path: Path) -> None:
+    lines = [f"Participant {number},P {number},,10" for number in range(4000)]
+    text = "\n".join(["Identifier,Full name,Grade,Maximum Grade", *lines])
+    start = time.monotonic()
+    roster = read_roster(write(tmp_path, text))
+    assert len(match_people(roster, [record(f"P {number} ({number})", 1) for number in range(500)], [])[2]) == 500
+    assert time.monotonic() - start < 5
 
 
 def test_other_rosters_are_no_worksheets(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@ import os
 import re
 import shutil
 import tempfile
+import time
 import unicodedata
 import zipfile
 from pathlib import Path
@@ -323,6 +324,19 @@ def test_last_of_several_solved_notebooks_is_graded(
     assert submission.problem == f"Of several notebooks, {last} was graded, not {first}."
 
 
+def test_notebook_of_blank_lines_is_looked_into_quickly(tmp_path: Path, exercises: dict[str, Exercise]) -> None:
+    exercise = exercises["model-softmax"]
+    long = json.loads(work(exercise, answered=False))
+    for blank in ("\n", " ", " \n"):
+        code = f"x{blank * 300_000}def{blank * 300_000}x"
+        long["cells"].append({"cell_type": "code", "metadata": {}, "source": code})
+    files = {"ada/1.ipynb": work(exercise), "ada/week-1.ipynb": json.dumps(long).encode()}
+    start = time.monotonic()
+    (read,) = find([fill(tmp_path, files)], exercise)
+    assert read().notebook == work(exercise)
+    assert time.monotonic() - start < 5
+
+
 def test_file_of_canvas_with_the_greater_number_is_later(tmp_path: Path) -> None:
     files = {"ada_101_999_week-1.ipynb": b"1", "ada_101_1000_week-1.ipynb": b"2", "bob_102_998_week-1.ipynb": b"3"}
     files |= {"cid_103_997_week-1.ipynb": b"4", "cid_103_1001_about week-1.ipynb": b"5"}
@@ -413,6 +427,21 @@ def test_gradescope_gives_a_row_to_each_member_of_a_group(tmp_path: Path) -> Non
     assert {s.student: s.notebook for s in found(packed).values()} == {
         "Ada (Ada1)": b"1", "Bob (Bob1)": b"2", "Cid (Cid1)": b"2",
     }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "damage", [(b"submission_1:", b"submission_7:"), (b"export/submission_metadata", b"export/submission_metadatb")]
+)
+def test_damaged_metadata_of_gradescope_costs_its_own_archive_only(tmp_path: Path, damage: Any) -> None:
+    metadata = b"submission_1:\n  :submitters:\n  - :name: Ada\n"
+    files = {"export/submission_metadata.yml": metadata, "export/submission_1/a.ipynb": b"1"}
+    damaged, whole = pack(tmp_path / "damaged.zip", files), fill(tmp_path / "in", {"bob.ipynb": b"2"})
+    old, new = damage
+    damaged.write_bytes(damaged.read_bytes().replace(old, new, 1))  # the checksum and the list at the end stay
+    submissions = found(damaged, whole)
+    assert {name: s.notebook for name, s in submissions.items()} == {"submission_1": b"1", "bob": b"2"}
+    assert "submission_metadata.yml cannot be read, so names are unknown" in submissions["submission_1"].problem
+    assert submissions["bob"].problem == ""
 
 
 def test_repositories_of_github_classroom_are_read(tmp_path: Path) -> None:

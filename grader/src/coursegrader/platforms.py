@@ -120,7 +120,13 @@ def read_origins(
 
 
 def read_gradescope(metadata: bytes) -> dict[str, list[Origin]]:
-    """Return the submitters of each folder of a Gradescope export; none if the file is not what Gradescope writes."""
+    """Return the submitters of each folder of a Gradescope export.
+
+    Raises
+    ------
+    ValueError
+        The file is not what Gradescope writes.
+    """
     try:
         content = yaml.load(metadata, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
         return {
@@ -130,8 +136,8 @@ def read_gradescope(metadata: bytes) -> dict[str, list[Origin]]:
             ]
             for folder, about in content.items()
         }
-    except (yaml.YAMLError, AttributeError, KeyError, TypeError, ValueError):
-        return {}
+    except (yaml.YAMLError, AttributeError, KeyError, TypeError, ValueError, RecursionError) as error:
+        raise ValueError("it is not what Gradescope writes") from error
 
 
 def _pattern(names: Collection[str]) -> Callable[[str], Origin | None] | None:

@@ -86,7 +86,7 @@ def write_reports(
 
 
 def _plain(text: str) -> str:
-    """Escape a name that a spreadsheet would interpret as a formula."""
+    """Escape a text that a spreadsheet would interpret as a formula."""
     return "'" + text if text.lstrip().startswith(tuple("=+-@＝＋－＠")) else text
 
 
@@ -127,7 +127,7 @@ def _write_moodle(records: list[Record], file: Path) -> None:
     for record in records:
         name, number = split_label(record["student"])
         identifier = f"Participant {number}" if number else _plain(name)
-        rows.append([identifier, _plain(name), record["score"], record["max_score"], "-", record["problem"]])
+        rows.append([identifier, _plain(name), record["score"], record["max_score"], "-", _plain(record["problem"])])
     _write_rows(file, rows)
 
 

@@ -48,8 +48,9 @@ class Roster:
     def find(self, label: str) -> list[Person]:
         """Return the people who can be meant by a student's name and id: by id if one has it, else by name."""
         name, number = split_label(label)
-        by_id = [person for person in self.people if _key(number or name) in person.ids]
-        return by_id or [person for person in self.people if _key(name) in person.names]
+        key, name = _key(number or name), _key(name)
+        by_id = [person for person in self.people if key in person.ids]
+        return by_id or [person for person in self.people if name in person.names]
 
     def filled(self, scores: dict[int, str]) -> list[list[str]] | None:
         """Return the table with scores by row, None if it is not a grading worksheet of Moodle.
@@ -111,10 +112,11 @@ def match_people(
         else:
             scores[people[0].row] = str(record["score"])
         remarked.append({**record, "problem": f"{record['problem']} {remark}".strip()})
-    absent = {}
+    absent: dict[str, str] = {}
     for person in roster.people:
         if not students[person.row]:
-            label = person.label if person.label not in found else f"{person.label} (row {person.row + 1})"
+            taken = person.label in found or person.label in absent
+            label = f"{person.label} (row {person.row + 1})" if taken else person.label
             absent[label] = "Nothing was handed in."
     return remarked, absent, scores
 
@@ -132,7 +134,9 @@ def read_roster(file: Path) -> Roster:
     table = [row for row in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter) if any(map(str.strip, row))]
     width = max(map(len, table), default=0)
     table = [row + [""] * (width - len(row)) for row in table]
-    people = [person for number in range(1, len(table)) if (person := _person(table, number))]
+    is_worksheet = width > 0 and _is_worksheet(table)
+    rows = range(1, len(table))
+    people = [person for row in rows if (person := _person(table, row, is_worksheet=is_worksheet))]
     if not people:
         raise ValueError(f"{file}: expected a table (CSV) with a header and one row for each student, found nobody")
     return Roster(table, people)
@@ -156,14 +160,14 @@ def _is_worksheet(table: list[list[str]]) -> bool:
     return all(re.fullmatch(r"[^\d@]*[^\W\d][^\d@]*\d+", row[0]) for row in table[1:]) and len(table[0]) > 3
 
 
-def _person(table: list[list[str]], number: int) -> Person | None:
+def _person(table: list[list[str]], number: int, *, is_worksheet: bool) -> Person | None:
     header = [re.sub(r"[\W_]", "", title.casefold()) for title in table[0]]
     row = [canonical(value.strip()) for value in table[number]]
 
     def values(titles: tuple[str, ...]) -> list[str]:
         return [value for title in titles for head, value in zip(header, row, strict=True) if head == title and value]
 
-    if _is_worksheet(table):
+    if is_worksheet:
         found = re.search(r"\d+$", row[0])
         ids, names = [found[0] if found else row[0]], row[1:2]
     else:

@@ -130,10 +130,14 @@ def _with_origins(entries: list[_Entry], path: Path, assignment: str) -> Iterato
     """Yield each file with whom it is from; a file of a group once for each member."""
     folders = {entry.path[0] for entry in entries if len(entry.path) > 1}
     metadata = next((entry for entry in entries if entry.path == (GRADESCOPE_FILE,)), None)
-    groups = {}
+    groups: dict[str, list[Origin]] = {}
     if metadata and metadata.read and any(re.fullmatch(r"submission_\d+", folder) for folder in folders):
-        groups = read_gradescope(metadata.read(MAX_BYTES))
-    names = {entry.path[0] for entry in entries if entry is not metadata}
+        try:
+            groups = read_gradescope(metadata.read(MAX_BYTES))
+        except Exception as error:  # from the file system, zipfile or a decompressor
+            note = f"{GRADESCOPE_FILE} cannot be read, so names are unknown: {error}."
+            entries = [replace(entry, note=f"{entry.note} {note}".strip()) for entry in entries]
+    names = {entry.path[0] for entry in entries if entry.path != (GRADESCOPE_FILE,)}
     # Students choose the names of files, so one that was downloaded alone is not read as a platform's.
     alone = NOTEBOOK.fullmatch(path.name) is not None and not path.is_dir()
     origins = read_origins(names, folders=folders, assignment=assignment, exported=not alone)
@@ -416,7 +420,7 @@ def _is_answered(notebook: bytes, exercises: list[Exercise]) -> bool:
     for exercise in exercises:
         given.update(code.strip() for code in (exercise.stub, *exercise.setup, *(test.code for test in exercise.tests)))
     names = "|".join(re.escape(name) for exercise in exercises for name in exercise.names)
-    defines = re.compile(rf"^\s*((async\s+)?def|class)\s+({names})\b|^({names})\b[^=\n(]*=", re.MULTILINE)
+    defines = re.compile(rf"^[ \t]*((async[ \t]+)?def|class)[ \t]+({names})\b|^({names})\b[^=\n(]*=", re.MULTILINE)
     ids = {exercise.id for exercise in exercises}
     return any(
         code.strip() not in given and (grade_id in ids or defines.search(code) is not None) for grade_id, code in cells
