@@ -237,6 +237,7 @@ def test_messages_contain_no_line_of_a_hidden_test(exercises: dict[str, Exercise
 
 
 def test_submission_that_is_no_notebook_gets_a_record(exercises: dict[str, Exercise], forkserver: Forkserver) -> None:
-    record = grade_submission(Submission("ada", b"%PDF"), [exercises["model-softmax"]], forkserver)
+    submission = Submission("ada", b"%PDF", "Of several notebooks, b was graded, not a.")
+    record = grade_submission(submission, [exercises["model-softmax"]], forkserver)
     assert (record["student"], record["score"], record["max_score"]) == ("ada", 0, 4)
-    assert record["problem"].startswith("The file is not a notebook")
+    assert record["problem"].startswith("Of several notebooks, b was graded, not a. The file is not a notebook")

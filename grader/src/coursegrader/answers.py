@@ -5,6 +5,7 @@ runs only where it was changed, and cannot replace them.
 """
 
 import ast
+import builtins
 import functools
 import json
 import re
@@ -25,10 +26,10 @@ class UnreadableError(ValueError):
 
 
 class Cell(NamedTuple):
-    """A cell to run for a question: part of its set-up, of its answer, or any other."""
+    """A cell to run for a question: part of its set-up, of its answer, any other, or one from below its tests."""
 
     code: str
-    kind: Literal["setup", "answer", "other"]
+    kind: Literal["setup", "answer", "other", "below"]
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,7 @@ class Answer:
     ----------
     cells : tuple of Cell
         In order: what the notebook has before the answer, the answer, and what it has between the answer and its tests.
+        If only cells below the tests define a name that the answer uses, these come before the answer.
     """
 
     cells: tuple[Cell, ...]
@@ -85,6 +87,11 @@ class _Cell:
         """The names that it defines."""
         return _read_names(self.code)
 
+    @functools.cached_property
+    def used(self) -> set[str]:
+        """The global names that it uses."""
+        return _read_uses(self.code)
+
 
 def _in_order(
     exercise: Exercise, cells: list[_Cell], answer: list[_Cell], setup: dict[str, str], tests: dict[str, str]
@@ -94,8 +101,16 @@ def _in_order(
     ours = {test.id for test in exercise.tests}
     end = next((end + number for number, cell in enumerate(cells[end:]) if cell.name in ours), end)
     before = {cell.name for cell in cells[:first]}
+    missing = set[str]().union(*(cell.used for cell in answer)) - set(dir(builtins))
+    missing.difference_update(*(cell.defined for cell in answer), *map(_read_names, exercise.setup))
+    if missing:  # rarely: reading all cells takes time
+        missing.difference_update(*(cell.defined for cell in cells[:end]))
+    below = [cell for cell in cells[end:] if missing and cell.name not in setup | tests]
+    helpers = below if any(cell.defined & missing for cell in below) else []
     yield from (Cell(code, "setup") for name, code in setup.items() if code in exercise.setup and name not in before)
-    for cell in cells[:end]:
+    for number, cell in enumerate(cells[:end]):
+        if number == first:
+            yield from (Cell(helper.code, "below") for helper in helpers)
         given = setup.get(cell.name or "", tests.get(cell.name or "", ""))
         if cell.code.strip() != given.strip() and not _is_empty(cell.code):
             yield Cell(cell.code, "answer" if cell in answer else "other")
@@ -162,3 +177,16 @@ def _read_names(code: str) -> set[str]:
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return {name for names in _DEFINITION.findall(code) for name in names if name}
     return {symbol.get_name() for symbol in symbols if symbol.is_assigned() or symbol.is_imported()}
+
+
+def _read_uses(code: str) -> set[str]:
+    """Return the global names that a cell uses, also in its functions; none if only IPython can read it."""
+    try:
+        ast.parse(code)
+        tables = [symtable.symtable(code, "cell", "exec")]
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return set()
+    for table in tables:  # grows
+        tables += table.get_children()
+    symbols = [symbol for table in tables for symbol in table.get_symbols()]
+    return {symbol.get_name() for symbol in symbols if symbol.is_referenced() and symbol.is_global()}

@@ -52,7 +52,7 @@ def grade_submission(submission: Submission, exercises: list[Exercise], forkserv
         try:
             answers = read_answers(submission.notebook, exercises)
         except UnreadableError as error:
-            problem = str(error)
+            problem = f"{problem} {error}".strip()
     questions = []
     stopped: dict[str, float] = {}
     for exercise in exercises:
@@ -145,21 +145,22 @@ class _Run:
         problem = ""
         for cell in answer.cells:
             now = time.monotonic()
+            spare = cell.kind in ("other", "below")
             # Each gets half of what is left, so that there is always some for the next.
-            until = self._end if cell.kind != "other" else now + (self._others_end - now) / 2
-            if cell.kind == "other" and until - now < 1.5 * self._stopped.get(cell.code, 0):
+            until = now + (self._others_end - now) / 2 if spare else self._end
+            if spare and until - now < 1.5 * self._stopped.get(cell.code, 0):
                 self._remarks = ["A cell before the answer was left out: it takes too long or ends the program."]
                 continue
             try:
-                with _bounded(until if cell.kind == "other" else until + GRACE):
-                    self._student.run(cell.code, deadline=until)
+                with _bounded(until if spare else until + GRACE):
+                    self._student.run(cell.code, keep=cell.kind == "below", deadline=until)
             except (_OutOfTime, EndedError) as error:
                 self._stopped[cell.code] = until - now if time.monotonic() >= until else math.inf
-                if cell.kind == "other":
+                if spare:
                     raise _RestartError from error
                 return _TOO_LONG if isinstance(error, _OutOfTime) else f"The answer stopped with {error}", True
             except Exception as error:  # any error of the student's code
-                if cell.kind != "other":
+                if not spare:
                     problem = problem or f"The answer stopped with {_describe(error)}"
         with contextlib.suppress(Exception, _OutOfTime), _bounded(self._end + GRACE):
             if self._student.used_shell():

@@ -1,5 +1,7 @@
 """Run the cells of a notebook as Jupyter does, with IPython: in a student process, without a shell or a display."""
 
+import builtins
+import contextlib
 import timeit
 import types
 from typing import Any
@@ -58,10 +60,15 @@ class Notebook(InteractiveShell):  # type: ignore[misc]  # has no types
     def init_profile_dir(self, profile_dir: str) -> None:
         """Leave the home of whoever grades alone."""
 
-    def run(self, code: str) -> None:
-        """Run a cell; raise its first error at the end."""
+    def run(self, code: str, *, keep: bool = False) -> None:
+        """Run a cell; raise its first error at the end. With `keep`, names that exist keep their values."""
         self._failure = None
+        before = dict(self.user_ns)
         result = self.run_cell(code, store_history=False)
+        if keep:
+            for name in self.user_ns.keys() & vars(builtins).keys():
+                del self.user_ns[name]
+            self.user_ns.update(before)
         if failure := result.error_before_exec or self._failure:
             raise failure
 
@@ -70,6 +77,10 @@ class Notebook(InteractiveShell):  # type: ignore[misc]  # has no types
         await super().run_code(code_obj, result, async_=async_)
         self._failure = self._failure or (result and result.error_in_exec)
         return False
+
+    def _tee(self, *_: Any, **__: Any) -> contextlib.nullcontext[None]:
+        """Keep no copy of what is printed: it would fill the memory."""
+        return contextlib.nullcontext()
 
     def system(self, *_: Any) -> None:
         """Do nothing for a shell line, and remember it."""
