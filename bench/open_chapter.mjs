@@ -8,13 +8,14 @@ import { launch } from "../web/browser.mjs";
 const [address, executablePath, folder] = process.argv.slice(2);
 const browser = await launch(executablePath);
 
-/** What a reader sees of the notebook, read from the page itself. */
+/** What a reader sees of the notebook once all folds are open, read from the page itself. */
 function see() {
   const notebook = /** @type {HTMLElement} */ (document.querySelector(".jp-Notebook"));
   const errors = ".jp-mod-error, [data-mime-type*=error], [data-mime-type*=stderr], mjx-merror, [data-mjx-error]";
   const pictures = [...notebook.querySelectorAll("img")].filter((image) =>
     image.closest(".jp-OutputArea, .jp-RenderedMarkdown"),
   );
+  for (const fold of notebook.querySelectorAll("details")) fold.open = true;
   return {
     text: notebook.innerText,
     errors: [...notebook.querySelectorAll(errors)].map((element) => element.textContent.trim().slice(0, 200)),

@@ -11,7 +11,7 @@ from bench import binder
 
 ROOT = Path(__file__).resolve().parents[1]
 # What only the site understands: a role, a directive, a label, the name of a recorded number.
-RAW = re.compile(r"\{[a-z:]+\}|^[:`]{3,}|^\([\w-]+\)=$|\b(fig|sec|eq|tab|ch)-[a-z]+-?[a-z]*\b|\bglue\b", re.MULTILINE)
+RAW = re.compile(r"\{[a-z:]+\}`|^[:`]{3,}|^\([\w-]+\)=$|\b(fig|sec|eq|tab|ch)-[a-z]+-?[a-z]*\b|\bglue\b", re.MULTILINE)
 WHITE = [255, 255, 255, 255]
 
 pytestmark = [pytest.mark.browser, pytest.mark.weekly]

@@ -30,11 +30,18 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def edited(file: Path, old: str, new: str) -> Iterator[None]:
     text = file.read_text(encoding="utf-8")
     assert old in text
-    file.write_text(text.replace(old, new, 1), encoding="utf-8")
+    save(file, text.replace(old, new, 1))
     try:
         yield
     finally:
-        file.write_text(text, encoding="utf-8")
+        save(file, text)
+
+
+def save(file: Path, text: str) -> None:
+    """Write a file in one step, as editors do: on a busy machine, a watcher sees two of two steps."""
+    written = file.with_name(f"{file.name}.writing")
+    written.write_text(text, encoding="utf-8")
+    written.replace(file)
 
 
 def build_only(copy: Path, *names: str) -> subprocess.CompletedProcess[str]:
