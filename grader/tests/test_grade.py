@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from coursegrader import exercises
+from coursegrader import exercises, grade
 from coursegrader.answers import Answer
 from coursegrader.exercises import Exercise
 from coursegrader.forkserver import Forkserver
@@ -63,6 +63,7 @@ def test_forged_answer_gets_no_extra_point(
     assert score(exercises["model-merge"], "# the solution", forkserver) == 3, "the next answer is graded as ever"
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # while objects are deleted
 @pytest.mark.parametrize(ARGUMENTS, CORPUS["Endless"])
 def test_endless_answer_is_stopped_at_its_time_limit(
     exercise: Any, points: int, code: Any, exercises: dict[str, Exercise], forkserver: Forkserver
@@ -241,3 +242,13 @@ def test_submission_that_is_no_notebook_gets_a_record(exercises: dict[str, Exerc
     record = grade_submission(submission, [exercises["model-softmax"]], forkserver)
     assert (record["student"], record["score"], record["max_score"]) == ("ada", 0, 4)
     assert record["problem"].startswith("Of several notebooks, b was graded, not a. The file is not a notebook")
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_time_limit_holds_if_it_comes_while_an_object_is_deleted() -> None:
+    class Slow:
+        def __del__(self) -> None:
+            time.sleep(0.2)
+
+    with pytest.raises(grade._OutOfTime), grade._bounded(time.monotonic() + 0.1):
+        time.sleep(2 if Slow() else 0)

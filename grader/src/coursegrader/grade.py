@@ -187,7 +187,8 @@ def _bounded(deadline: float) -> Iterator[None]:
     in_use = int(Path("/proc/self/statm").read_text(encoding="utf-8").split()[0]) * resource.getpagesize()
     try:
         resource.setrlimit(resource.RLIMIT_AS, (in_use + MEMORY, hard))
-        signal.setitimer(signal.ITIMER_REAL, max(deadline - time.monotonic(), 1e-6))
+        # Again and again, since Python ignores what is raised while it deletes an object.
+        signal.setitimer(signal.ITIMER_REAL, max(deadline - time.monotonic(), 1e-6), 0.5)
         yield
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
