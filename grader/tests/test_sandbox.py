@@ -3,6 +3,7 @@ import re
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -170,6 +171,8 @@ def test_code_of_earlier_students_is_not_in_memory(forkserver: Forkserver) -> No
         "os.execv('/bin/true', ['true'])",
         "os.execv(__import__('sys').executable, ['python', '-c', ''])",
         "os.chroot('/usr')",
+        "open('f', 'w').close(); __import__('fcntl').fcntl(os.open('f', os.O_RDONLY), 1024, 1)",  # a lease
+        "__import__('ctypes').CDLL(None).prctl(1, 0) == 0 or os.kill(999999, 0)",  # to outlive the supervisor
     ],
 )
 def test_new_processes_and_privileges_are_refused(forkserver: Forkserver, statement: str) -> None:
@@ -187,6 +190,18 @@ nothing = [ctypes.c_long(0)] * 5
 result = [libc.syscall({number}, *nothing), ctypes.get_errno()]
 """
     assert number is None or run(forkserver, code) == [-1, 1]
+
+
+def test_thread_with_files_of_its_own_is_refused(forkserver: Forkserver) -> None:
+    """Each would have as many as the limit allows, and sockets and pipes hold memory that no limit counts."""
+    clone = sandbox._ARCHITECTURES[os.uname().machine]["clone"]
+    nothing = "*[ctypes.c_long(0)] * 4"
+    code = f"""
+import ctypes
+libc = ctypes.CDLL(None, use_errno=True)
+result = [libc.syscall({clone}, ctypes.c_long(0x10900), {nothing}), ctypes.get_errno()]
+"""
+    assert run(forkserver, code) == [-1, 1]
 
 
 def test_shared_memory_segments_are_refused(forkserver: Forkserver) -> None:
@@ -329,14 +344,6 @@ def test_student_sees_only_its_own_process(forkserver: Forkserver) -> None:
 
 
 @pytest.mark.usefixtures("needs_user_namespaces")
-def test_sandbox_works_for_root_of_a_user_namespace() -> None:
-    """As in some containers."""
-    command = ["unshare", "-Ur", sys.executable, "-m", sandbox.__name__]
-    done = subprocess.run(command, capture_output=True, encoding="utf-8")
-    assert done.returncode == 0, done.stderr
-
-
-@pytest.mark.usefixtures("needs_user_namespaces")
 def test_kernel_that_forbids_namespaces_is_named_as_the_obstacle() -> None:
     ask = "from coursegrader import sandbox; print(sandbox.obstacle())"
     done = subprocess.run([*NO_NAMESPACES, sys.executable, "-c", ask], capture_output=True, encoding="utf-8")
@@ -414,16 +421,126 @@ def test_answer_cannot_read_a_package_that_the_course_does_not_import(
         assert run(forkserver, "try:\n    import a_course\nexcept ImportError:\n    result = 'none'") == "none"
 
 
-def test_sandbox_works_for_ordinary_users(package_below_tmp: str, request: pytest.FixtureRequest) -> None:
-    """As root, become nobody first; the system's own Python is the one that nobody can read everywhere."""
-    if not sandbox._can_become_others():
-        pytest.skip("only root can become an ordinary user, who runs all the other tests as one")
-    if not os.access("/usr/bin/python3", os.X_OK):
-        pytest.skip("root becomes an ordinary user with the Python in /usr/bin, and there is none")
+# Other users than root with all its rights, and how to become one, as root. Nobody is the ordinary user.
+NOBODY = "setpriv --reuid=65534 --regid=65534 --clear-groups"
+USERS = {
+    "ordinary user": NOBODY,
+    "root of a user namespace": f"{NOBODY} unshare -Ur",
+    "root that may not mount": "setpriv --bounding-set=-sys_admin --inh-caps=-sys_admin",
+}
+
+
+def as_user(user: str, folder: Path) -> list[str]:
+    """Return a command that runs what follows it as one of `USERS`, who can read Python wherever it is."""
+    paths = dict.fromkeys([sys.base_prefix, sys.prefix, str(Path(__file__).parents[2])])
+    parents = [parent for path in paths for parent in reversed(Path(path).parents)]
+    hidden = next((str(parent) for parent in parents if not parent.stat().st_mode & 1), None)
+    steps = ["set -e"]
+    if hidden:
+        moved = {path: folder / str(number) for number, path in enumerate(paths) if Path(path).is_relative_to(hidden)}
+        steps += [f"mkdir -p '{place}'; mount --bind '{path}' '{place}'" for path, place in moved.items()]
+        steps += [f"mount -t tmpfs -o mode=755 none '{hidden}'"]
+        steps += [f"mkdir -p '{path}'; mount --bind '{place}' '{path}'" for path, place in moved.items()]
+    return ["unshare", "-m", "sh", "-c", "; ".join([*steps, f'exec {USERS[user]} "$@"']), "sh"]
+
+
+@pytest.fixture(params=USERS)
+def other_user(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[str, list[str]]:
+    """One of `USERS`, and a command to run what follows it as that."""
+    if not sandbox._find_users():
+        pytest.skip("only root can become other users; an ordinary user runs all the other tests as one")
     request.getfixturevalue("needs_user_namespaces")
-    code = "import sys; sys.path.insert(0, sys.argv[1]); from coursegrader import sandbox; sandbox._try()"
-    command = ["/usr/bin/python3", "-c", code, package_below_tmp]
-    done = subprocess.run(
-        command, user=65534, group=65534, extra_groups=[], cwd="/", capture_output=True, encoding="utf-8"
-    )
-    assert done.returncode == 0, done.stderr
+    command = as_user(request.param, tmp_path)
+    if error := subprocess.run([*command, "true"], capture_output=True, encoding="utf-8").stderr:
+        pytest.skip(f"root cannot become another user here: {error}")
+    return request.param, command
+
+
+def test_sandbox_holds_for_users_other_than_root(other_user: tuple[str, list[str]]) -> None:
+    user, command = other_user
+    flood = f"""
+import fcntl, os, threading, time
+open("own", "w").close()
+try:
+    fcntl.fcntl(os.open("own", os.O_RDONLY), 1024, fcntl.F_WRLCK)
+    lease = "a lease"
+except PermissionError:
+    lease = "no lease"
+started = 0
+try:
+    for started in range({Limits().threads + 1}):
+        threading.Thread(target=time.sleep, args=(9,), daemon=True).start()
+except RuntimeError:
+    pass
+result = os.getuid(), lease, started < {Limits().threads}, os.listdir("/"), os.path.exists("/etc")
+"""
+    ask = f"""
+from coursegrader.forkserver import Forkserver
+from coursegrader.sandbox import Limits
+with Forkserver() as forkserver, forkserver.student(limits=Limits()) as student:
+    student.run({flood!r})
+    print(*student.fetch("result"))
+"""
+    done = subprocess.run([*command, sys.executable, "-c", ask], capture_output=True, encoding="utf-8", cwd="/")
+    uid, _, rest = done.stdout.partition(" ")
+    assert rest.startswith("no lease True ['"), done.stderr
+    assert rest.endswith("False\n")
+    if user == "root that may not mount":
+        assert any(int(uid) in ids for ids in sandbox._USERS)
+
+
+@pytest.mark.weekly
+def test_all_tests_of_the_sandbox_pass_for_an_ordinary_user(tmp_path: Path) -> None:
+    if not sandbox._find_users():
+        pytest.skip("these tests run as an ordinary user")
+    command = [*as_user("ordinary user", tmp_path), "env", "CI=true", "HOME=/tmp", sys.executable, "-m", "pytest"]
+    with tempfile.TemporaryDirectory() as folder:
+        os.chmod(folder, 0o777)
+        options = ["-p", "no:cacheprovider", "--no-cov", "--basetemp", f"{folder}/tests"]
+        files = [str(Path(__file__).with_name(f"test_{name}.py")) for name in ("sandbox", "grade", "worker")]
+        done = subprocess.run([*command, *options, *files], capture_output=True, encoding="utf-8")
+    assert done.returncode == 0, done.stdout
+
+
+def test_user_of_a_student_is_nobody_whom_the_machine_knows(tmp_path: Path) -> None:
+    ids = range(2_000, 3_000)
+    if os.geteuid() == 0:
+        ids = sandbox._find_users() or ids
+    (tmp_path / "passwd").write_text("root:x:0:0:root:/root:/bin/sh\n+::::::\n", encoding="utf-8")
+    exist = sandbox._is_unused(ids, "uid", "passwd", tmp_path)
+    for file, line in {"passwd": f"ada:x:{ids[5]}:100:Ada:/home/ada:/bin/sh", "subuid": f"ada:{ids[0] - 5}:6"}.items():
+        (tmp_path / file).write_text(f"{line}\n", encoding="utf-8")
+        assert not sandbox._is_unused(ids, "uid", "passwd", tmp_path)
+        (tmp_path / file).unlink()
+    assert sandbox._is_unused(ids, "uid", "passwd", tmp_path) == exist
+
+
+def test_process_ends_at_once_if_its_parent_has_ended_before() -> None:
+    code = """
+import os, subprocess
+from coursegrader import sandbox
+parent = subprocess.Popen(["sleep", "9"])
+known = os.pidfd_open(parent.pid)
+sandbox.die_with_parent(known)
+print("alive", flush=True)
+parent.kill()
+parent.wait()
+sandbox.die_with_parent(known)
+print("alive")
+"""
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True).stdout == b"alive\n"
+
+
+def test_container_that_forbids_namespaces_is_refused_with_what_is_missing(tmp_path: Path) -> None:
+    """As Docker does, with a system-call filter; here it is that of the sandbox."""
+    code = """
+from coursegrader import sandbox
+sandbox._find_users = lambda: None
+sandbox._drop_privileges(None)
+sandbox._forbid_system_calls()
+sandbox._try()
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, encoding="utf-8")
+    message = sandbox.explain_failure(done.stderr, tmp_path)
+    assert message.startswith("PermissionError: [Errno 1] unshare: Operation not permitted; isolation needs Linux 5.12")
+    assert message.endswith("in a container the right to create user namespaces")

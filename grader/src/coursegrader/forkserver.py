@@ -324,10 +324,11 @@ def _guard(
     try:
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         os.setsid()
-        user = None if unsafe or sandbox.enter_namespaces() else sandbox.user_for(os.getpid())
+        user = None if unsafe else sandbox.enter_namespaces()
+        ours = os.pidfd_open(os.getpid())
         pid = os.fork()
         if pid == 0:
-            _be_student(limits, channel, notebook=notebook, items=items, unsafe=unsafe, user=user)
+            _be_student(limits, channel, parent=ours, notebook=notebook, items=items, unsafe=unsafe, user=user)
         os.close(channel)
         poll = select.poll()
         poll.register(os.pidfd_open(pid), select.POLLIN)
@@ -344,21 +345,30 @@ def _guard(
 
 
 def _be_student(
-    limits: Limits, channel: int, *, notebook: Notebook, items: Sequence[str], unsafe: bool, user: int | None
+    limits: Limits,
+    channel: int,
+    *,
+    parent: int,
+    notebook: Notebook,
+    items: Sequence[str],
+    unsafe: bool,
+    user: int | None,
 ) -> NoReturn:
     try:
-        sandbox.die_with_parent()
+        sandbox.die_with_parent(parent)
         os.setsid()  # so that signals to its process group do not reach the supervisor
         nowhere = os.open(os.devnull, os.O_RDWR)
         for stream in (0, 1, 2):
             os.dup2(nowhere, stream)
         os.environ["HOME"] = "/tmp"
         kept = os.dup2(channel, 3)
-        os.closerange(4, os.sysconf("SC_OPEN_MAX"))
+        parent = os.dup2(parent, 4)
+        os.closerange(5, os.sysconf("SC_OPEN_MAX"))
         if unsafe:
+            os.close(parent)
             sandbox.set_limits(limits)
         else:
-            sandbox.confine(limits, user=user, paths=sandbox.readable_paths(items))
+            sandbox.confine(limits, user=user, parent=parent, paths=sandbox.readable_paths(items))
             sys.path.insert(0, "")  # as in a notebook; the folder is empty, and the student's own
         link = _Link(socket.socket(fileno=kept), notebook)
         protocol.send(link._channel, "ready")

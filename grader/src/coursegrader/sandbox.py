@@ -5,13 +5,17 @@ system-call filter forbids new processes and what neither namespaces nor limits 
 memory, files and threads. Nothing here needs root or other programs.
 """
 
+import contextlib
 import ctypes
+import functools
 import os
 import platform
 import resource
+import select
 import struct
 import subprocess
 import sys
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,10 +30,12 @@ _CLONE_NEWNS, _CLONE_NEWUSER = 0x00020000, 0x10000000
 _CLONE_NEWIPC, _CLONE_NEWPID, _CLONE_NEWNET = 0x08000000, 0x20000000, 0x40000000
 _MS_NOSUID, _MS_NODEV, _MS_BIND, _MS_REC, _MS_PRIVATE = 2, 4, 0x1000, 0x4000, 0x40000
 _MNT_DETACH = 2
-_PR_SET_PDEATHSIG, _PR_SET_SECCOMP, _PR_SET_NO_NEW_PRIVS = 1, 22, 38
+_PR_SET_PDEATHSIG, _PR_SET_DUMPABLE, _PR_SET_SECCOMP, _PR_SET_NO_NEW_PRIVS = 1, 4, 22, 38
 _SYS_MOUNT_SETATTR, _AT_FDCWD, _AT_RECURSIVE, _MOUNT_ATTR_READ_ONLY_NOSUID = 442, -100, 0x8000, 1 | 2
 WORK = "/student"  # the empty folder in which a student's code runs
-_FIRST_USER, _USERS = 40_000, 20_000  # unused user ids; a container may have none above 65,535
+# User ids that nobody has by the conventions of systemd (https://systemd.io/UIDS-GIDS) and SSSD, which gives ids up to
+# 2,000,200,000 to the users of a directory. The second range is for containers, which may have no ids above 65,535.
+_USERS = (range(2_100_000_000, 2_100_020_000), range(60_706, 61_184))
 
 # Kernel settings that forbid user namespaces, with a value that forbids and one that allows them: on any Linux, on old
 # versions of Debian, and on Ubuntu since 24.04, where AppArmor removes all rights inside a new namespace.
@@ -40,8 +46,9 @@ _SETTINGS = [
 ]
 
 # System calls that the filter refuses, with their numbers in <asm/unistd.h> for each architecture: processes, mounts,
-# debugging, memory that no limit counts (SysV IPC, message queues, memory files), and large parts of the kernel that
-# are rarely needed (io_uring, bpf, perf events, keys). Only AF_UNIX sockets are allowed: no namespace isolates VSOCK.
+# debugging, memory that no limit counts (SysV IPC, message queues, memory files, pages that a pipe holds, file events),
+# what the whole machine shares (contexts of asynchronous I/O), and large parts of the kernel that are rarely needed
+# (io_uring, bpf, perf events, keys). Only AF_UNIX sockets are allowed: no namespace isolates VSOCK.
 _FORBIDDEN = {
     "fork": (57, None), "vfork": (58, None), "execve": (59, 221), "execveat": (322, 281),
     "unshare": (272, 97), "setns": (308, 268), "mount": (165, 40), "ptrace": (101, 117),
@@ -49,8 +56,14 @@ _FORBIDDEN = {
     "memfd_create": (319, 279), "memfd_secret": (447, 447),
     "shmget": (29, 194), "semget": (64, 190), "msgget": (68, 186), "mq_open": (240, 180),
     "add_key": (248, 217), "request_key": (249, 218), "keyctl": (250, 219),
+    "splice": (275, 76), "tee": (276, 77), "vmsplice": (278, 75), "io_setup": (206, 0),
+    "inotify_init": (253, None), "inotify_init1": (294, 26), "fanotify_init": (300, 262),
     "bpf": (321, 280), "perf_event_open": (298, 241), "userfaultfd": (323, 282), "io_uring_setup": (425, 425),
 }  # fmt: skip
+# System calls that it refuses with one value of an argument: their numbers, the argument's position and the value.
+# With a lease (F_SETLEASE), whoever owns a file makes each process that opens it wait. Who grades may own Python's.
+# Without PR_SET_PDEATHSIG, a process outlives a supervisor that is killed.
+_FORBIDDEN_ARGUMENTS = {"fcntl": ((72, 25), 1, 1024), "prctl": ((157, 167), 0, _PR_SET_PDEATHSIG)}
 _ARCHITECTURES: dict[str, dict[str, Any]] = {
     "x86_64": {"column": 0, "audit": 0xC000003E, "clone": 56, "sockets": (41, 53)},
     "aarch64": {"column": 1, "audit": 0xC00000B7, "clone": 220, "sockets": (198, 199)},
@@ -94,10 +107,18 @@ def _mount(source: str, target: str, kind: str, flags: int, data: str = "") -> N
     _check(_libc.mount(*arguments, ctypes.c_ulong(flags), data.encode()), f"mount {target}")
 
 
-def die_with_parent() -> None:
-    """Have the kernel kill this process when the thread that started it ends."""
+def die_with_parent(parent: int | None = None) -> None:
+    """Have the kernel kill this process when the thread that started it ends.
+
+    Parameters
+    ----------
+    parent
+        A pidfd of the parent, to end now if it has ended before.
+    """
     if sys.platform == "linux":
         _check(_libc.prctl(_PR_SET_PDEATHSIG, 9, 0, 0, 0), "prctl")
+        if parent is not None and select.select([parent], [], [], 0)[0]:
+            os._exit(0)
 
 
 def readable_paths(items: Sequence[str] = ()) -> list[Path]:
@@ -115,13 +136,14 @@ def readable_paths(items: Sequence[str] = ()) -> list[Path]:
     return paths + [path for path in course if not any(path.is_relative_to(folder) for folder in paths)]
 
 
-def enter_namespaces() -> bool:
+def enter_namespaces() -> int | None:
     """Enter new namespaces; the next process that is forked is the first one in them.
 
     Returns
     -------
-    bool
-        Whether a user namespace was needed, as it is without root.
+    int or None
+        The user id that this process must switch to: one for each process, as the kernel counts threads by user. None
+        without root, as the user namespace then has one user only.
 
     Raises
     ------
@@ -129,26 +151,57 @@ def enter_namespaces() -> bool:
         The kernel or the container forbids it.
     """
     flags = _CLONE_NEWNS | _CLONE_NEWPID | _CLONE_NEWNET | _CLONE_NEWIPC
-    if _can_become_others():
+    if users := _find_users():
+        user = users[os.getpid() % len(users)]
         try:
             _unshare(flags)
-        except PermissionError:  # root in a container without the right to do so
-            pass
+        except PermissionError:
+            # Root in a container, without the capability for that. As another user it may enter a user namespace. As
+            # root it could, too, but the kernel limits no threads of root.
+            _become(user)
         else:
-            return False
+            return user
     uid, gid = os.geteuid(), os.getegid()
     _unshare(flags | _CLONE_NEWUSER)
     Path("/proc/self/setgroups").write_text("deny", encoding="utf-8")
     Path("/proc/self/uid_map").write_text(f"{uid} {uid} 1", encoding="utf-8")
     Path("/proc/self/gid_map").write_text(f"{gid} {gid} 1", encoding="utf-8")
-    return True
+    return None
 
 
-def _can_become_others() -> bool:
-    """Tell whether this is root and the user ids for student processes exist, which a user namespace may not have."""
-    spans = (map(int, line.split()) for line in Path("/proc/self/uid_map").read_text(encoding="utf-8").splitlines())
-    known = any(first <= _FIRST_USER and first + count >= _FIRST_USER + _USERS for first, _, count in spans)
-    return known and os.geteuid() == 0
+@functools.cache
+def _find_users() -> range | None:
+    """Return ids that are unused as ids of users and of groups; None if this is not root or there are none."""
+    if os.geteuid() != 0:
+        return None
+    return next((ids for ids in _USERS if _is_unused(ids, "uid", "passwd") and _is_unused(ids, "gid", "group")), None)
+
+
+def _is_unused(ids: range, kind: str, table: str, etc: Path = Path("/etc")) -> bool:
+    """Tell whether ids exist, as not all do in a user namespace, and belong to nobody."""
+
+    def numbers(file: Path) -> list[list[int]]:
+        with contextlib.suppress(OSError):
+            lines = file.read_text(encoding="utf-8", errors="replace").replace(":", " ").splitlines()
+            return [[int(word) for word in line.split() if word.isdecimal()] for line in lines]
+        return []
+
+    exist = any(
+        first <= ids[0] and ids[-1] < first + count for first, _, count in numbers(Path(f"/proc/self/{kind}_map"))
+    )
+    taken = [range(line[0], line[0] + 1) for line in numbers(etc / table) if line]
+    taken += [range(line[-2], sum(line[-2:])) for line in numbers(etc / f"sub{kind}") if len(line) > 1]
+    return exist and not any(span.start < ids.stop and ids.start < span.stop for span in taken)
+
+
+def _become(user: int) -> None:
+    try:
+        os.setgroups([])
+        os.setgid(user)
+        os.setuid(user)
+    except PermissionError as error:
+        raise PermissionError(error.errno, "root needs the capabilities to set user and group ids") from error
+    _check(_libc.prctl(_PR_SET_DUMPABLE, 1, 0, 0, 0), "prctl")  # else the files of this process in /proc are root's
 
 
 def _replace_file_system(size: int, paths: Sequence[Path]) -> None:
@@ -189,9 +242,7 @@ def _set_read_only(path: Path) -> None:
 
 def _drop_privileges(user: int | None) -> None:
     if user is not None:
-        os.setgroups([])
-        os.setgid(user)
-        os.setuid(user)
+        _become(user)
     header = struct.pack("Ii", 0x20080522, 0)  # capset(2), version 3, this thread
     _check(_libc.capset(header, bytes(24)), "capset")
     _check(_libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "prctl")
@@ -223,6 +274,14 @@ def _forbid_system_calls() -> None:
         number = numbers[system["column"]]
         if number is not None:
             program += [(equal, 0, 1, number), (answer, 0, 0, error | not_permitted)]
+    for numbers, position, value in _FORBIDDEN_ARGUMENTS.values():
+        program += [
+            (equal, 0, 4, numbers[system["column"]]),
+            (load, 0, 0, 16 + 8 * position),
+            (equal, 0, 1, value),
+            (answer, 0, 0, error | not_permitted),
+            (answer, 0, 0, allow),
+        ]
     for number in system["sockets"]:
         program += [
             (equal, 0, 4, number),
@@ -232,9 +291,10 @@ def _forbid_system_calls() -> None:
             (answer, 0, 0, error | no_such_family),
         ]
     program += [
-        (equal, 0, 3, system["clone"]),
+        (equal, 0, 4, system["clone"]),
         (load, 0, 0, 16),  # its flags
-        (any_bit, 1, 0, 0x00010000),  # CLONE_THREAD
+        (any_bit, 0, 1, 0x00010000),  # CLONE_THREAD
+        (any_bit, 1, 0, 0x00000400),  # CLONE_FILES: else each thread could have as many files as the limit allows
         (answer, 0, 0, error | not_permitted),
         (answer, 0, 0, allow),
     ]
@@ -258,12 +318,7 @@ def set_limits(limits: Limits) -> None:
         resource.setrlimit(name, (value, value))
 
 
-def user_for(process: int) -> int:
-    """Return the user id for a student process started by root: one each, as the kernel counts threads per user."""
-    return _FIRST_USER + process % _USERS
-
-
-def confine(limits: Limits, *, user: int | None, paths: Sequence[Path]) -> None:
+def confine(limits: Limits, *, user: int | None, parent: int, paths: Sequence[Path]) -> None:
     """Sandbox this process, the first one forked after `enter_namespaces`.
 
     Parameters
@@ -272,6 +327,8 @@ def confine(limits: Limits, *, user: int | None, paths: Sequence[Path]) -> None:
         Its limits.
     user
         The user id to switch to; None to keep it, in a user namespace.
+    parent
+        A pidfd of the process that forked this one, and whose end is to end it. It is closed.
     paths
         What it may read, see `readable_paths`.
 
@@ -285,7 +342,8 @@ def confine(limits: Limits, *, user: int | None, paths: Sequence[Path]) -> None:
     set_limits(limits)
     _replace_file_system(limits.file_size, paths)
     _drop_privileges(user)
-    die_with_parent()  # changing the user id cleared it
+    die_with_parent(parent)  # changing the user id cleared it
+    os.close(parent)
     _forbid_system_calls()
 
 
@@ -327,10 +385,14 @@ def explain_failure(error: str, settings: Path = Path("/proc/sys")) -> str:
 
 def _try() -> None:
     """Exit with code 0 if sandboxing works."""
-    user = None if enter_namespaces() else user_for(os.getpid())
+    user = enter_namespaces()
+    parent = os.pidfd_open(os.getpid())
     pid = os.fork()
     if pid == 0:
-        confine(Limits(), user=user, paths=readable_paths())
+        confine(Limits(threads=1), user=user, parent=parent, paths=readable_paths())
+        with contextlib.suppress(RuntimeError):
+            threading.Thread(target=print).start()
+            raise PermissionError("threads are not limited, as for root of the machine in a user namespace")
         os._exit(0)
     sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
 
