@@ -145,3 +145,24 @@ def test_module_that_cannot_be_imported_is_named(submission: Submission, exercis
             worker.grade(submission, [exercise])
     finally:
         worker.close()
+
+
+def fault(name: str, statement: str) -> Exercise:
+    """Return an exercise whose test does what no Python handles, if the answer says so."""
+    test = exercises.Test(f"{name}-test", f"import ctypes, hashlib\nif {name}():\n    {statement}", 1, hidden=True)
+    solution = f"def {name}():\n    return True"
+    return Exercise(name, "a", name, 1, 1, 1, "", (), solution, (test,))
+
+
+def test_question_that_crashes_or_blocks_workers_costs_only_its_own_points(exercise: Exercise, unsafe: bool) -> None:
+    crash = fault("crash", "ctypes.string_at(0)")
+    hang = fault("hang", "hashlib.pbkdf2_hmac('sha256', b'', b'', 10**9)")
+    asked = [crash, hang, exercise]
+    submission = Submission("eve", json.dumps(make_notebook("x", asked, with_answers=True)).encode())
+    worker.close_idle()
+    record = grade_here(submission, asked, unsafe=unsafe)
+    assert [question["score"] for question in record["questions"]] == [0, 0, 3]
+    messages = [question["tests"][0]["message"] for question in record["questions"]]
+    assert messages[0] == "The answer cannot be graded: the process that grades it crashed (SIGSEGV), twice."
+    assert messages[1] == "The code took longer than allowed."
+    worker.close_idle()

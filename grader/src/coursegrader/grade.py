@@ -12,7 +12,7 @@ import resource
 import signal
 import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -27,16 +27,34 @@ Record = dict[str, Any]
 
 MEMORY = 4 << 30  # bytes that tests may use beyond what this process uses: an answer could be made to fill it
 GRACE = 1  # seconds that tests may run longer than the student process
+READING = 20  # seconds to find the answers in a notebook
 
-_TOO_LONG = "The code took longer than allowed."
+TOO_LONG = "The code took longer than allowed."
 
 
 class _OutOfTime(BaseException):
     """A test exceeded the time of its question. No Exception, so that no test catches it as an error of the answer."""
 
 
-def grade_submission(submission: Submission, exercises: list[Exercise], forkserver: Forkserver) -> Record:
+def grade_submission(
+    submission: Submission,
+    exercises: list[Exercise],
+    forkserver: Forkserver,
+    *,
+    known: Mapping[str, Record] | None = None,
+    report: Callable[[str, Record | None], None] = lambda *_: None,
+) -> Record:
     """Grade all questions of one submission.
+
+    Parameters
+    ----------
+    submission, exercises, forkserver
+        The submission, the questions, and where to run the answers.
+    known
+        Results of questions, by id, that an earlier process has reported.
+    report
+        Called with a question's id when its time begins, without a result, and when it is graded, with its result.
+        Before that, called with an empty id when the notebook is read.
 
     Returns
     -------
@@ -48,15 +66,24 @@ def grade_submission(submission: Submission, exercises: list[Exercise], forkserv
     """
     start = time.monotonic()
     problem, answers = submission.problem, {}
-    if submission.notebook is not None:
+    known = known or {}
+    report("", None)
+    if submission.notebook is not None and len(known) < len(exercises):
         try:
-            answers = read_answers(submission.notebook, exercises)
+            with _bounded(start + READING):
+                answers = read_answers(submission.notebook, exercises)
         except UnreadableError as error:
             problem = f"{problem} {error}".strip()
+        except (_OutOfTime, MemoryError):
+            problem = f"{problem} The notebook takes too much time or memory to read.".strip()
     questions = []
     stopped: dict[str, float] = {}
     for exercise in exercises:
-        graded = grade_answer(exercise, answers.get(exercise.id), forkserver, stopped=stopped)
+        begin = functools.partial(report, exercise.id, None)
+        graded = known.get(exercise.id) or grade_answer(
+            exercise, answers.get(exercise.id), forkserver, stopped=stopped, begin=begin
+        )
+        report(exercise.id, graded)
         score = sum(test["points"] for test in graded["tests"])
         about = {"id": exercise.id, "title": exercise.title, "chapter": exercise.chapter}
         questions.append({**about, "score": score, "max_score": exercise.points, **graded})
@@ -72,7 +99,12 @@ def grade_submission(submission: Submission, exercises: list[Exercise], forkserv
 
 
 def grade_answer(
-    exercise: Exercise, answer: Answer | None, forkserver: Forkserver, *, stopped: dict[str, float] | None = None
+    exercise: Exercise,
+    answer: Answer | None,
+    forkserver: Forkserver,
+    *,
+    stopped: dict[str, float] | None = None,
+    begin: Callable[[], None] = lambda: None,
 ) -> Record:
     """Grade the answer to one question; return its remark and one record per test, see `grade_submission`.
 
@@ -83,19 +115,28 @@ def grade_answer(
     stopped
         Collects cells that took too long or ended their process, with the seconds that they had. In the next questions
         they are left out, unless they get more time there.
+    begin
+        Called when the process has started and the time of the question begins.
     """
     if answer is None:
-        return {"remark": "", "tests": [_record(test, "No answer was found.") for test in exercise.tests]}
+        return fail(exercise, "No answer was found.")
     stopped = {} if stopped is None else stopped
     seconds, end = float(exercise.seconds), math.inf
     while True:
         with forkserver.student(limits=Limits(seconds=seconds), items=exercise.preload) as student:
-            end = min(end, time.monotonic() + seconds)  # counted from the first start, which may import modules
+            if math.isinf(end):  # counted from the first start, which may import modules
+                end = time.monotonic() + seconds
+                begin()
             # Other cells never get the second half of the time.
             run = _Run(student, stopped, end=end, others_end=end - exercise.seconds / 2)
             with contextlib.suppress(_RestartError):
                 return run.grade(exercise, answer)
         seconds = max(end - time.monotonic(), 1)
+
+
+def fail(exercise: Exercise, message: str, remark: str = "") -> Record:
+    """Return the result of a question whose tests all fail with the same message."""
+    return {"remark": remark, "tests": [_record(test, message) for test in exercise.tests]}
 
 
 class _RestartError(Exception):
@@ -126,7 +167,7 @@ class _Run:
         """Run the cells and the tests."""
         problem, lost = self._run(answer)
         if lost:
-            return {"remark": " ".join(self._remarks), "tests": [_record(test, problem) for test in exercise.tests]}
+            return fail(exercise, problem, " ".join(self._remarks))
         found = _fetch(self._student, exercise.names, self._end + GRACE)
         incomplete = len(found) < len(exercise.names)
         if problem and not incomplete:
@@ -158,7 +199,7 @@ class _Run:
                 self._stopped[cell.code] = until - now if time.monotonic() >= until else math.inf
                 if spare:
                     raise _RestartError from error
-                return _TOO_LONG if isinstance(error, _OutOfTime) else f"The answer stopped with {error}", True
+                return TOO_LONG if isinstance(error, _OutOfTime) else f"The answer stopped with {error}", True
             except Exception as error:  # any error of the student's code
                 if not spare:
                     problem = problem or f"The answer stopped with {_describe(error)}"
@@ -225,7 +266,7 @@ def _run_test(test: Test, names: dict[str, Any], *, deadline: float = math.inf) 
         with contextlib.redirect_stdout(io.StringIO()), _bounded(deadline):
             exec(_compile(test.code, "test"), names)
     except _OutOfTime:
-        return _TOO_LONG
+        return TOO_LONG
     except AssertionError as error:
         said = _first_line(error) or "an assertion does not hold"
         place = "" if test.hidden else _line(error, test.code)

@@ -1,30 +1,51 @@
 """Worker processes: each has the tests and a forkserver, and grades one submission after another.
 
-Tests handle values from untrusted code. If a value crashes or blocks a worker, only one submission is affected, and it
-is tried again in a new worker. Time and memory limits also need the main thread of a process, and a cluster runs its
+Tests handle values from untrusted code. If a value crashes or blocks a worker, only that question loses its points: a
+new worker grades the others. Time and memory limits also need the main thread of a process, and a cluster runs its
 tasks in other threads.
 """
 
 import atexit
 import contextlib
+import gc
+import multiprocessing
 import os
 import pickle
 import platform
 import queue
-import select
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Sequence
-from typing import Any, BinaryIO
+from multiprocessing.connection import Connection
 
 from coursegrader import preload, sandbox
 from coursegrader.exercises import Exercise
 from coursegrader.forkserver import Forkserver, GraderError, environment
-from coursegrader.grade import Record, grade_submission
+from coursegrader.grade import GRACE, READING, TOO_LONG, Record, fail, grade_submission
 from coursegrader.submissions import Submission
 
-PATIENCE = 120  # seconds allowed for imports, in addition to the time limits of the questions
+PATIENCE = 120  # seconds allowed for imports, and for what no time limit counts
+# Signals that end a process for what it does itself: TensorFlow aborts when one of its checks fails. An illegal
+# instruction is the fault of the machine, and what kills a process from outside is not the answer's either.
+_CRASHES = {signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, signal.SIGSEGV}
+
+
+class CrashError(GraderError):
+    """A worker process crashed or hung because of what it was given.
+
+    Attributes
+    ----------
+    question : str
+        The id of the question that it was grading; empty if it was reading the notebook.
+    hung : bool
+        Whether it was still running when the time of the question was over.
+    """
+
+    def __init__(self, question: str, *, hung: bool, text: str) -> None:
+        super().__init__(text)
+        self.question, self.hung = question, hung
 
 
 class Worker:
@@ -41,40 +62,69 @@ class Worker:
     def __init__(self, *, unsafe: bool, items: Sequence[str] = ()) -> None:
         self.unsafe = unsafe
         options = ["--unsafe"] if unsafe else []
-        command = [sys.executable, "-P", "-W", "ignore", "-m", __name__, *options, *items]
-        pipe = subprocess.PIPE
-        self._process = subprocess.Popen(command, stdin=pipe, stdout=pipe, env=environment())
+        self._channel, theirs = multiprocessing.Pipe()
+        number = theirs.fileno()
+        command = [sys.executable, "-P", "-W", "ignore", "-m", __name__, str(number), *options, *items]
+        self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, pass_fds=[number], env=environment())
+        theirs.close()
 
-    def grade(self, submission: Submission, exercises: list[Exercise]) -> Record:
-        """Grade one submission; after a GraderError, this process cannot be used again."""
-        assert self._process.stdin
-        assert self._process.stdout
+    def grade(
+        self, submission: Submission, exercises: list[Exercise], known: dict[str, Record] | None = None
+    ) -> Record:
+        """Grade one submission; after a GraderError, this process cannot be used again.
+
+        Parameters
+        ----------
+        submission, exercises
+            The submission and the questions.
+        known
+            Results of questions, by id. These are not graded again, and results that come are added.
+
+        Raises
+        ------
+        CrashError
+            The process crashed, or took longer for a question than allowed.
+        GraderError
+            The process was killed, does not respond, or cannot grade.
+        """
+        known = {} if known is None else known
+        seconds = {"": READING} | {exercise.id: exercise.seconds for exercise in exercises}
+        question, end = None, time.monotonic() + PATIENCE
         try:
-            pickle.dump((submission, exercises), self._process.stdin)
-            self._process.stdin.flush()
-            poll = select.poll()
-            poll.register(self._process.stdout, select.POLLIN)
-            if not poll.poll(1000 * (PATIENCE + sum(5 + exercise.seconds for exercise in exercises))):
-                raise GraderError("the worker process does not respond")
-            answer: dict[str, Any] | str = pickle.load(self._process.stdout)
+            self._channel.send((submission, exercises, known))
+            while self._channel.poll(max(0, end - time.monotonic())):
+                answer = self._channel.recv()
+                if isinstance(answer, str):
+                    raise GraderError(answer)
+                if isinstance(answer, dict):
+                    return answer
+                question, result = answer
+                end = time.monotonic() + (PATIENCE if result else seconds[question] + GRACE + 1)
+                if result:
+                    known[question], question = result, None
         except (OSError, EOFError, pickle.UnpicklingError) as error:
+            code = self._wait()
+            if question is not None and (code > 0 or -code in _CRASHES):
+                name = signal.Signals(-code).name if code < 0 else f"exit code {code}"
+                raise CrashError(question, hung=False, text=f"the process that grades it crashed ({name})") from error
             raise GraderError("the worker process was killed") from error
-        if isinstance(answer, str):
-            raise GraderError(answer)
-        return answer
+        self._process.kill()
+        if question is None:
+            raise GraderError("the worker process does not respond")
+        raise CrashError(question, hung=True, text="it took longer than allowed")
 
     def close(self) -> None:
         """End the process and everything that it started."""
-        assert self._process.stdin
-        assert self._process.stdout
-        with contextlib.suppress(OSError):  # data that it no longer reads
-            self._process.stdin.close()
-        self._process.stdout.close()
+        self._channel.close()
+        self._wait()
+
+    def _wait(self) -> int:
+        """Wait until the process ends, but not long; return its exit code."""
         try:
-            self._process.wait(timeout=5)
+            return self._process.wait(timeout=5)
         except subprocess.TimeoutExpired:
             self._process.kill()
-            self._process.wait()
+            return self._process.wait()
 
 
 _idle: queue.SimpleQueue[Worker] = queue.SimpleQueue()
@@ -83,24 +133,35 @@ _idle: queue.SimpleQueue[Worker] = queue.SimpleQueue()
 def grade_here(submission: Submission, exercises: list[Exercise], *, unsafe: bool) -> Record:
     """Grade on this machine, in an idle worker or a new one. Runs in a thread, or in a worker of a cluster.
 
+    A question that takes too long, or crashes a worker twice, gets no points. The others are graded in a new worker.
+
     Raises
     ------
     GraderError
-        Grading failed twice, the second time in a new worker.
+        Workers were killed or could not grade, twice.
     """
     items = list(dict.fromkeys(item for exercise in exercises for item in exercise.preload))
-    for last in (False, True):
+    known: dict[str, Record] = {}
+    failed: set[str | None] = set()  # questions at which a worker crashed once; None if it ended in another way
+    while True:
         grader = _take(unsafe=unsafe, items=items)
         try:
-            record = grader.grade(submission, exercises)
-        except GraderError:
+            record = grader.grade(submission, exercises, known)
+        except GraderError as error:
             grader.close()
-            if last:
+            question = error.question if isinstance(error, CrashError) else None
+            hung = isinstance(error, CrashError) and error.hung
+            if not hung and question not in failed:
+                failed.add(question)
+                continue
+            if question is None:
                 raise
+            reason = TOO_LONG if hung else f"The answer cannot be graded: {error}, twice."
+            lost = [exercise for exercise in exercises if question in (exercise.id, "")]
+            known = {exercise.id: fail(exercise, reason) for exercise in lost} | known
         else:
             _idle.put(grader)
-            break
-    return record
+            return record
 
 
 def _take(*, unsafe: bool, items: Sequence[str] = ()) -> Worker:
@@ -123,37 +184,43 @@ def close_idle() -> None:
             _idle.get_nowait().close()
 
 
-def serve(*, unsafe: bool, items: Sequence[str]) -> None:
-    """Run a worker: read submissions from stdin until it ends, and write records to stdout."""
+def serve(channel: Connection, *, unsafe: bool, items: Sequence[str]) -> None:
+    """Run a worker: receive submissions until the channel is closed; send results of questions, then the record."""
     sandbox.die_with_parent()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the command handles Ctrl-C
-    answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # tests may print
     # A cluster may run this on another machine than the command.
     if reason := sandbox.other_system() if unsafe else sandbox.obstacle():
-        return _refuse(f"students' code cannot be isolated on {platform.node()}: {reason}", answers)
+        return _refuse(f"students' code cannot be isolated on {platform.node()}: {reason}", channel)
     try:
         preload.load(items)
     except Exception as error:  # a package that is missing, or whatever it does when it is imported
-        return _refuse(f"what the set-up cells import cannot be loaded on {platform.node()}: {error!r}", answers)
-    with Forkserver(unsafe=unsafe, items=items) as forkserver, contextlib.suppress(EOFError):
+        return _refuse(f"what the set-up cells import cannot be loaded on {platform.node()}: {error!r}", channel)
+    with Forkserver(unsafe=unsafe, items=items) as forkserver, contextlib.suppress(EOFError, ConnectionError):
+        gc.freeze()  # what is here stays, and collecting the rest takes no time
         while True:
-            submission, exercises = pickle.load(sys.stdin.buffer)
+            submission, exercises, known = channel.recv()
+
+            def report(question: str, result: Record | None) -> None:
+                if result:
+                    gc.collect()  # models contain cycles: else those of many answers stay in memory
+                channel.send((question, result))
+
             try:
-                answer: Record | str = grade_submission(submission, exercises, forkserver)
+                channel.send(grade_submission(submission, exercises, forkserver, known=known, report=report))
             except GraderError as error:
-                answer = str(error)
-            pickle.dump(answer, answers)
-            answers.flush()
+                channel.send(str(error))
 
 
-def _refuse(reason: str, answers: BinaryIO) -> None:
-    """Send the reason why nothing can be graded here, and wait until stdin is closed."""
-    pickle.dump(reason, answers)
-    answers.flush()
-    sys.stdin.buffer.read()
+def _refuse(reason: str, channel: Connection) -> None:
+    """Send the reason why nothing can be graded here, and wait until the channel is closed."""
+    with contextlib.suppress(EOFError, ConnectionError):
+        channel.send(reason)
+        while True:
+            channel.recv()
 
 
 if __name__ == "__main__":
     unsafe = "--unsafe" in sys.argv
-    serve(unsafe=unsafe, items=[argument for argument in sys.argv[1:] if argument != "--unsafe"])
+    items = [argument for argument in sys.argv[2:] if argument != "--unsafe"]
+    serve(Connection(int(sys.argv[1])), unsafe=unsafe, items=items)
