@@ -6,6 +6,7 @@ import re
 import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ import numpy as np
 import pytest
 from test_protocol import travel
 
-from coursegrader import keras_models
+from coursegrader import grade, keras_models
 
 
 def build_small() -> Any:
@@ -132,8 +133,9 @@ def test_tampered_model_is_refused(path: Any, value: Any) -> None:
         [keras.layers.Reshape((28, 28, 1)), keras.layers.Conv2D(64, 3), keras.layers.Conv2D(200, 3)],
         [keras.layers.Reshape((28, 28, 1)), keras.layers.MaxPooling2D(300, strides=1, padding="same")],
         [keras.layers.Reshape((28, 28, 1)), keras.layers.AveragePooling2D(300, strides=1, padding="same")],
+        [keras.layers.Conv1D(1, 3, padding="causal", dilation_rate=2**24)],
     ],
-    ids=["weights", "activations", "multiplications", "maximum", "average"],
+    ids=["weights", "activations", "multiplications", "maximum", "average", "padding"],
 )
 def test_model_that_is_too_large_is_refused(layers: Any) -> None:
     model = keras.Sequential([keras.Input((28, 28)), *layers])
@@ -208,6 +210,17 @@ def test_nested_models_are_measured_with_what_is_inside() -> None:
     model = keras.Model(inputs, outputs)
     with pytest.raises(ValueError, match="expected at most 50,000,000 multiplications per example, got 58,"):
         keras_models.rebuild_model(keras_models.describe_model(model), model.get_weights())
+
+
+def test_model_that_takes_too_long_to_measure_is_stopped(pair: tuple[socket.socket, socket.socket]) -> None:
+    model = keras.Sequential([keras.Input((8, 8, 3)), keras.layers.RandAugment()])
+    description = keras_models.describe_model(model)
+    for number in range(90):
+        slow = change(description["config"]["layers"][1], ["config", "name"], f"slow_{number}")
+        description["config"]["layers"].append(slow)
+    with pytest.raises(grade._OutOfTime), grade._bounded(time.monotonic() + 0.5):
+        keras_models.rebuild_model(description, model.get_weights())
+    assert travel(pair, build_small()).count_params() == 3190
 
 
 def test_message_says_why_a_layer_cannot_be_graded() -> None:

@@ -1,11 +1,13 @@
 """A process that grades, when it is ended, stopped or not needed any more."""
 
+import contextlib
 import dataclasses
 import json
 import os
 import signal
 import subprocess
 import sys
+from typing import Any
 
 import psutil
 import pytest
@@ -147,22 +149,59 @@ def test_module_that_cannot_be_imported_is_named(submission: Submission, exercis
         worker.close()
 
 
-def fault(name: str, statement: str) -> Exercise:
-    """Return an exercise whose test does what no Python handles, if the answer says so."""
-    test = exercises.Test(f"{name}-test", f"import ctypes, hashlib\nif {name}():\n    {statement}", 1, hidden=True)
-    solution = f"def {name}():\n    return True"
-    return Exercise(name, "a", name, 1, 1, 1, "", (), solution, (test,))
+def ask(name: str, test: str, *, seconds: int = 20) -> Exercise:
+    """Return an exercise with a right answer and one hidden test."""
+    tests = (exercises.Test(f"{name}-test", test, 1, hidden=True),)
+    return Exercise(name, "a", name, 1, 1, seconds, "", (), f"def {name}():\n    return True", tests)
 
 
 def test_question_that_crashes_or_blocks_workers_costs_only_its_own_points(exercise: Exercise, unsafe: bool) -> None:
-    crash = fault("crash", "ctypes.string_at(0)")
-    hang = fault("hang", "hashlib.pbkdf2_hmac('sha256', b'', b'', 10**9)")
-    asked = [crash, hang, exercise]
+    crash = ask("crash", "import ctypes\nif crash():\n    ctypes.string_at(0)")
+    hang = ask("hang", "import hashlib\nif hang():\n    hashlib.pbkdf2_hmac('sha256', b'', b'', 10**9)", seconds=1)
+    asked = [crash, hang, dataclasses.replace(exercise, seconds=20)]
     submission = Submission("eve", json.dumps(make_notebook("x", asked, with_answers=True)).encode())
     worker.close_idle()
     record = grade_here(submission, asked, unsafe=unsafe)
+    worker.close_idle()
     assert [question["score"] for question in record["questions"]] == [0, 0, 3]
     messages = [question["tests"][0]["message"] for question in record["questions"]]
     assert messages[0] == "The answer cannot be graded: the process that grades it crashed (SIGSEGV), twice."
     assert messages[1] == "The code took longer than allowed."
-    worker.close_idle()
+
+
+def test_what_an_answer_left_in_cycles_is_freed_before_the_next(unsafe: bool) -> None:
+    """As models do, of which many would fill the memory."""
+    leave = ask("leave", "class Left: pass\nLeft.itself = Left()\nLeft.itself.itself = Left.itself")
+    look = ask("look", "import gc\nassert not [o for o in gc.get_objects() if type(o).__name__ == 'Left']")
+    notebook = json.dumps(make_notebook("x", [leave, look], with_answers=True)).encode()
+    ours = Worker(unsafe=unsafe)
+    try:
+        assert ours.grade(Submission("ada", notebook), [leave, look])["score"] == 2
+    finally:
+        ours.close()
+
+
+@pytest.mark.parametrize(("how", "graded"), [(signal.SIGABRT, True), (signal.SIGKILL, False)])
+def test_worker_that_ends_twice_costs_points_only_if_it_crashed(
+    how: signal.Signals, graded: bool, exercise: Exercise, unsafe: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """TensorFlow aborts because of a value, in each run again. What kills a worker is not the answer."""
+    ended = []
+
+    class Ended:
+        def grade(self, _: Submission, asked: list[Exercise], known: dict[str, Any]) -> Any:
+            if asked[0].id in known:
+                return {"questions": known}
+            ended.append(how)
+            if how == signal.SIGKILL:
+                raise GraderError("killed")
+            raise worker.CrashError(asked[0].id, hung=False, text="crashed")
+
+        def close(self) -> None: ...
+
+    monkeypatch.setattr(worker, "_take", lambda **_: Ended())
+    with contextlib.nullcontext() if graded else pytest.raises(GraderError):
+        record = grade_here(Submission("eve", b""), [exercise], unsafe=unsafe)
+        assert [test["points"] for test in record["questions"][exercise.id]["tests"]] == [0, 0]
+    assert len(ended) == 2
+    worker._idle.get_nowait() if graded else None

@@ -150,9 +150,16 @@ def _measure_calls(model: Any) -> tuple[int, int]:
             inputs, outputs = ([tensor.shape[1:] for tensor in side] for side in (node.input_tensors, node.outputs))
             if any(None in shape for shape in inputs + outputs):
                 raise _TooLargeError(f"model: expected a size for each axis, got None in layer {layer.name}")
-            activations += inside[0] + sum(map(math.prod, outputs))
+            activations += inside[0] + sum(map(math.prod, outputs)) + _count_padding(layer, inputs)
             multiplications += inside[1] or _count_multiplications(layer, inputs, outputs)
     return activations, multiplications
+
+
+def _count_padding(layer: Any, inputs: list[tuple[int, ...]]) -> int:
+    """Return how many zeros a layer puts before its input, in addition to its output."""
+    if getattr(layer, "padding", "") != "causal":
+        return 0
+    return int(math.prod(inputs[0][1:]) * math.prod(layer.kernel_size) * math.prod(layer.dilation_rate))
 
 
 def _count_multiplications(layer: Any, inputs: list[tuple[int, ...]], outputs: list[tuple[int, ...]]) -> int:
