@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from bs4 import BeautifulSoup
 
-from coursegrader.report import make_feedback, make_summary, write_reports
+from coursegrader.report import escape_formulas, make_feedback, make_summary, write_reports
 
 
 def record(student: Any, score: Any, *, problem: str = "", message: str = "") -> dict[str, Any]:
@@ -32,7 +32,7 @@ RECORDS = [
 
 
 def rows(file: Path) -> Any:
-    with file.open(encoding="utf-8") as stream:
+    with file.open(newline="", encoding="utf-8") as stream:
         return list(csv.reader(stream))
 
 
@@ -83,16 +83,29 @@ def test_student_id_that_ends_in_a_number_is_not_a_platform_id(tmp_path: Path) -
     assert rows(tmp_path / "moodle.csv")[1][:2] == ["student_01", "student_01"]
 
 
-@pytest.mark.parametrize("name", ["=HYPERLINK(1)", "＝1+1", "\n=1+1", " @x", "-1"])
-def test_names_are_escaped_against_spreadsheet_formulas(tmp_path: Path, name: str) -> None:
-    write_reports([record(name, 0)], tmp_path, assignment="x")
-    assert rows(tmp_path / "grades.csv")[1][3] == "'" + name
+FORMULAS = [
+    *("=HYPERLINK(1)", "＝1+1", "﹦1+1", "\n=1+1", "\t@x", "\u200b+1+1"),
+    *("\ufeff=1", " @x", "-1+1", "\N{MINUS SIGN}1+1", "+cmd|x"),
+]
 
 
-def test_remarks_are_escaped_against_spreadsheet_formulas(tmp_path: Path) -> None:
-    """A remark can begin with the name of a student's file."""
-    write_reports([record("Eve", 0, problem="=1+1.ipynb cannot be read.")], tmp_path, assignment="x")
-    assert rows(tmp_path / "moodle.csv")[1][5] == "'=1+1.ipynb cannot be read."
+@pytest.mark.parametrize("text", FORMULAS)
+def test_text_of_students_is_escaped_against_spreadsheet_formulas(tmp_path: Path, text: str) -> None:
+    """In names, in remarks, which can begin with the name of a file, and in a worksheet of Moodle."""
+    records = [record(text, 0, problem=f"{text}.ipynb cannot be read.")]
+    write_reports(records, tmp_path, assignment="x")
+    assert rows(tmp_path / "grades.csv")[1][3] == rows(tmp_path / "canvas.csv")[2][0] == f"'{text}"
+    assert rows(tmp_path / "moodle.csv")[1][5] == f"'{text}.ipynb cannot be read."
+    worksheet = [["Identifier", "Full name", "Grade", "Time"], ["Participant 101", text, "-1,5", "-"]]
+    write_reports(records, tmp_path, assignment="x", worksheet=worksheet)
+    assert rows(tmp_path / "moodle.csv")[1] == ["Participant 101", f"'{text}", "-1,5", "-"]
+
+
+def test_formula_behind_a_separator_of_cells_is_escaped() -> None:
+    """Where lists are separated by semicolons, a spreadsheet splits at them, and at quotes it does not."""
+    assert escape_formulas("Ada;=1+1,\t@x") == "Ada;'=1+1,\t'@x"
+    for text in ("Ada-Lou O'Neill", "a=b", "only notes.pdf, -x", "-", "+3,5", ""):
+        assert escape_formulas(text) == text
 
 
 def test_worksheet_of_moodle_is_written_as_it_is(tmp_path: Path) -> None:

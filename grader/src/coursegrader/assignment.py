@@ -9,6 +9,7 @@ import nbformat
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from coursegrader.exercises import DIFFICULTY, Exercise, Test, defined_names, save, setup_ids
+from coursegrader.files import make_folder, write
 
 ASSIGNMENT_FILE = "assignment.json"
 PLACEHOLDER = "# This cell is filled in when the notebook is graded: it holds further tests."
@@ -40,7 +41,8 @@ def build_assignment(name: str, exercises: list[Exercise], folder: Path) -> tupl
         Its questions, in order.
     folder
         Where to write ``release/NAME/NAME.ipynb`` for students; ``source/NAME/NAME.ipynb``, the same with solutions
-        and hidden tests, for nbgrader; and ``assignment.json``, which `grade` reads. Publish only the first.
+        and hidden tests, for nbgrader; and ``assignment.json``, which `grade` reads. Publish only the first: nobody
+        but their owner can read the others. What they replace is kept in ``earlier/``.
 
     Returns
     -------
@@ -57,17 +59,13 @@ def build_assignment(name: str, exercises: list[Exercise], folder: Path) -> tupl
     ids = [exercise.id for exercise in exercises]
     if not ids or len(set(ids)) < len(ids):
         raise ValueError(f"exercises: expected at least one, each once, got {', '.join(ids) or 'none'}")
+    make_folder(folder)
     paths = {kind: folder / kind / name / f"{name}.ipynb" for kind in ("release", "source")}
     for kind, path in paths.items():
         notebook = make_notebook(name, exercises, with_answers=kind == "source")
-        _write(notebook, path)
+        write(path, nbformat.writes(notebook) + "\n", root=folder, private=kind == "source")
     save(exercises, folder / ASSIGNMENT_FILE, name=name)
     return paths["release"], folder / ASSIGNMENT_FILE
-
-
-def _write(notebook: nbformat.NotebookNode, path: Path) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    nbformat.write(notebook, path)
 
 
 def make_notebook(name: str, exercises: list[Exercise], *, with_answers: bool) -> nbformat.NotebookNode:

@@ -25,6 +25,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, NoReturn
 
+from coursegrader.files import write
+
 _KEYS = {
     "task": {"id", "role", "difficulty", "minutes", "seconds", "assignment"},
     "setup": {"id", "role"},
@@ -390,9 +392,9 @@ def setup_ids(exercises: list[Exercise]) -> dict[str, str]:
 
 
 def save(exercises: list[Exercise], file: Path, *, name: str) -> None:
-    """Write the assignment file that `load` reads."""
+    """Write the assignment file that `load` reads; nobody but its owner can read it."""
     record = {"name": name, "exercises": [exercise.to_json() for exercise in exercises]}
-    file.write_text(json.dumps(record, indent=1), encoding="utf-8")
+    write(file, json.dumps(record, indent=1), root=file.parent, private=True)
 
 
 def load(file: Path) -> tuple[str, list[Exercise]]:

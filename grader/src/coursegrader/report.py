@@ -3,7 +3,9 @@
 import csv
 import html
 import io
+import re
 import textwrap
+import unicodedata
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,10 +14,13 @@ import matplotlib
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from coursegrader.files import write
 from coursegrader.grade import Record
 from coursegrader.platforms import split_label
 
 _BAR = "#4a8fd0"  # visible on white and on black
+_FORMULA = tuple("=+-@\N{MINUS SIGN}")
+_SEPARATORS = ",;|\t\r\n"
 
 _PAGE = """<!doctype html>
 <html lang="en">
@@ -64,60 +69,72 @@ def write_reports(
         Students who get a row without a score, and why.
     worksheet
         Moodle's own table with the scores in it, to be written instead of one in English.
+
+    What a file replaces is kept in ``earlier/``, see `coursegrader.files.write`.
     """
     records = sorted(records, key=lambda record: record["student"])
     most = records[0]["max_score"] if records else ""
     no_score = {"score": "", "max_score": most}
     ungraded = dict(ungraded or {})
     rows = records + [{**no_score, "student": student, "problem": ungraded[student]} for student in sorted(ungraded)]
-    _write_grades(rows, folder / "grades.csv", assignment)
-    _write_canvas(rows, folder / "canvas.csv", assignment)
-    if worksheet:
-        _write_rows(folder / "moodle.csv", worksheet)
-    else:
-        _write_moodle(rows, folder / "moodle.csv")
-    feedback = folder / "feedback"
-    feedback.mkdir(exist_ok=True)
-    for record in records:
-        page = feedback / (record["file"] + ".html")
-        page.write_text(make_feedback(record, assignment=assignment), encoding="utf-8")
-    summary = make_summary(records, assignment=assignment, ungraded=ungraded)
-    (folder / "summary.html").write_text(summary, encoding="utf-8")
+    files = {
+        "grades.csv": _as_csv(_grades(rows, assignment)),
+        "canvas.csv": _as_csv(_canvas(rows, assignment)),
+        "moodle.csv": _as_csv(worksheet or _moodle(rows)),
+        **{f"feedback/{record['file']}.html": make_feedback(record, assignment=assignment) for record in records},
+        "summary.html": make_summary(records, assignment=assignment, ungraded=ungraded),
+    }
+    for name, text in files.items():
+        write(folder / name, text, root=folder)
 
 
-def _plain(text: str) -> str:
-    """Escape a text that a spreadsheet would interpret as a formula."""
-    return "'" + text if text.lstrip().startswith(tuple("=+-@＝＋－＠")) else text
+def escape_formulas(value: Any) -> Any:
+    """Return the value of a cell with an apostrophe wherever a spreadsheet would find the start of a formula.
+
+    That is at the beginning, whatever invisible characters come first, and right behind a character that separates
+    cells in some country or program. Numbers stay as they are, and "-" alone, which platforms write for nothing.
+    """
+    if not isinstance(value, str) or re.fullmatch(r"-|[-+]?\d+([.,]\d+)?", value, re.ASCII):
+        return value
+    escaped, leading = "", True
+    for letter in value:
+        # Programs read wide and small forms of these characters, too: NFKC gives the usual ones.
+        if unicodedata.normalize("NFKC", letter)[:1] in _FORMULA:
+            if leading:
+                escaped = "'" + escaped
+            elif escaped[-1] in _SEPARATORS:
+                escaped += "'"
+        leading = leading and unicodedata.category(letter)[0] in "CZ"
+        escaped += letter
+    return escaped
 
 
-def _write_rows(file: Path, rows: list[list[Any]]) -> None:
-    with file.open("w", newline="", encoding="utf-8") as stream:
-        csv.writer(stream).writerows(rows)
+def _as_csv(rows: list[list[Any]]) -> str:
+    stream = io.StringIO(newline="")
+    csv.writer(stream).writerows([[escape_formulas(value) for value in row] for row in rows])
+    return stream.getvalue()
 
 
-def _write_grades(records: list[Record], file: Path, assignment: str) -> None:
+def _grades(records: list[Record], assignment: str) -> list[list[Any]]:
     columns = ["assignment", "duedate", "timestamp", "student_id", "last_name", "first_name", "email"]
     columns += ["raw_score", "late_submission_penalty", "score", "max_score"]
-    rows = [
-        [assignment, "", "", _plain(r["student"]), "", "", "", r["score"], 0, r["score"], r["max_score"]]
-        for r in records
-    ]
-    _write_rows(file, [columns, *rows])
+    rows = [[assignment, "", "", r["student"], "", "", "", r["score"], 0, r["score"], r["max_score"]] for r in records]
+    return [columns, *rows]
 
 
-def _write_canvas(records: list[Record], file: Path, assignment: str) -> None:
-    """Write a table for Grades > Import; Canvas matches students by ID, the number it puts into file names."""
+def _canvas(records: list[Record], assignment: str) -> list[list[Any]]:
+    """Return a table for Grades > Import; Canvas matches students by ID, the number it puts into file names."""
     most = records[0]["max_score"] if records else 0
     rows: list[list[Any]] = [["Student", "ID", "SIS User ID", "SIS Login ID", "Section", assignment]]
     rows.append(["    Points Possible", "", "", "", "", most])
     for record in records:
         name, number = split_label(record["student"])
-        rows.append([_plain(name), number, "", "" if number else _plain(name), "", record["score"]])
-    _write_rows(file, rows)
+        rows.append([name, number, "", "" if number else name, "", record["score"]])
+    return rows
 
 
-def _write_moodle(records: list[Record], file: Path) -> None:
-    """Write a table for Upload grading worksheet; Moodle matches participants by the number in its folder names.
+def _moodle(records: list[Record]) -> list[list[Any]]:
+    """Return a table for Upload grading worksheet; Moodle matches participants by the number in its folder names.
 
     It requires the time of the last change, where "-" means none.
     """
@@ -126,9 +143,9 @@ def _write_moodle(records: list[Record], file: Path) -> None:
     ]
     for record in records:
         name, number = split_label(record["student"])
-        identifier = f"Participant {number}" if number else _plain(name)
-        rows.append([identifier, _plain(name), record["score"], record["max_score"], "-", _plain(record["problem"])])
-    _write_rows(file, rows)
+        identifier = f"Participant {number}" if number else name
+        rows.append([identifier, name, record["score"], record["max_score"], "-", record["problem"]])
+    return rows
 
 
 def make_feedback(record: Record, *, assignment: str) -> str:
