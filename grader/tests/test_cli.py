@@ -1,5 +1,6 @@
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -8,7 +9,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from coursegrader import cli, sandbox
+from coursegrader import cli, files, sandbox
 from coursegrader.assignment import build_assignment, make_notebook
 from coursegrader.exercises import Exercise, load
 
@@ -192,7 +193,91 @@ def test_late_archive_adds_to_the_tables_and_says_what_changed(
     assert cli.main([assignment[0], str(late), *assignment[2:]]) == 0
     assert scores() == {"ada": "3", "bob": "3", "cid": "3"}
     summary = (tmp_path / "out" / "summary.html").read_text(encoding="utf-8")
-    assert summary.count("Graded earlier, with another version") == 1
+    assert summary.count("Graded earlier, and since then the assignment has changed.") == 1
+
+
+@pytest.mark.usefixtures("needs_isolation")
+def test_record_made_without_isolation_is_never_taken_over(
+    assignment: list[str], capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """Such a run can have been told any mark."""
+    shutil.copy(tmp_path / "in" / "ada.ipynb", tmp_path / "in" / "bob.ipynb")
+    assert cli.main([*assignment, "--unsafe"]) == 0
+    for file in (tmp_path / "out" / "records").iterdir():
+        file.write_text(file.read_text(encoding="utf-8").replace('"score": 3', '"score": 99'), encoding="utf-8")
+    (tmp_path / "in" / "bob.ipynb").unlink()
+    capsys.readouterr()
+    assert cli.main(assignment) == 0
+    error = capsys.readouterr().err
+    assert "graded again, because isolation was off: ada" in error
+    assert "ada: 3 points; an earlier run gave 99" in error
+    text = (tmp_path / "out" / "grades.csv").read_text(encoding="utf-8")
+    assert [(row.split(",")[3], row.split(",")[9]) for row in text.splitlines()[1:]] == [("ada", "3"), ("bob", "")]
+    summary = (tmp_path / "out" / "summary.html").read_text(encoding="utf-8")
+    assert "Graded earlier, which does not count, because isolation was off." in summary
+
+
+def test_nothing_is_replaced_without_a_copy(assignment: list[str], tmp_path: Path) -> None:
+    if sandbox.obstacle():
+        assignment = [*assignment, "--unsafe"]
+    assert cli.main(assignment) == 0
+    out = tmp_path / "out"
+    (out / "grades.csv").write_text("corrected by hand", encoding="utf-8")
+    (tmp_path / "in" / "ada.ipynb").write_text("{}", encoding="utf-8")
+    assert cli.main(assignment) == 0
+    kept = sorted(file.relative_to(out / "earlier").as_posix() for file in (out / "earlier").rglob("*.*"))
+    time = r"\d{4}-\d\d-\d\dT\d\d-\d\d-\d\d"
+    names = ["canvas.T.csv", r"feedback/ada-\w+.T.html", "grades.T.csv", "moodle.T.csv", r"records/ada-\w+.T.json"]
+    names.append("summary.T.html")
+    assert len(kept) == len(names)
+    assert all(re.fullmatch(name.replace("T", time), file) for name, file in zip(names, kept, strict=True)), kept
+    assert (out / "earlier" / kept[2]).read_text(encoding="utf-8") == "corrected by hand"
+
+
+def test_copies_of_one_second_have_names_of_their_own(tmp_path: Path) -> None:
+    file = tmp_path / "a" / "b.csv"
+    for text in ("1", "1", "2", "3", "3"):
+        files.write(file, text, root=tmp_path)
+        os.utime(file, (0, 0))
+    kept = sorted((tmp_path / "earlier" / "a").iterdir(), key=lambda path: len(path.name))
+    assert [path.read_text(encoding="utf-8") for path in kept] == ["1", "2"]
+    assert [path.name for path in file.parent.iterdir()] == ["b.csv"]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs the rights of Unix")
+def test_solutions_are_for_their_owner_alone(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "course" / "week-1"
+    build = ["assignment", "build", "week-1", "--exercises", "predict-top", "--source", SOURCE, "--out", str(out)]
+    before = os.umask(0o022)
+    try:
+        assert cli.main(build) == 0
+        assert capsys.readouterr().err == ""
+        private = [
+            out,
+            out / "assignment.json",
+            out / "source",
+            out / "source/week-1",
+            out / "source/week-1/week-1.ipynb",
+        ]
+        assert [path.stat().st_mode & 0o077 for path in private] == [0] * 5
+        assert (out / "release/week-1/week-1.ipynb").stat().st_mode & 0o777 == 0o644
+        for path in private:
+            path.chmod(0o755 if path.is_dir() else 0o644)
+        assert cli.main(["grade", "nothing", "--assignment", str(out), "--out", str(out / "o"), "--unsafe"]) == 1
+        assert f"{out / 'assignment.json'}: other users can open it (mode 644)" in capsys.readouterr().err
+        assert cli.main([*build, "--exercises", "data-rescale"]) == 0
+    finally:
+        os.umask(before)
+    error = capsys.readouterr().err
+    assert (
+        f"{out / 'source'}: other users can open it (mode 755), and it holds solutions; to keep them out: chmod 700"
+        in error
+    )
+    assert f"{out / 'assignment.json'}: until now, other users could open this file" in error
+    assert [path.stat().st_mode & 0o077 for path in private if path.is_file()] == [0] * 2
+    assert {file.relative_to(out / "earlier").parts[0].split(".")[0] for file in (out / "earlier").rglob("*.*")} == {
+        "assignment", "release", "source",
+    }  # fmt: skip
 
 
 LOOK = """

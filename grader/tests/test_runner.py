@@ -199,14 +199,16 @@ def test_cluster_that_loses_a_worker_gives_the_same_marks(course: Path) -> None:
     assert {path: records(out)[path] for path in before} == before
 
 
-@pytest.mark.parametrize("damaged", ["", "{", "[]", "3", '{"digest": "d"}', '{"digest": "x", "version": "v"}'])
+@pytest.mark.parametrize("damaged", ["", "{", "[]", "3", '{"digest": "d"}', '{"digest": "x", "made_with": {"a": "v"}}'])
 def test_damaged_or_outdated_record_is_ignored(tmp_path: Path, damaged: str) -> None:
     file = tmp_path / "record.json"
-    assert runner._read_record(file, digest="d", version="v") is None
+    assert runner._read_record(file, digest="d", made_with={"a": "v"}) is None
     file.write_text(damaged, encoding="utf-8")
-    assert runner._read_record(file, digest="d", version="v") is None
-    file.write_text('{"digest": "d", "version": "v"}', encoding="utf-8")
-    assert runner._read_record(file, digest="d", version="v") == {"digest": "d", "version": "v"}
+    assert runner._read_record(file, digest="d", made_with={"a": "v"}) is None
+    whole = {"digest": "d", "made_with": {"a": "v"}}
+    file.write_text(json.dumps(whole), encoding="utf-8")
+    assert runner._read_record(file, digest="d", made_with={"a": "v"}) == whole
+    assert runner._read_record(file, digest="d", made_with={"a": "v", "b": "w"}) is None
 
 
 def test_record_names_are_safe_and_unique() -> None:

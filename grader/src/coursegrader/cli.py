@@ -5,7 +5,7 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -134,7 +134,8 @@ def _list(options: argparse.Namespace) -> int:
 
 
 def _build(options: argparse.Namespace) -> int:
-    from coursegrader.assignment import build_assignment
+    from coursegrader.assignment import ASSIGNMENT_FILE, build_assignment
+    from coursegrader.files import exposed, warnings
 
     known = _read_sources(options)
     chosen = []
@@ -145,7 +146,11 @@ def _build(options: argparse.Namespace) -> int:
                 f"--exercises: {name} is neither an exercise nor a chapter; see: {options.program} assignment list"
             )
         chosen += found
+    source = options.out / "source" / options.name
+    wide = [file for file in (options.out / ASSIGNMENT_FILE, source / f"{options.name}.ipynb") if exposed(file)]
     release, file = build_assignment(options.name, chosen, options.out)
+    _warn(f"{file}: until now, other users could open this file, and it holds solutions" for file in wide)
+    _warn(warnings([options.out, source.parent, source], "solutions"))
     print(f"for students: {release}\nkeep:         {file}")
     return 0
 
@@ -153,7 +158,7 @@ def _build(options: argparse.Namespace) -> int:
 def _grade(options: argparse.Namespace) -> int:
     from tqdm import tqdm
 
-    from coursegrader import report, runner, sandbox
+    from coursegrader import files, report, runner, sandbox
     from coursegrader.assignment import ASSIGNMENT_FILE
     from coursegrader.exercises import load
     from coursegrader.roster import match_people, read_roster
@@ -166,16 +171,18 @@ def _grade(options: argparse.Namespace) -> int:
         raise ValueError(f"{file}: expected the file that `{options.program} assignment build` wrote") from error
     items = [item for exercise in exercises for item in exercise.preload]
     _check_isolation(options, sandbox, items)
+    _warn(files.warnings([file], "solutions"))
     roster = read_roster(options.roster) if options.roster else None
     submissions = find_submissions(options.submissions, assignment=name, exercises=exercises)
-    options.out.mkdir(mode=0o700, parents=True, exist_ok=True)  # marks are private
-    version = runner.fingerprint(file.read_bytes(), exercises, unsafe=options.unsafe)
+    files.make_folder(options.out)  # marks are private
+    _warn(files.warnings([options.out], "marks"))
+    made_with = runner.describe(file.read_bytes(), exercises, unsafe=options.unsafe)
     earlier = _read_records(options.out / "records")
     graded = runner.grade_all(
         submissions,
         exercises,
         options.out / "records",
-        version=version,
+        made_with=made_with,
         workers=options.workers,
         scheduler=options.scheduler,
         unsafe=options.unsafe,
@@ -188,10 +195,11 @@ def _grade(options: argparse.Namespace) -> int:
             records.append(record)
     for student, problem in failed.items():
         print(f"not graded, because grading itself failed: {student}: {problem}", file=sys.stderr)
-    _report_changes(records, earlier)
+    _warn(_changes(records, earlier))
     count = len(records)
-    records += _others(earlier, {*failed, *(record["student"] for record in records)}, version)
     ungraded = dict.fromkeys(failed, "Not graded yet.")
+    others, unsafe = _others(earlier, {*failed, *(record["student"] for record in records)}, made_with)
+    records, ungraded = records + others, ungraded | unsafe
     worksheet = None
     if roster:
         records, absent, scores = match_people(roster, records, ungraded)
@@ -217,33 +225,63 @@ def _read_records(folder: Path) -> list[dict[str, Any]]:
             record = json.loads(file.read_text(encoding="utf-8"))
         except ValueError:
             continue
-        if isinstance(record, dict) and {"student", "file", "version", "questions"} <= set(record):
+        if isinstance(record, dict) and {"student", "file", "digest", "score", "questions"} <= set(record):
             records.append(record)
     return records
 
 
-def _report_changes(records: list[dict[str, Any]], earlier: list[dict[str, Any]]) -> None:
-    before = {record["student"]: record["score"] for record in earlier}
+def _warn(lines: Iterable[str]) -> None:
+    for line in lines:
+        print(line, file=sys.stderr)
+
+
+def _changes(records: list[dict[str, Any]], earlier: list[dict[str, Any]]) -> Iterator[str]:
+    """Yield a line for each reason why students were graded again, and for each score that is another one."""
+    from coursegrader.runner import explain
+
+    before = {record["student"]: record for record in earlier}
+    reasons: dict[str, list[str]] = {}
+    changed = []
     for record in records:
         student, score = record["student"], record["score"]
-        if before.get(student, score) != score:
-            print(f"{student}: {score} points; an earlier run gave {before[student]}", file=sys.stderr)
+        old = before.get(student, record)
+        reason = explain(old.get("made_with", {}), record["made_with"]) if old is not record else ""
+        if not reason and old["digest"] != record["digest"]:
+            reason = "something else was handed in"
+        if reason:
+            reasons.setdefault(reason, []).append(student)
+        if old["score"] != score:
+            changed.append(f"{student}: {score} points; an earlier run gave {old['score']}")
+    for reason, students in reasons.items():
+        more = f" and {len(students) - 3} more" if len(students) > 3 else ""
+        yield f"graded again, because {reason}: {', '.join(students[:3])}{more}"
+    yield from changed
 
 
-def _others(earlier: list[dict[str, Any]], students: set[str], version: str) -> list[dict[str, Any]]:
-    """Return the records of earlier runs of students who are not in this one, by id or else by name."""
+def _others(
+    earlier: list[dict[str, Any]], students: set[str], made_with: dict[str, str]
+) -> tuple[list[dict[str, Any]], dict[str, str]]:
+    """Return the records of earlier runs of students who are not in this one, by id or else by name.
+
+    Those that were made without isolation, where this run has it, are no records but only students and a remark.
+    """
     from coursegrader.platforms import split_label
+    from coursegrader.runner import explain
 
     numbers = {split_label(student)[1] for student in students} - {""}
-    found = []
+    found, unsafe = [], {}
     for record in earlier:
+        made_before = record.get("made_with", {})
         if record["student"] in students or split_label(record["student"])[1] in numbers:
             continue
-        if record["version"] != version:
-            old = "Graded earlier, with another version of the assignment or of the grader."
-            record = {**record, "problem": f"{old} {record['problem']}".strip()}
+        reason = explain(made_before, made_with)
+        if made_with["isolation"] == "on" and made_before.get("isolation") != "on":
+            unsafe[record["student"]] = f"Graded earlier, which does not count, because {reason}."
+            continue
+        if reason:
+            record = {**record, "problem": f"Graded earlier, and since then {reason}. {record['problem']}".strip()}
         found.append(record)
-    return found
+    return found, unsafe
 
 
 def _check_isolation(options: argparse.Namespace, sandbox, items: list[str]) -> None:  # type: ignore[no-untyped-def]

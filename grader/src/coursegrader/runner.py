@@ -2,20 +2,28 @@
 
 import concurrent.futures
 import contextlib
+import functools
 import hashlib
 import importlib.metadata
+import ipaddress
 import json
+import platform
 import re
-import sys
+import socket
+import urllib.parse
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from pathlib import Path
 
 from coursegrader import sandbox
 from coursegrader.exercises import Exercise
+from coursegrader.files import write
+from coursegrader.forkserver import GraderError
 from coursegrader.grade import Record
 from coursegrader.submissions import Submission
 from coursegrader.worker import close_idle, grade_here
+
+_ALWAYS = ("ipython", "keras", "numpy", "tensorflow")
 
 
 @contextlib.contextmanager
@@ -26,6 +34,7 @@ def _executor(workers: int, scheduler: str | None) -> Iterator[Executor]:
             yield pool
         close_idle()
     else:
+        _check_address(scheduler)
         try:
             from distributed import Client
         except ModuleNotFoundError as error:
@@ -34,12 +43,22 @@ def _executor(workers: int, scheduler: str | None) -> Iterator[Executor]:
             yield client.get_executor(pure=False)
 
 
+def _check_address(scheduler: str) -> None:
+    """Refuse an unencrypted way to a cluster through a public network: who is on it could run code and see marks."""
+    parts = urllib.parse.urlsplit(scheduler if "://" in scheduler else f"tcp://{scheduler}")
+    if parts.scheme == "tls":
+        return
+    places = socket.getaddrinfo(parts.hostname, None)
+    if not all(ipaddress.ip_address(str(place[4][0]).partition("%")[0]).is_private for place in places):
+        raise ValueError(f"--scheduler: expected an address that begins with tls:// or is private, got {scheduler}")
+
+
 def grade_all(
     submissions: Iterable[Callable[[], Submission]],
     exercises: list[Exercise],
     folder: Path,
     *,
-    version: str,
+    made_with: dict[str, str],
     workers: int = 1,
     scheduler: str | None = None,
     unsafe: bool = False,
@@ -51,9 +70,10 @@ def grade_all(
     submissions, exercises
         The submissions, and the questions of the assignment.
     folder
-        Where to store one JSON file per student. A record of the same submission and `version` is reused.
-    version
-        Identifies the assignment and the software that grades it, see `fingerprint`.
+        Where to store one JSON file per student. A record of the same submission and `made_with` is reused, and one
+        that is replaced is kept in the folder ``earlier`` beside it.
+    made_with
+        What the marks depend on besides the submissions, see `describe`.
     workers
         Number of worker processes on this machine.
     scheduler
@@ -67,45 +87,95 @@ def grade_all(
         In the order in which they finish. If grading itself failed, the record is None, the problem says why, and
         nothing is stored.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    grade = grade_here if scheduler is None else functools.partial(_grade_there, software=_software(made_with))
     enough = 64 if scheduler else 2 * workers  # enough to keep every worker busy; other notebooks stay on disk
     pending: dict[Future[Record], tuple[Submission, Path]] = {}
     with _executor(workers, scheduler) as executor:
         for read in submissions:
             submission = read()
             file = folder / _file_name(submission.student)
-            known = _read_record(file, digest=submission.digest, version=version)
+            known = _read_record(file, digest=submission.digest, made_with=made_with)
             if known:
                 yield submission.student, known, ""
                 continue
-            future = executor.submit(grade_here, submission, exercises, unsafe=unsafe)
+            future = executor.submit(grade, submission, exercises, unsafe=unsafe)
             pending[future] = (submission, file)
             if len(pending) >= enough:
-                yield from _collect(pending, version)
+                yield from _collect(pending, made_with)
         while pending:
-            yield from _collect(pending, version)
+            yield from _collect(pending, made_with)
 
 
-def fingerprint(assignment: bytes, exercises: list[Exercise], *, unsafe: bool) -> str:
-    """Return a hash of what marks depend on besides the submissions.
+def describe(assignment: bytes, exercises: list[Exercise], *, unsafe: bool) -> dict[str, str]:
+    """Return what marks depend on besides the submissions.
 
-    That is the assignment file, this package, Python, whether code is isolated, the versions of the packages that the
-    set-up cells import, and the code of those that are outside Python's folders, such as editable packages.
+    Returns
+    -------
+    made_with
+        A hash of the assignment file, whether code is isolated, hashes of this package and of the course's packages
+        that are outside Python's folders, such as editable ones, and the versions of Python and of what can change a
+        value: NumPy, TensorFlow, Keras, IPython, and what the set-up cells import.
     """
-    items = [item for exercise in exercises for item in exercise.preload]
-    names = {item.partition(":")[0].partition(".")[0] for item in items} | {"numpy"}
+    isolated = "off" if unsafe else "on"
+    items = tuple(dict.fromkeys(item for exercise in exercises for item in exercise.preload))
+    return {"assignment": hashlib.sha256(assignment).hexdigest(), "isolation": isolated, **_installed(items)}
+
+
+def _software(made_with: dict[str, str]) -> dict[str, str]:
+    return {key: value for key, value in made_with.items() if key not in ("assignment", "isolation")}
+
+
+@functools.cache
+def _installed(items: tuple[str, ...]) -> dict[str, str]:
+    """Return the hashes of code and the versions of this process."""
+    names = dict.fromkeys(item.partition(":")[0].partition(".")[0] for item in items)
     owners = importlib.metadata.packages_distributions()
-    versions = {owner: importlib.metadata.version(owner) for name in names for owner in owners.get(name, [])}
-    course = [path for path in sandbox.readable_paths(items) if path not in sandbox.readable_paths()]
-    digest = hashlib.sha256(json.dumps([sys.version, unsafe, sorted(versions.items())]).encode())
-    for place in [Path(__file__).parent, *course]:
+    packages = {*_ALWAYS, *(owner for name in names for owner in owners.get(name, []))}
+    versions = {}
+    for package in sorted(packages, key=str.casefold):
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+            versions[package] = importlib.metadata.version(package)
+    course = [path for path in sandbox.readable_paths(list(items)) if path not in sandbox.readable_paths()]
+    code = {"grader": _hash_code([Path(__file__).parent]), "course": _hash_code(course)}
+    return {**code, "Python": platform.python_version(), **versions}
+
+
+def _hash_code(places: list[Path]) -> str:
+    digest = hashlib.sha256()
+    for place in places:
         for file in sorted(place.rglob("*.py")) if place.is_dir() else [place]:
             digest.update(b"\0" + file.name.encode() + b"\0" + file.read_bytes())
-    return hashlib.sha256(digest.digest() + assignment).hexdigest()
+    return digest.hexdigest()
+
+
+def explain(before: dict[str, str], now: dict[str, str]) -> str:
+    """Return in a few words what differs between what two marks were made with, nothing if they agree."""
+    if not before:
+        return "the record does not say what it was made with"
+    words = {
+        "assignment": "the assignment has changed",
+        "isolation": f"isolation was {before.get('isolation')}",
+        "grader": "the grader's code has changed",
+        "course": "the course's code has changed",
+    }
+    keys = [key for key in {**before, **now} if before.get(key) != now.get(key)]
+    return ", ".join(
+        words.get(key, f"{key} was {before.get(key, 'missing')} and is {now.get(key, 'missing')}") for key in keys
+    )
+
+
+def _grade_there(
+    submission: Submission, exercises: list[Exercise], *, unsafe: bool, software: dict[str, str]
+) -> Record:
+    """Grade in a worker of a cluster, if its software is the same as where the command runs."""
+    here = _software(describe(b"", exercises, unsafe=unsafe))
+    if here != software:
+        raise GraderError(f"{platform.node()} differs from this machine: {explain(software, here)}")
+    return grade_here(submission, exercises, unsafe=unsafe)
 
 
 def _collect(
-    pending: dict[Future[Record], tuple[Submission, Path]], version: str
+    pending: dict[Future[Record], tuple[Submission, Path]], made_with: dict[str, str]
 ) -> Iterator[tuple[str, Record | None, str]]:
     """Wait until at least one is finished; store and yield the finished records."""
     done, _ = concurrent.futures.wait(pending, return_when=concurrent.futures.FIRST_COMPLETED)
@@ -115,10 +185,8 @@ def _collect(
         if error is not None:
             yield submission.student, None, f"{type(error).__name__}: {error}"
             continue
-        record = {**future.result(), "version": version, "file": file.stem}
-        part = file.with_suffix(".part")
-        part.write_text(json.dumps(record, indent=1), encoding="utf-8")
-        part.replace(file)  # atomic
+        record = {**future.result(), "made_with": made_with, "file": file.stem}
+        write(file, json.dumps(record, indent=1), root=file.parent.parent)
         yield submission.student, record, ""
 
 
@@ -127,11 +195,11 @@ def _file_name(student: str) -> str:
     return f"{readable}-{hashlib.sha256(student.encode()).hexdigest()[:8]}.json"
 
 
-def _read_record(file: Path, *, digest: str, version: str) -> Record | None:
+def _read_record(file: Path, *, digest: str, made_with: dict[str, str]) -> Record | None:
     try:
         record = json.loads(file.read_text(encoding="utf-8"))
     except (FileNotFoundError, ValueError):
         return None
-    if not isinstance(record, dict) or (record.get("digest"), record.get("version")) != (digest, version):
+    if not isinstance(record, dict) or (record.get("digest"), record.get("made_with")) != (digest, made_with):
         return None
     return record
