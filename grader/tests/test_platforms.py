@@ -12,7 +12,12 @@ SAMPLES = {
         "ps1_bitdiddle_attempt_2016-01-30-15-00-00_problem1.ipynb": "bitdiddle",
         "ps1_hacker_attempt_2016-01-30-15-30-00_problem1.ipynb": "hacker",
     },
-    # nbgrader issue 511; unsourced: the text beside each attempt
+    # github.com/vangef/BBGradebookOrganiser, docs/README.md: ANYTHING_STUDENTNUMBER_attempt_DATETIME_FILENAME, and
+    # utils/organiser.py, _parse_filename, for the text beside each attempt; names of users: nbgrader issue 511
+    "Blackboard, numbers": {
+        "Week 1_20250117_attempt_2026-01-30-15-00-00_week_1.ipynb": "20250117",
+        "Week 1_20250118_attempt_2026-01-30-15-00-00.txt": "20250118",
+    },
     "Blackboard": {
         "Week 1_b_o_b_attempt_2026-01-30-15-00-00_my_work.ipynb": "b_o_b",
         "Week 1_b_o_b_attempt_2026-01-30-15-00-00.txt": "b_o_b",
@@ -50,17 +55,23 @@ SAMPLES = {
         "39787-640694 - Jean-Luc Picard - 11 octobre, 2025 1130": "Jean-Luc Picard (39787)",
         "12345 - Bob O'Neill - Jan 5, 2026 900 AM": "Bob O'Neill (12345)",
     },
-    # unsourced: one folder for each repository, assignment-user
+    # github.com/github/gh-classroom, clone/student-repos/student-repos.go: one folder for each repository;
+    # github.com/hoc-courses/shared-resources, github-classroom-intro.md: "assignment-1-username"
     "GitHub Classroom": {"week-1-ada-l": "ada-l", "week-1-bob": "bob"},
-    # unsourced: the student's name before the title of the copy
+    # github.com/github-education-resources/classroom-assistant, issue 118: folders are named for the GitHub user
+    "GitHub Classroom Assistant": {"ada-l": "ada-l", "wizzkid8769": "wizzkid8769"},
+    # unsourced, and Google documents no names: the student's name before the title of the copy
     "Google Classroom": {"Ada Lovelace - Week 1.ipynb": "Ada Lovelace", "Bob - B - week-1 (2).ipynb": "Bob - B"},
-    "plain": {"ada": "ada", "Ada (101)": "Ada (101)", "bob.ipynb": "bob", "c_i_d.ZIP": "c_i_d", "dora.pdf": "dora.pdf"},
+    "plain": {
+        **{"ada": "ada", "Ada (101)": "Ada (101)", "Bob (2)": "Bob (2, no id)", "Cid (2)": "Cid (2, no id)"},
+        **{"bob.ipynb": "bob", "c_i_d.ZIP": "c_i_d", "dora.pdf": "dora.pdf"},
+    },
 }  # fmt: skip
 
 
-def labels(*names: str) -> dict[str, str]:
+def labels(*names: str, platform: str = "") -> dict[str, str]:
     folders = [name for name in names if "." not in name]
-    found = read_origins(names, folders=folders, assignment="week-1")
+    found = read_origins(names, folders=folders, assignment="week-1", platform=platform)
     return {name: origin.label for name, origin in found.items()}
 
 
@@ -76,6 +87,7 @@ FOREIGN = [
     "week-1_lovelaceada_attempt_2026-01-30-15-00-00_week-1.ipynb",
     "101 - x - Oct 10, 2025 1022 AM - week-1.ipynb",
     "Ada (101).ipynb",
+    "Ada (A0102).ipynb",
     "LATE_101_9_a.ipynb",
 ]
 
@@ -112,11 +124,26 @@ def test_assignment_that_ends_in_numbers_is_no_id() -> None:
 
 def test_one_strange_name_does_not_hide_the_platform_of_the_others() -> None:
     names = [*SAMPLES["Moodle, folders"], "Eve", "index.html", "x_1_2_y.ipynb"]
-    found = labels(*names)
+    found = labels(*names, platform="moodle")
     assert found["Ada Lovelace_101_assignsubmission_file"] == "Ada Lovelace (101)"
     assert found["x_1_2_y.ipynb"] == "x_1_2_y"
     assert found["Eve"] == "Eve"
     assert "index.html" not in found
+
+
+@pytest.mark.parametrize("crafted", [FOREIGN[0], FOREIGN[1], *FOREIGN[3:5], FOREIGN[-1]])
+def test_names_of_which_some_are_a_platforms_are_read_only_as_what_they_are_said_to_be(crafted: str) -> None:
+    """One student hands in two files under another's id, where students choose the names; they are most then."""
+    names = [crafted, crafted.replace("_9", "_8").replace("week-3", "week-4"), "Bob.ipynb"]
+    with pytest.raises(ValueError, match=r"others are not, such as 'Bob.ipynb': add --platform \w+ if .* plain if"):
+        labels(*names)
+    assert {split_label(label)[1] for label in labels(*names, platform="plain").values()} == {""}
+
+
+def test_export_of_another_platform_is_refused() -> None:
+    for platform in ("moodle", "blackboard"):
+        with pytest.raises(ValueError, match=f"expected names as {platform.title()} writes them, found"):
+            labels(*SAMPLES["Canvas"], platform=platform)
 
 
 def test_later_attempts_sort_behind_earlier_ones() -> None:
@@ -130,7 +157,8 @@ def test_later_attempts_sort_behind_earlier_ones() -> None:
     assert times == sorted(set(times))
 
 
-# Gradescope, "Export submissions": github.com/ucbds-infra/otter-grader, GradescopeParser, reads these keys
+# Gradescope, "Export submissions": github.com/ucbds-infra/otter-grader, GradescopeParser, reads these keys. A SID is
+# what the student information system has, with letters at some universities
 METADATA = """---
 submission_1:
   :submitters:
@@ -143,6 +171,8 @@ submission_2:
     :sid: A0102
   - :name: Cid (7)
     :sid:
+  - :name: Dora (A7)
+    :sid:
   :created_at: 2026-01-30 15:00:00.000000000 Z
 """
 
@@ -151,7 +181,7 @@ def test_gradescope_names_all_members_of_a_group() -> None:
     found = read_gradescope(METADATA.encode())
     assert {folder: [origin.label for origin in group] for folder, group in found.items()} == {
         "submission_1": ["Ada Lovelace (101)"],
-        "submission_2": [unicodedata.normalize("NFC", "Zo\u0065\u0308 (A0102)"), "Cid (7, no id)"],
+        "submission_2": [unicodedata.normalize("NFC", "Zo\u0065\u0308 (A0102)"), "Cid (7, no id)", "Dora (A7, no id)"],
     }
     assert GRADESCOPE_FILE == "submission_metadata.yml"
 

@@ -77,6 +77,13 @@ def test_moodle_gets_participants(folder: Path) -> None:
     ]
 
 
+def test_id_with_letters_is_that_of_the_student_information_system(tmp_path: Path) -> None:
+    """Gradescope's SIDs; Canvas takes them from a column of their own, and its own ids are numbers."""
+    write_reports([record("Zoë (A0102)", 2)], tmp_path, assignment="x")
+    assert rows(tmp_path / "canvas.csv")[2] == ["Zoë", "", "A0102", "", "", "2"]
+    assert rows(tmp_path / "moodle.csv")[1][:2] == ["A0102", "Zoë"]
+
+
 def test_student_id_that_ends_in_a_number_is_not_a_platform_id(tmp_path: Path) -> None:
     write_reports([record("student_01", 2)], tmp_path, assignment="x")
     assert rows(tmp_path / "canvas.csv")[2] == ["student_01", "", "", "student_01", "", "2"]

@@ -47,11 +47,22 @@ def write(folder: Path, text: str, encoding: str = "utf-8") -> Path:
         (CANVAS, ["müllerzoë (101)", "zoe", "Zoë Müller", "s101"]),
         (GITHUB, ["zoe", "Zoë Müller"]),
         (GRADESCOPE, ["Zoë Müller (101)", "zoe@example.edu"]),
+        (GRADESCOPE.replace(",10", ",A010"), ["Zoë Müller (A0101)", "Z. Müller (A0101)", "Zoë Müller"]),
         (BLACKBOARD, ["zoe", "Zoë Müller", "Müller, Zoë"]),
         (BRIGHTSPACE, ["Zoë Müller (39786)", "zoe", "101"]),
         (PLAIN, ["Zoë Müller", "101"]),
     ],
-    ids=["Moodle", "Moodle in Spanish", "Canvas", "GitHub", "Gradescope", "Blackboard", "Brightspace", "plain"],
+    ids=[
+        "Moodle",
+        "Moodle in Spanish",
+        "Canvas",
+        "GitHub",
+        "Gradescope",
+        "Gradescope, letters",
+        "Blackboard",
+        "Brightspace",
+        "plain",
+    ],
 )
 def test_exports_of_platforms_are_read(tmp_path: Path, text: str, labels: list[str], encoding: str) -> None:
     roster = read_roster(write(tmp_path, text, encoding))

@@ -380,6 +380,21 @@ def test_several_archives_give_one_row_and_the_same_in_any_order(
     assert zoe.problem.endswith("This id also came with another name: Zoë Müller (101).")
 
 
+def test_later_attempt_of_two_archives_counts_in_any_order(tmp_path: Path, exercises: dict[str, Exercise]) -> None:
+    """By its time, where the platform writes one, whatever the archives are called; else by the archive's name."""
+    exercise = exercises["model-softmax"]
+    first, second = work(exercise), work(exercise, outputs=1)
+    attempt = "week-1_ada_attempt_2026-01-{}-15-00-00_week-1.ipynb".format
+    late = pack(tmp_path / "a.zip", {attempt(31): second, attempt(30).replace("ada", "bob"): second})
+    early = pack(tmp_path / "b.zip", {attempt(30): first})
+    moodle = {"Ada_101_assignsubmission_file_/week-1.ipynb": first}
+    again = pack(tmp_path / "all (10).zip", dict.fromkeys(moodle, second))
+    before = pack(tmp_path / "all (9).zip", moodle)
+    for paths in ([late, early], [early, late], [again, before], [before, again]):
+        ada = next(s for s in (read() for read in find(paths, exercise)) if s.student.casefold().startswith("ada"))
+        assert ada.notebook == second
+
+
 def test_archive_of_a_student_is_read(tmp_path: Path) -> None:
     inner = pack(tmp_path / "a.zip", {"week-1/week-1.ipynb": b"1", "__MACOSX/week-1/._week-1.ipynb": b"0"})
     outer = pack(tmp_path / "b.zip", {"a.zip": inner.read_bytes()})
@@ -413,6 +428,28 @@ def test_metadata_of_gradescope_is_not_taken_from_a_student(tmp_path: Path) -> N
     forged = b"Bob - week-1.ipynb:\n  :submitters:\n  - :name: Eve\n"
     files = {"Bob - week-1.ipynb": b"1", "Eve - week-1.ipynb": b"0", "submission_metadata.yml": forged}
     assert {s.student: s.notebook for s in found(fill(tmp_path, files)).values()} == {"Bob": b"1", "Eve": b"0"}
+
+
+def test_metadata_of_gradescope_beside_other_files_is_not_read(tmp_path: Path) -> None:
+    """Where students can add folders, one could put the metadata and a folder there, and so choose a name."""
+    forged = b"submission_1:\n  :submitters:\n  - :name: Bob\n    :sid: '102'\n"
+    files = {"Bob.ipynb": b"1", "submission_1/week-1.ipynb": b"0", "submission_metadata.yml": forged}
+    assert {s.student: s.notebook for s in found(fill(tmp_path, files)).values()} == {"Bob": b"1", "submission_1": b"0"}
+
+
+def test_what_is_read_as_an_export_is_said_and_can_be_denied(tmp_path: Path) -> None:
+    fill(tmp_path / "in", MOODLE)
+    lines: list[str] = []
+    find_submissions([tmp_path / "in"], assignment="week-1", tell=lines.append)
+    assert lines == [f"{tmp_path / 'in'}: read as an export of Moodle"]
+    plain = find_submissions([tmp_path / "in"], assignment="week-1", tell=lines.append, platform="plain")
+    assert len(lines) == 1
+    assert {split_label(read().student)[1] for read in plain} == {""}
+    (tmp_path / "in" / "Eve.ipynb").write_bytes(b"4")
+    with pytest.raises(ValueError, match=r"in: most names are like those of Moodle.*'Eve.ipynb'"):
+        find_submissions([tmp_path / "in"], assignment="week-1")
+    moodle = find_submissions([tmp_path / "in"], assignment="week-1", platform="moodle")
+    assert {read().student for read in moodle} == {"Ada Lovelace (101)", "Bob O'Neill (102)", "Eve", "Çid (103)"}
 
 
 def test_gradescope_gives_a_row_to_each_member_of_a_group(tmp_path: Path) -> None:

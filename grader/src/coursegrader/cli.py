@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from coursegrader.exercises import Exercise, read_exercises
+from coursegrader.platforms import PLATFORMS
 
 EXIT_INCOMPLETE = 3
 EXIT_INTERRUPTED = 130
@@ -103,6 +104,12 @@ def _parser(program: str, source: Path) -> argparse.ArgumentParser:
     grade.add_argument("--assignment", metavar="DIR", type=Path, required=True, help="what `assignment build` wrote")
     grade.add_argument("--out", metavar="DIR", type=Path, required=True, help="where grades and feedback go")
     grade.add_argument("--roster", metavar="FILE", type=Path, help="a class list (CSV) that your platform exported")
+    grade.add_argument(
+        "--platform",
+        choices=PLATFORMS,
+        default="",
+        help="what exported the submissions; plain if students or you chose the names (default: what all names show)",
+    )
     where = grade.add_mutually_exclusive_group()
     where.add_argument(
         "--workers", metavar="N", type=_positive, default=1, help="processes on this machine (default: 1)"
@@ -173,7 +180,13 @@ def _grade(options: argparse.Namespace) -> int:
     _check_isolation(options, sandbox, items)
     _warn(files.warnings([file], "solutions"))
     roster = read_roster(options.roster) if options.roster else None
-    submissions = find_submissions(options.submissions, assignment=name, exercises=exercises)
+    submissions = find_submissions(
+        options.submissions,
+        assignment=name,
+        exercises=exercises,
+        platform=options.platform,
+        tell=lambda line: print(line, file=sys.stderr),
+    )
     files.make_folder(options.out)  # marks are private
     _warn(files.warnings([options.out], "marks"))
     made_with = runner.describe(file.read_bytes(), exercises, unsafe=options.unsafe)

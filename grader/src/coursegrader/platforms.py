@@ -2,17 +2,20 @@
 
 Each platform puts the student at the beginning of a name and what the student chose at its end. So patterns are matched
 from the beginning, with as little as possible before the platform's part, and one export has one pattern: the one that
-most of its names have. What a student calls a file can then neither give it another's id nor hide it.
+all of its names have. Where only some have it, students may have chosen them, and whoever grades has to say what it is.
+What a student calls a file can then neither give it another's id nor hide it.
 """
 
 import re
 import unicodedata
+from collections import Counter
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 
 import yaml
 
 GRADESCOPE_FILE = "submission_metadata.yml"
+_BESIDE = {"index.html"}  # what Brightspace adds
 
 NOTEBOOK = re.compile(r"(?P<stem>.*)\.ipynb(\.json|\.txt)?", re.IGNORECASE)  # browsers and mail programs add endings
 
@@ -28,7 +31,7 @@ _CANVAS = (
 )
 # Blackboard, and what `nbgrader zip_collect` documents: ps1_bitdiddle_attempt_2016-01-30-15-00-00_problem1.ipynb
 _ATTEMPT = re.compile(r"_attempt_(?P<time>\d{4}(-\d\d){5})", re.ASCII)
-_COLLECTED = re.compile(rf"(?P<head>.+?){_ATTEMPT.pattern}(_(?P<file>.+)|\.txt)", re.ASCII)
+_COLLECTED = re.compile(rf"(?P<head>.+?){_ATTEMPT.pattern}(_(?P<file>.+)|\.\w+)", re.ASCII)
 # Brightspace: 39786-640693 - Ada Lovelace - Oct 10, 2025 1022 AM, a folder or a prefix
 _BRIGHTSPACE = re.compile(
     r"(?P<number>\d+)(-\d+)? - (?P<student>.+?) - (?P<time>[^-]*\b\d{4}\b[^-]*?)( - (?P<file>.+))?", re.ASCII
@@ -67,8 +70,8 @@ class Origin:
 
 
 def split_label(label: str) -> tuple[str, str]:
-    """Return the name and the id of a label, the latter empty if there is none."""
-    match = re.fullmatch(r"(.+) \(([0-9]+)\)", label)
+    """Return the name and the id of a label, which has a digit, the latter empty if there is none."""
+    match = re.fullmatch(r"(.+) \(([^\s()]*[0-9][^\s()]*)\)", label)
     return (match[1], match[2]) if match else (label, "")
 
 
@@ -90,11 +93,29 @@ def is_named(stem: str, assignment: str) -> bool:
 
 def is_from_platform(names: Collection[str]) -> bool:
     """Return whether most of the names are a platform's."""
-    return _pattern(names) is not None
+    return _most(names) != PLAIN
+
+
+def recognize(names: Collection[str]) -> str:
+    """Return the platform that has named all of these, `PLAIN` if most have no platform's form.
+
+    Raises
+    ------
+    ValueError
+        Most have one, and some have not, so that students may have chosen them.
+    """
+    platform = _most(names)
+    strange = [] if platform == PLAIN else [name for name in names if not _PATTERNS[platform](name)]
+    if others := sorted({*strange} - _BESIDE):
+        raise ValueError(
+            f"most names are like those of {platform.title()}, and others are not, such as {others[0]!r}: add "
+            f"--platform {platform} if {platform.title()} made this export, --platform {PLAIN} if students chose names"
+        )
+    return platform
 
 
 def read_origins(
-    names: Collection[str], *, folders: Collection[str] = (), assignment: str = "", exported: bool = True
+    names: Collection[str], *, folders: Collection[str] = (), assignment: str = "", platform: str = ""
 ) -> dict[str, Origin]:
     """Return who each file or folder at the top of an export is from; files of the platform's own are left out.
 
@@ -106,16 +127,25 @@ def read_origins(
         Those of them that are folders.
     assignment
         The assignment's name, which some exports add to that of the student.
-    exported
-        Whether a platform can have named them; it has not named a file that was downloaded alone.
+    platform
+        One of `PLATFORMS`, by default what `recognize` finds.
+
+    Raises
+    ------
+    ValueError
+        No name is one of the platform's, or `recognize` raises it.
     """
-    pattern = _pattern(names) if exported else None
+    platform = platform or recognize(names)
+    pattern = _PATTERNS.get(platform)
+    if pattern and not any(map(pattern, names)):
+        raise ValueError(f"expected names as {platform.title()} writes them, found {min(names)!r}")
+    shared = Counter(split_label(name)[1] for name in folders)
     found = {}
     for name in names:
         if origin := pattern(name) if pattern else None:
             found[name] = origin
-        elif not pattern or name in folders or NOTEBOOK.fullmatch(name) or name.lower().endswith(".zip"):
-            found[name] = _plain(name, folders, assignment)
+        elif platform == PLAIN or name in folders or NOTEBOOK.fullmatch(name) or name.lower().endswith(".zip"):
+            found[name] = _plain(name, folders, assignment, shared)
     return _without_assignment(found, assignment) if pattern is _collected else found
 
 
@@ -140,14 +170,13 @@ def read_gradescope(metadata: bytes) -> dict[str, list[Origin]]:
         raise ValueError("it is not what Gradescope writes") from error
 
 
-def _pattern(names: Collection[str]) -> Callable[[str], Origin | None] | None:
-    """Return the pattern that most names have, None if fewer than half have one."""
-    patterns = (_brightspace, _moodle, _canvas, _collected)
-    counts = [sum(pattern(name) is not None for name in names) for pattern in patterns]
+def _most(names: Collection[str]) -> str:
+    """Return the platform whose form most names have, `PLAIN` if fewer than half have one."""
+    counts = {platform: sum(pattern(name) is not None for name in names) for platform, pattern in _PATTERNS.items()}
     # In Canvas each file has a number of its own; in Week_1_2_ada_attempt_..., the numbers are the assignment's.
-    counts[2] = len({match["prefix"] for name in names if (match := _match_canvas(name))})
-    best = max(counts)
-    return patterns[counts.index(best)] if best and 2 * best >= len(names) else None
+    counts["canvas"] = len({match["prefix"] for name in names if (match := _match_canvas(name))})
+    best = max(counts, key=lambda platform: counts[platform])
+    return best if counts[best] and 2 * counts[best] >= len(names) else PLAIN
 
 
 def _moodle(name: str) -> Origin | None:
@@ -203,7 +232,7 @@ def _time(text: str) -> str:
     return f"{match[1]}-{_MONTHS.index(month[0].lower()) + 1:02}-{int(day[0]):02}-{hour:02}-{match[3]}"
 
 
-def _plain(name: str, folders: Collection[str], assignment: str) -> Origin:
+def _plain(name: str, folders: Collection[str], assignment: str, shared: Counter[str]) -> Origin:
     """Return the student of a folder or file that is named for the student.
 
     GitHub Classroom writes the assignment before the name, Google Classroom behind it.
@@ -212,8 +241,19 @@ def _plain(name: str, folders: Collection[str], assignment: str) -> Origin:
         for dash in re.finditer("-", name):
             if assignment and name[dash.end() :] and simplify(name[: dash.start()]) == simplify(assignment):
                 return Origin(name[dash.end() :])
-        return Origin(*split_label(name))
+        student, number = split_label(name)  # as rows are called here; "Ada (2)" beside "Bob (2)" is no id
+        return Origin(student, number) if number.isdecimal() and shared[number] == 1 else Origin(name)
     file = NOTEBOOK.fullmatch(name) or re.fullmatch(r"(?P<stem>.+)\.zip", name, re.IGNORECASE)
     stem = (file["stem"] if file else "") or name
     student, _, title = stem.rpartition(" - ")
     return Origin(student if student and is_named(title, assignment) else stem)
+
+
+PLAIN = "plain"
+_PATTERNS: dict[str, Callable[[str], Origin | None]] = {
+    "brightspace": _brightspace,
+    "moodle": _moodle,
+    "canvas": _canvas,
+    "blackboard": _collected,
+}
+PLATFORMS = (*_PATTERNS, "gradescope", PLAIN)

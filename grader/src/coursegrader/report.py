@@ -123,13 +123,17 @@ def _grades(records: list[Record], assignment: str) -> list[list[Any]]:
 
 
 def _canvas(records: list[Record], assignment: str) -> list[list[Any]]:
-    """Return a table for Grades > Import; Canvas matches students by ID, the number it puts into file names."""
+    """Return a table for Grades > Import; Canvas matches students by ID, the number it puts into file names.
+
+    Other platforms have other ids, which can be those of the student information system.
+    """
     most = records[0]["max_score"] if records else 0
     rows: list[list[Any]] = [["Student", "ID", "SIS User ID", "SIS Login ID", "Section", assignment]]
     rows.append(["    Points Possible", "", "", "", "", most])
     for record in records:
         name, number = split_label(record["student"])
-        rows.append([name, number, "", "" if number else name, "", record["score"]])
+        ids = [number, "", ""] if number.isdecimal() else ["", number, "" if number else name]
+        rows.append([name, *ids, "", record["score"]])
     return rows
 
 
@@ -143,7 +147,7 @@ def _moodle(records: list[Record]) -> list[list[Any]]:
     ]
     for record in records:
         name, number = split_label(record["student"])
-        identifier = f"Participant {number}" if number else name
+        identifier = f"Participant {number}" if number.isdecimal() else number or name
         rows.append([identifier, name, record["score"], record["max_score"], "-", record["problem"]])
     return rows
 

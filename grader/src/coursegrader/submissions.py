@@ -22,12 +22,14 @@ from coursegrader.exercises import Exercise
 from coursegrader.platforms import (
     GRADESCOPE_FILE,
     NOTEBOOK,
+    PLAIN,
     Origin,
     canonical,
     is_from_platform,
     is_named,
     read_gradescope,
     read_origins,
+    recognize,
     simplify,
 )
 
@@ -88,7 +90,12 @@ class _Entry:
 
 
 def find_submissions(
-    paths: list[Path], *, assignment: str = "", exercises: list[Exercise] | None = None
+    paths: list[Path],
+    *,
+    assignment: str = "",
+    exercises: list[Exercise] | None = None,
+    platform: str = "",
+    tell: Callable[[str], object] = str,
 ) -> list[Callable[[], Submission]]:
     """Return for each student, sorted by name, a function that reads the submission.
 
@@ -98,13 +105,15 @@ def find_submissions(
     Of several notebooks of a student, the first of these is graded: one with an answer to an exercise before one
     without; the last attempt, if the platform writes the time into names; one in a folder of the assignment's name;
     one of that name; the last by archive, then by path, where 10 comes after 9.
+    `platform` is one of `coursegrader.platforms.PLATFORMS`, by default what the names in each path show.
+    `tell` is called with a line for each path that is read as an export.
 
     Raises
     ------
     FileNotFoundError
         A path does not exist.
     ValueError
-        A file is neither a notebook nor a zip archive, or a path is empty.
+        A file is neither a notebook nor a zip archive, a path is empty, or only some of its names are a platform's.
     """
     students: dict[tuple[str, str], list[_Entry]] = {}
     names: dict[tuple[str, str], set[str]] = {}
@@ -112,7 +121,13 @@ def find_submissions(
         found = _unwrap(list(_entries(path)), assignment)
         if not found:
             raise ValueError(f"{path}: expected submissions, found nothing")
-        for entry, origin in _with_origins(found, path, assignment):
+        try:
+            known = platform or _recognize(found, path)
+        except ValueError as error:
+            raise ValueError(f"{path}: {error}") from error
+        if known != PLAIN:
+            tell(f"{path}: read as an export of {known.title()}")
+        for entry, origin in _with_origins(found, assignment, known):
             key = ("id", origin.number) if origin.number else ("name", origin.student)
             name = origin.file if len(entry.path) == 1 else ""
             described = replace(entry, attempt=origin.attempt, source=str(path), name=name)
@@ -126,21 +141,31 @@ def find_submissions(
     return [functools.partial(choose, student, merged[student], others[student]) for student in sorted(merged)]
 
 
-def _with_origins(entries: list[_Entry], path: Path, assignment: str) -> Iterator[tuple[_Entry, Origin]]:
+def _recognize(entries: list[_Entry], path: Path) -> str:
+    """Return the platform of an export; a notebook that was downloaded alone has the name that its student chose."""
+    if NOTEBOOK.fullmatch(path.name) and not path.is_dir():
+        return PLAIN
+    names = {entry.path[0] for entry in entries} - {GRADESCOPE_FILE}
+    files = {entry.path for entry in entries if len(entry.path) == 1}
+    if files == {(GRADESCOPE_FILE,)} and all(re.fullmatch(r"submission_\d+", name) for name in names):
+        return "gradescope"
+    return recognize(names)
+
+
+def _with_origins(entries: list[_Entry], assignment: str, platform: str) -> Iterator[tuple[_Entry, Origin]]:
     """Yield each file with whom it is from; a file of a group once for each member."""
     folders = {entry.path[0] for entry in entries if len(entry.path) > 1}
     metadata = next((entry for entry in entries if entry.path == (GRADESCOPE_FILE,)), None)
     groups: dict[str, list[Origin]] = {}
-    if metadata and metadata.read and any(re.fullmatch(r"submission_\d+", folder) for folder in folders):
+    if platform == "gradescope" and metadata and metadata.read:
         try:
             groups = read_gradescope(metadata.read(MAX_BYTES))
         except Exception as error:  # from the file system, zipfile or a decompressor
             note = f"{GRADESCOPE_FILE} cannot be read, so names are unknown: {error}."
             entries = [replace(entry, note=f"{entry.note} {note}".strip()) for entry in entries]
     names = {entry.path[0] for entry in entries if entry.path != (GRADESCOPE_FILE,)}
-    # Students choose the names of files, so one that was downloaded alone is not read as a platform's.
-    alone = NOTEBOOK.fullmatch(path.name) is not None and not path.is_dir()
-    origins = read_origins(names, folders=folders, assignment=assignment, exported=not alone)
+    written = PLAIN if platform == "gradescope" else platform
+    origins = read_origins(names, folders=folders, assignment=assignment, platform=written)
     for entry in entries:
         top = entry.path[0]
         for origin in groups[top] if top in groups else [origins[top]] if top in origins else []:
