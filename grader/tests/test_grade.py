@@ -16,21 +16,28 @@ from coursegrader.grade import grade_answer, grade_submission
 from coursegrader.submissions import Submission
 
 
-def read_corpus() -> dict[str, list[Any]]:
-    """Return for each part of corpus.md its answers: name, exercise, points, code."""
-    text = (Path(__file__).parent / "corpus.md").read_text(encoding="utf-8")
+def read_corpus(name: str) -> dict[str, list[Any]]:
+    """Return for each part of a file beside this one its cases: what is expected, and code or a notebook.
+
+    A part starts with a line such as "# Honest", and a case with one such as "## prints: model-softmax, 4 points" or
+    "## shell line: 2 + 2".
+    """
+    text = (Path(__file__).parent / name).read_text(encoding="utf-8")
     found = {}
-    for part in re.split(r"(?m)^# (?=Honest|Forged|Endless)", text)[1:]:
-        heads = re.finditer(r"(?ms)^## (.+?): ([\w-]+), (\d+) points\n```python\n(.*?)^```", part)
+    for part in re.split(r"(?m)^# (?=[A-Z])", text)[2:]:  # the first is the title
+        cases = re.findall(r"(?ms)^## ([^\n]+): ([^\n]+)\n```\w+\n(.*?)^```", part)
         found[part.split("\n")[0]] = [
-            pytest.param(exercise, int(points), code, id=name)
-            for name, exercise, points, code in (h.groups() for h in heads)
+            pytest.param(
+                [int(word) if word.isdecimal() else word for word in re.findall(r"[\w-]+", about)], code, id=case
+            )
+            for case, about, code in cases
         ]
+    assert sum(map(len, found.values())) == text.count("\n## ") > 40, f"{name}: a case cannot be read"
     return found
 
 
-CORPUS = read_corpus()
-ARGUMENTS = ("exercise", "points", "code")
+CORPUS = read_corpus("corpus.md")
+ARGUMENTS = ("expected", "code")
 
 
 def score(exercise: Any, code: str, forkserver: Forkserver, *, seconds: float | None = None) -> int:
@@ -41,24 +48,24 @@ def score(exercise: Any, code: str, forkserver: Forkserver, *, seconds: float | 
     return sum(test["points"] for test in grade_answer(exercise, Answer.of(exercise, text), forkserver)["tests"])
 
 
-def test_corpus_is_read_completely() -> None:
-    text = (Path(__file__).parent / "corpus.md").read_text(encoding="utf-8")
-    assert sum(map(len, CORPUS.values())) == text.count("\n## ") > 40
+def test_corpus_has_its_parts() -> None:
     assert set(CORPUS) == {"Honest", "Forged", "Endless"}
 
 
 @pytest.mark.parametrize(ARGUMENTS, CORPUS["Honest"])
 def test_honest_answer_gets_the_points_it_deserves(
-    exercise: Any, points: int, code: Any, exercises: dict[str, Exercise], forkserver: Forkserver
+    expected: list[Any], code: str, exercises: dict[str, Exercise], forkserver: Forkserver
 ) -> None:
+    exercise, points, _ = expected
     assert score(exercises[exercise], code, forkserver) == points
 
 
 @pytest.mark.usefixtures("needs_isolation")
 @pytest.mark.parametrize(ARGUMENTS, CORPUS["Forged"])
 def test_forged_answer_gets_no_extra_point(
-    exercise: Any, points: int, code: Any, exercises: dict[str, Exercise], forkserver: Forkserver
+    expected: list[Any], code: str, exercises: dict[str, Exercise], forkserver: Forkserver
 ) -> None:
+    exercise, points, _ = expected
     assert score(exercises[exercise], code, forkserver) == points
     assert score(exercises["model-merge"], "# the solution", forkserver) == 3, "the next answer is graded as ever"
 
@@ -66,8 +73,9 @@ def test_forged_answer_gets_no_extra_point(
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # while objects are deleted
 @pytest.mark.parametrize(ARGUMENTS, CORPUS["Endless"])
 def test_endless_answer_is_stopped_at_its_time_limit(
-    exercise: Any, points: int, code: Any, exercises: dict[str, Exercise], forkserver: Forkserver
+    expected: list[Any], code: str, exercises: dict[str, Exercise], forkserver: Forkserver
 ) -> None:
+    exercise, points, _ = expected
     score(exercises[exercise], "1 / 0", forkserver)  # what has to be imported is
     start = time.monotonic()
     assert score(exercises[exercise], code, forkserver, seconds=2) == points
