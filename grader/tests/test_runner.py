@@ -19,6 +19,8 @@ import pytest
 from coursegrader import cli, runner
 from coursegrader.assignment import build_assignment, make_notebook
 from coursegrader.exercises import Exercise
+from coursegrader.forkserver import GraderError
+from coursegrader.submissions import Submission
 
 pytestmark = pytest.mark.usefixtures("needs_isolation")
 STUDENTS = [f"student{number:02}" for number in range(6)]
@@ -181,22 +183,52 @@ def test_interrupted_grading_ends_its_processes_and_resumes(course: Path) -> Non
 
 
 @pytest.mark.weekly
-def test_cluster_that_loses_a_worker_gives_the_same_marks(course: Path) -> None:
-    """Two workers, one killed in the middle: only what it was grading is graded again."""
+def test_class_of_a_thousand_on_a_cluster_that_loses_two_of_four_workers_gets_the_same_marks(course: Path) -> None:
+    """Only what these were grading is graded again."""
     pytest.importorskip("distributed")
     from distributed import LocalCluster
 
+    read = [(course / "in" / student / "week-1.ipynb").read_text(encoding="utf-8") for student in STUDENTS[:2]]
+    answers = dict(zip((3, 0), read, strict=True))
+    expected = dict(EXPECTED)
+    for number in range(1000 - len(STUDENTS)):
+        score = 3 if number % 3 else 0
+        expected[f"other{number:03}"] = score
+        folder = course / "in" / f"other{number:03}"
+        folder.mkdir()
+        (folder / "week-1.ipynb").write_text(answers[score].replace("time.sleep(0.7)", "pass"), encoding="utf-8")
     out = course / "out"
     with LocalCluster(
-        n_workers=2, threads_per_worker=1, host="127.0.0.1", dashboard_address=None, silence_logs=50
+        n_workers=4, threads_per_worker=1, host="127.0.0.1", dashboard_address=None, silence_logs=50
     ) as cluster:
         process = start(course, out, "--scheduler", cluster.scheduler_address)
-        wait_for(lambda: len(records(out)) >= 3)
-        before = records(out)
-        next(iter(cluster.workers.values())).process.process._process.kill()
-        assert process.wait(timeout=400) == 0
-    assert scores(out) == EXPECTED
+        for count, worker in zip((200, 500), list(cluster.workers.values()), strict=False):
+            while len(records(out)) < count:
+                assert process.poll() is None
+                time.sleep(0.1)
+            before = records(out)
+            worker.process.process._process.kill()
+        assert process.wait(timeout=1200) == 0
+    assert scores(out) == expected
     assert {path: records(out)[path] for path in before} == before
+
+
+@pytest.mark.parametrize("address", ["tcp://8.8.8.8:8786", "8.8.8.8:8786", "tcp://[2001:4860:4860::8888]:8786"])
+def test_cluster_is_not_reached_in_the_clear_through_a_public_network(address: str) -> None:
+    with pytest.raises(ValueError, match="--scheduler: expected an address that begins with tls://"):
+        runner.check_address(address)
+    runner.check_address("tls://8.8.8.8:8786")
+    for private in ("tcp://10.0.0.5:8786", "192.168.1.7:8786", "tcp://[fd00::1]:8786", "tcp://127.0.0.1:8786"):
+        runner.check_address(private)
+
+
+def test_worker_of_a_cluster_with_other_software_grades_nothing(exercises: dict[str, Exercise]) -> None:
+    """Its marks could be others, and the record would not tell."""
+    chosen = [exercises["predict-top"]]
+    here = runner.describe(b"", chosen, unsafe=False)
+    other = {**here, "numpy": "1.0"}
+    with pytest.raises(GraderError, match=f"differs from this machine: numpy was 1.0 and is {here['numpy']}$"):
+        runner._grade_there(Submission("ada", None), chosen, unsafe=False, software=runner._software(other))
 
 
 @pytest.mark.parametrize("damaged", ["", "{", "[]", "3", '{"digest": "d"}', '{"digest": "x", "made_with": {"a": "v"}}'])

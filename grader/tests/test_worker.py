@@ -140,6 +140,27 @@ finally:
     assert "sudo sysctl -w user.max_user_namespaces" in done.stderr
 
 
+@pytest.mark.weekly
+def test_packages_that_are_hidden_while_keras_is_imported_can_be_used(exercise: Exercise, unsafe: bool) -> None:
+    """Set-up cells of a course may import them, before or after Keras."""
+    pytest.importorskip("sklearn")
+    pytest.importorskip("pandas")
+    exercise = dataclasses.replace(
+        exercise,
+        seconds=60,
+        setup=("import pandas\nimport keras", "import sklearn.metrics"),
+        solution="def share(x):\n    return float(sklearn.metrics.accuracy_score(pandas.Series([1, 2]), [1, x]))",
+        tests=(exercises.Test("shared", "assert share(2) == 1 and share(3) == 0.5", 1, hidden=True),),
+    )
+    notebook = make_notebook("x", [exercise], with_answers=True)
+    ours = Worker(unsafe=unsafe, items=exercise.preload)
+    try:
+        record = ours.grade(Submission("ada", json.dumps(notebook).encode()), [exercise])
+        assert [test["message"] for test in record["questions"][0]["tests"]] == [""]
+    finally:
+        ours.close()
+
+
 def test_module_that_cannot_be_imported_is_named(submission: Submission, exercise: Exercise, unsafe: bool) -> None:
     worker = Worker(unsafe=unsafe, items=["no_such_module"])
     try:

@@ -8,10 +8,9 @@ from typing import Any
 import nbformat
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
-from coursegrader.exercises import DIFFICULTY, Exercise, Test, defined_names, save, setup_ids
+from coursegrader.exercises import ASSIGNMENT_FILE, DIFFICULTY, Exercise, Test, defined_names, save, setup_ids
 from coursegrader.files import make_folder, write
 
-ASSIGNMENT_FILE = "assignment.json"
 PLACEHOLDER = "# This cell is filled in when the notebook is graded: it holds further tests."
 
 _COVER = """# {name}

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
-from coursegrader.exercises import Exercise, read_exercises
+from coursegrader.exercises import ASSIGNMENT_FILE, Exercise, load, read_exercises
 from coursegrader.platforms import PLATFORMS
 
 EXIT_INCOMPLETE = 3
@@ -114,7 +114,7 @@ def _parser(program: str, source: Path) -> argparse.ArgumentParser:
     where.add_argument(
         "--workers", metavar="N", type=_positive, default=1, help="processes on this machine (default: 1)"
     )
-    where.add_argument("--scheduler", metavar="ADDRESS", help="grade on a Dask cluster, e.g. tcp://127.0.0.1:8786")
+    where.add_argument("--scheduler", metavar="ADDRESS", help="grade on a Dask cluster, e.g. tls://10.0.0.5:8786")
     grade.add_argument("--unsafe", action="store_true", help="grade even if students' code cannot be isolated here")
     grade.set_defaults(run=_grade)
     return parser
@@ -141,7 +141,7 @@ def _list(options: argparse.Namespace) -> int:
 
 
 def _build(options: argparse.Namespace) -> int:
-    from coursegrader.assignment import ASSIGNMENT_FILE, build_assignment
+    from coursegrader.assignment import build_assignment
     from coursegrader.files import exposed, warnings
 
     known = _read_sources(options)
@@ -166,8 +166,6 @@ def _grade(options: argparse.Namespace) -> int:
     from tqdm import tqdm
 
     from coursegrader import files, report, runner, sandbox
-    from coursegrader.assignment import ASSIGNMENT_FILE
-    from coursegrader.exercises import load
     from coursegrader.roster import match_people, read_roster
     from coursegrader.submissions import find_submissions
 
@@ -178,6 +176,8 @@ def _grade(options: argparse.Namespace) -> int:
         raise ValueError(f"{file}: expected the file that `{options.program} assignment build` wrote") from error
     items = [item for exercise in exercises for item in exercise.preload]
     _check_isolation(options, sandbox, items)
+    if options.scheduler:
+        runner.check_address(options.scheduler)
     _warn(files.warnings([file], "solutions"))
     roster = read_roster(options.roster) if options.roster else None
     submissions = find_submissions(

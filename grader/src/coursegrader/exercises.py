@@ -35,6 +35,7 @@ _KEYS = {
     "hidden": {"id", "role", "points"},
 }
 _TAGS = {"solution": "hide-input", "hidden": "remove-cell"}
+ASSIGNMENT_FILE = "assignment.json"
 COURSE = "course.toml"
 _FUNCTION = re.compile(r"[^\W\d][\w.]*:[^\W\d]\w*")
 DIFFICULTY = {1: "easy", 2: "medium", 3: "hard"}

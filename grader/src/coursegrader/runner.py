@@ -34,7 +34,6 @@ def _executor(workers: int, scheduler: str | None) -> Iterator[Executor]:
             yield pool
         close_idle()
     else:
-        _check_address(scheduler)
         try:
             from distributed import Client
         except ModuleNotFoundError as error:
@@ -43,12 +42,21 @@ def _executor(workers: int, scheduler: str | None) -> Iterator[Executor]:
             yield client.get_executor(pure=False)
 
 
-def _check_address(scheduler: str) -> None:
-    """Refuse an unencrypted way to a cluster through a public network: who is on it could run code and see marks."""
+def check_address(scheduler: str) -> None:
+    """Refuse an unencrypted way to a cluster through a public network: who is on it could run code and see marks.
+
+    Raises
+    ------
+    ValueError
+        The address begins with something other than ``tls://`` and is public, or is not known.
+    """
     parts = urllib.parse.urlsplit(scheduler if "://" in scheduler else f"tcp://{scheduler}")
     if parts.scheme == "tls":
         return
-    places = socket.getaddrinfo(parts.hostname, None)
+    try:
+        places = socket.getaddrinfo(parts.hostname, None)
+    except OSError as error:
+        raise ValueError(f"--scheduler: {scheduler} is not known: {error.strerror}") from error
     if not all(ipaddress.ip_address(str(place[4][0]).partition("%")[0]).is_private for place in places):
         raise ValueError(f"--scheduler: expected an address that begins with tls:// or is private, got {scheduler}")
 
