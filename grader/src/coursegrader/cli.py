@@ -5,12 +5,16 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from coursegrader.exercises import ASSIGNMENT_FILE, Exercise, load, read_exercises
 from coursegrader.platforms import PLATFORMS
+
+if TYPE_CHECKING:  # slow to import, and not needed for help
+    from coursegrader.roster import Roster
+    from coursegrader.submissions import Submission
 
 EXIT_INCOMPLETE = 3
 EXIT_INTERRUPTED = 130
@@ -163,10 +167,8 @@ def _build(options: argparse.Namespace) -> int:
 
 
 def _grade(options: argparse.Namespace) -> int:
-    from tqdm import tqdm
-
-    from coursegrader import files, report, runner, sandbox
-    from coursegrader.roster import match_people, read_roster
+    from coursegrader import files, runner, sandbox
+    from coursegrader.roster import read_roster
     from coursegrader.submissions import find_submissions
 
     file = options.assignment / ASSIGNMENT_FILE
@@ -174,8 +176,7 @@ def _grade(options: argparse.Namespace) -> int:
         name, exercises = load(file)
     except (ValueError, TypeError, KeyError) as error:
         raise ValueError(f"{file}: expected the file that `{options.program} assignment build` wrote") from error
-    items = [item for exercise in exercises for item in exercise.preload]
-    _check_isolation(options, sandbox, items)
+    _check_isolation(options, sandbox, [item for exercise in exercises for item in exercise.preload])
     if options.scheduler:
         runner.check_address(options.scheduler)
     _warn(files.warnings([file], "solutions"))
@@ -185,12 +186,32 @@ def _grade(options: argparse.Namespace) -> int:
         assignment=name,
         exercises=exercises,
         platform=options.platform,
-        tell=lambda line: print(line, file=sys.stderr),
+        tell=lambda line: _warn([line]),
     )
     files.make_folder(options.out)  # marks are private
     _warn(files.warnings([options.out], "marks"))
     made_with = runner.describe(file.read_bytes(), exercises, unsafe=options.unsafe)
     earlier = _read_records(options.out / "records")
+    records, failed = _grade_all(options, submissions, exercises, made_with)
+    _warn(f"not graded, because grading itself failed: {student}: {failed[student]}" for student in failed)
+    _warn(_changes(records, earlier))
+    others, unsafe = _others(earlier, {*failed, *(record["student"] for record in records)}, made_with)
+    _write_tables(options, name, records + others, dict.fromkeys(failed, "Not graded yet.") | unsafe, roster)
+    print(f"graded {len(records)} of {len(submissions)}: {options.out / 'summary.html'}")
+    return EXIT_INCOMPLETE if failed else 0
+
+
+def _grade_all(
+    options: argparse.Namespace,
+    submissions: "list[Callable[[], Submission]]",
+    exercises: list[Exercise],
+    made_with: dict[str, str],
+) -> tuple[list[dict[str, Any]], dict[str, str]]:
+    """Return the records, and for students whose grading failed the reason."""
+    from tqdm import tqdm
+
+    from coursegrader import runner
+
     graded = runner.grade_all(
         submissions,
         exercises,
@@ -206,17 +227,23 @@ def _grade(options: argparse.Namespace) -> int:
             failed[student] = problem
         else:
             records.append(record)
-    for student, problem in failed.items():
-        print(f"not graded, because grading itself failed: {student}: {problem}", file=sys.stderr)
-    _warn(_changes(records, earlier))
-    count = len(records)
-    ungraded = dict.fromkeys(failed, "Not graded yet.")
-    others, unsafe = _others(earlier, {*failed, *(record["student"] for record in records)}, made_with)
-    records, ungraded = records + others, ungraded | unsafe
+    return records, failed
+
+
+def _write_tables(
+    options: argparse.Namespace,
+    name: str,
+    records: list[dict[str, Any]],
+    ungraded: dict[str, str],
+    roster: "Roster | None",
+) -> None:
+    from coursegrader import report
+    from coursegrader.roster import match_people
+
     worksheet = None
     if roster:
         records, absent, scores = match_people(roster, records, ungraded)
-        ungraded |= absent
+        ungraded = ungraded | absent
         worksheet = roster.filled(scores)
         most = roster.maximum()
         if records and most not in (None, records[0]["max_score"]):
@@ -226,8 +253,6 @@ def _grade(options: argparse.Namespace) -> int:
                 file=sys.stderr,
             )
     report.write_reports(records, options.out, assignment=name, ungraded=ungraded, worksheet=worksheet)
-    print(f"graded {count} of {len(submissions)}: {options.out / 'summary.html'}")
-    return EXIT_INCOMPLETE if failed else 0
 
 
 def _read_records(folder: Path) -> list[dict[str, Any]]:
