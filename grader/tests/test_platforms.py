@@ -12,8 +12,8 @@ SAMPLES = {
         "ps1_bitdiddle_attempt_2016-01-30-15-00-00_problem1.ipynb": "bitdiddle",
         "ps1_hacker_attempt_2016-01-30-15-30-00_problem1.ipynb": "hacker",
     },
-    # github.com/vangef/BBGradebookOrganiser, docs/README.md: ANYTHING_STUDENTNUMBER_attempt_DATETIME_FILENAME, and
-    # utils/organiser.py, _parse_filename, for the text beside each attempt; names of users: nbgrader issue 511
+    # github.com/vangef/BBGradebookOrganiser, docs/README.md: ANYTHING_STUDENTNUMBER_attempt_DATETIME_FILENAME, and its
+    # code, for which FILENAME can be missing, as beside each attempt; names of users: nbgrader issue 511
     "Blackboard, numbers": {
         "Week 1_20250117_attempt_2026-01-30-15-00-00_week_1.ipynb": "20250117",
         "Week 1_20250118_attempt_2026-01-30-15-00-00.txt": "20250118",
