@@ -8,18 +8,23 @@ import contextlib
 import functools
 import importlib
 import importlib.util
+import mmap
+import pickle
 import sys
-from collections.abc import Iterator, Sequence
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 _KERAS = {"keras", "tensorflow"}
 
 
-def load(items: Sequence[str]) -> None:
+def load(items: Sequence[str], *, own: bool = False) -> None:
     """Import modules and call functions, so that later imports and calls take no time.
 
-    A function is called without arguments, and replaced in its module by a version that caches results.
+    A function is called without arguments, and replaced in its module by one that returns this result; with `own`, a
+    copy of it each time, so that nobody sees what somebody else does to it.
     """
     # Functions first, before other modules import them by name.
     for item in sorted(items, key=lambda item: ":" not in item):
@@ -30,10 +35,47 @@ def load(items: Sequence[str]) -> None:
             _reset_keras(imported)
         if function:
             cached = getattr(imported, function)
-            if not hasattr(cached, "cache_info"):
-                cached = functools.cache(cached)
+            if not isinstance(cached, _Cached):
+                cached = _Cached(cached)
                 setattr(imported, function, cached)
             cached()
+            cached.own = cached.own or own
+
+
+class _Cached:
+    """A function whose results are computed once. With `own`, each call returns a copy of them."""
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self.own = False
+        self._function = function
+        self._cached = functools.cache(function)
+        self._copies = functools.cache(self._copier)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Return the result for these arguments."""
+        return self._copies(*args, **kwargs)() if self.own else self._cached(*args, **kwargs)
+
+    def _copier(self, *args: Any, **kwargs: Any) -> Callable[[], Any]:
+        """Return a function that copies a result. The memory of arrays is shared until they are changed."""
+        buffers: list[pickle.PickleBuffer] = []
+        try:
+            record = pickle.dumps(self._cached(*args, **kwargs), protocol=5, buffer_callback=buffers.append)
+        except (pickle.PicklingError, AttributeError, TypeError):  # what cannot be copied is computed again
+            return functools.partial(self._function, *args, **kwargs)
+        file = tempfile.TemporaryFile()  # noqa: SIM115  # as long as there are copies to make
+        file.write(b"\0")  # an empty file cannot be mapped
+        places = []
+        for buffer in (buffer.raw() for buffer in buffers):
+            file.write(b"\0" * (-file.tell() % 64))  # aligned as NumPy's own arrays
+            places.append(slice(file.tell(), file.tell() + buffer.nbytes))
+            file.write(buffer)
+        file.flush()
+
+        def copy() -> Any:
+            memory = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY))
+            return pickle.loads(record, buffers=[memory[place] for place in places])
+
+        return copy
 
 
 def _reset_keras(keras: ModuleType) -> None:
