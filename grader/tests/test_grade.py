@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from coursegrader import exercises, grade
@@ -170,6 +171,57 @@ def test_test_that_an_answer_makes_too_large_fails_with_memory_error(forkserver:
 def test_answer_can_use_functions_and_iterators_passed_by_a_test(test: str, code: str, forkserver: Forkserver) -> None:
     """Functions and iterators as arguments: an exercise may ask for a derivative of any function."""
     assert ask(test, code, forkserver, seconds=9)[0] is None
+
+
+FROZEN = "x = np.ones(3)\nx.setflags(write=False)\nf(x)"
+STRICT = "with warnings.catch_warnings(action='error'):\n    f(0.0)"
+MANY = "with warnings.catch_warnings(record=True, action='always') as caught:\n    f(0.0)\nassert len(caught) == 20"
+SILENT = "import warnings\nwarnings.simplefilter('ignore')\ndef f(x): warnings.warn('old', DeprecationWarning)"
+OWN = "import warnings\nclass Own(UserWarning): pass\ndef f(x): warnings.warn('mine', Own)"
+
+
+@pytest.mark.parametrize(
+    ("test", "code", "reason"),
+    [
+        (FROZEN, "def f(x): x[0] = 5", "ValueError: assignment destination is read-only (line 1 of the answer)"),
+        (FROZEN, "def f(x): (x * 1)[0] = 5", ""),
+        ("x = np.ones(3)\nf(x)\nassert x[0] == 1", "def f(x): x[0] = 5", ""),
+        ("f(0.0)", "def f(x): return np.log(x)", ""),
+        (STRICT, "def f(x): return np.log(x)", "RuntimeWarning: divide by zero encountered in log"),
+        (STRICT, "def f(x): return np.log(max(x, 1))", ""),
+        (STRICT, SILENT, "DeprecationWarning: old"),
+        (STRICT, OWN, "UserWarning: mine"),
+        (MANY, "import warnings\ndef f(x):\n    for n in range(99): warnings.warn(f'{n}')", ""),
+    ],
+)
+def test_changed_argument_or_warning_fails_where_a_test_asks(
+    test: str, code: str, reason: str, forkserver: Forkserver
+) -> None:
+    message, _ = ask(f"import warnings\n{test}", code, forkserver, seconds=9)
+    assert message == (f"The test stopped with {reason}" if reason else None)
+
+
+DRAWS = """
+import random
+import keras
+drawn = random.random(), np.random.rand(), np.random.default_rng().random(), np.random.default_rng().random()
+weights = keras.layers.Dense(1)
+weights.build((1, 1))
+assert False, f"{f(made)} {drawn} {weights.get_weights()[0]} {f(np.random.default_rng())}"
+"""
+
+
+def test_draws_follow_from_the_seed_and_from_nothing_else(forkserver: Forkserver) -> None:
+    setup = ("import numpy as np", "made = np.random.default_rng()")
+    tests = (exercises.Test("a-b-1", DRAWS, 1, True), exercises.Test("a-b-2", DRAWS, 1, True))
+    exercise = exercises.Exercise("a-b", "a", "A", 1, 1, 9, "", setup, "def f(x): ...", tests)
+    answer = Answer.of(exercise, "def f(x): return x.random()")
+    grades = [grade_answer(exercise, answer, forkserver, seed=seed)["tests"] for seed in ("1", "1", "2", "", "")]
+    messages = [test["message"] for tests in grades for test in tests]
+    assert messages[:2] == messages[2:4]
+    numbers = re.findall(r"\d\.\d{5,}(?:e-\d+)?", " ".join(messages[2:]))
+    assert len(set(numbers)) == len(numbers) == 8 * 7
+    assert np.random.default_rng().random() != np.random.default_rng().random()
 
 
 def test_generator_passed_to_an_answer_is_independent_of_that_of_the_test(forkserver: Forkserver) -> None:

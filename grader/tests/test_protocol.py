@@ -43,6 +43,16 @@ def test_arrays_are_received_unchanged(pair: tuple[socket.socket, socket.socket]
     np.testing.assert_array_equal(found["b"], array.T)
 
 
+def test_generator_of_an_answer_is_none_that_could_be_computed_back_to_that_of_the_test() -> None:
+    """From the state of a spawned child, the seed of its parent can be computed, and so all that the parent draws."""
+    sources = [np.random.default_rng(3).bit_generator for _ in range(2)]
+    derived = [[protocol._derive_generator(np.random.Generator(source)).state for _ in range(3)] for source in sources]
+    assert derived[0] == derived[1], "replayable"
+    family = [np.random.PCG64(np.random.SeedSequence(3)), *np.random.PCG64(3).spawn(9)]
+    states = [state["state"]["state"] for state in (*derived[0], *(source.state for source in family))]
+    assert len(set(states)) == 3 + 10
+
+
 def test_numpy_scalars_and_tensors_are_numbers(pair: tuple[socket.socket, socket.socket]) -> None:
     found = travel(pair, [np.float32(0.5), np.int64(3), keras.ops.ones((2, 2)), np.array("text")])
     assert [type(value) for value in found] == [np.float32, np.int64, np.ndarray, str]

@@ -55,9 +55,10 @@ def scores(out: Path) -> dict[str, int]:
 EXPECTED = {student: 3 if number % 3 == 0 else 0 for number, student in enumerate(STUDENTS)}
 
 
-def start(course: Path, out: Path, *more: Any) -> subprocess.Popen[bytes]:
+def start(course: Path, out: Path, *more: Any, env: Any = None) -> subprocess.Popen[bytes]:
     code = "import sys; from coursegrader.cli import main; sys.exit(main(sys.argv[1:]))"
-    return subprocess.Popen([sys.executable, "-c", code, *arguments(course, out, *more)], start_new_session=True)
+    command = [sys.executable, "-c", code, *arguments(course, out, *more)]
+    return subprocess.Popen(command, start_new_session=True, env=env)
 
 
 def wait_for(condition: Callable[[], Any], *, seconds: int = 240) -> Any:
@@ -90,6 +91,39 @@ def test_grading_resumes_after_a_kill_and_grades_nothing_twice(course: Path) -> 
     final = records(out)
     assert cli.main(arguments(course, out)) == 0, "a third time there is nothing to do"
     assert records(out) == final
+
+
+def test_equal_notebooks_get_equal_marks(course: Path, exercises: dict[str, Exercise], package_below_tmp: str) -> None:
+    """What is drawn, what a set-up makes, and what a worker keeps are the same for each of them."""
+    stateful = """
+import a_course.data
+calls.append(1)
+loaded = a_course.data.load()
+loaded.append(1)
+assert (len(calls), len(loaded)) == (1, 3)
+"""
+    draws = "import random\nassert random.random() < 0.5"
+    exercise = exercises["predict-top"]
+    first = dataclasses.replace(exercise.tests[0], code=stateful, points=100)
+    tests = [dataclasses.replace(first, id=f"predict-top-{number}", code=draws, points=1) for number in range(2, 22)]
+    exercise = dataclasses.replace(
+        exercise,
+        setup=("calls = []", "import a_course.data"),
+        tests=(first, *tests),
+        functions=("a_course.data:load",),
+    )
+    build_assignment("week-1", [exercise], course / "week-1")
+    for student in STUDENTS:
+        (course / "in" / student / "week-1.ipynb").write_bytes((course / "in/student00/week-1.ipynb").read_bytes())
+    environment = os.environ | {"PYTHONPATH": package_below_tmp}
+    for out in (course / "out", course / "other"):
+        assert start(course, out, "--workers", "2", env=environment).wait() == 0
+        (score,) = set(scores(out).values())
+        assert 100 < score < 120
+        assert (out / "records" / runner.SECRET).stat().st_mode & 0o777 == 0o600
+    one, other = ([json.loads(record) for record in records(course / out).values()] for out in ("out", "other"))
+    assert len({record["seed"] for record in one}) == 1
+    assert one[0]["seed"] != other[0]["seed"], "each run has a secret of its own"
 
 
 def test_changed_submission_is_regraded(course: Path) -> None:

@@ -45,13 +45,13 @@ def messages(exercise: Exercise, code: str, *, seconds: int = 60) -> list[str]:
     def stop(*_: Any) -> None:
         raise TimeoutError
 
-    names = grade._set_up(exercise)
+    names = grade._set_up(exercise, "1")
     signal.signal(signal.SIGALRM, stop)
     signal.setitimer(signal.ITIMER_REAL, seconds, 1)  # again in each test that hangs
     try:
         with warnings.catch_warnings(action="ignore"):
             exec(compile(code, "answer", "exec"), names)
-            found = [grade._run_test(test, names) for test in exercise.tests]
+            found = [grade._run_test(test, names, "1") for test in exercise.tests]
     except Exception as error:  # an answer that does not even run
         found = [str(error)]
     finally:

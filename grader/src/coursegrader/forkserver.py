@@ -25,6 +25,7 @@ import sys
 import threading
 import time
 import traceback
+import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import Any, NoReturn
@@ -45,6 +46,7 @@ class EndedError(StudentError):
 
 
 _ENDED = b"."  # the last message of a supervisor
+_MAX_WARNINGS = 20  # of one call
 
 
 class GraderError(Exception):
@@ -240,7 +242,9 @@ def _serve(asked: dict[str, Any], lent: list[Any]) -> dict[str, Any]:
 
 
 def _unpack(answer: dict[str, Any]) -> Any:
-    """Return the value of a reply, or raise its error."""
+    """Return the value of a reply after its warnings, or raise its error."""
+    for name, text in list(answer.get("warnings", ()))[:_MAX_WARNINGS]:
+        warnings.warn(str(text)[:2000], _warning_class(str(name)), stacklevel=1)
     if "value" in answer:
         return answer["value"]
     raise _error_class(str(answer["error"]))(str(answer.get("text", ""))[:2000])
@@ -254,6 +258,12 @@ def _error_class(name: str) -> type[Exception]:
     takes_more = issubclass(found, UnicodeError | BaseExceptionGroup)  # more arguments than a text
     ends_loops = issubclass(found, StopIteration | StopAsyncIteration)  # all(map(f, x)) would be true
     return StudentError if takes_more or ends_loops else found
+
+
+def _warning_class(name: str) -> type[Warning]:
+    """Return the built-in warning of that name, so that a test can expect one; else UserWarning."""
+    found = getattr(builtins, name, None)
+    return found if isinstance(found, type) and issubclass(found, Warning) else UserWarning
 
 
 def environment() -> dict[str, str]:
@@ -392,7 +402,7 @@ class _Link:
             if {"value", "error"} & message.keys():
                 return message
             try:
-                answer = {"value": _answer_one(message, self._notebook)}
+                answer = _answer_one(message, self._notebook)
             except BaseException as error:  # SystemExit and KeyboardInterrupt too
                 answer = {"error": type(error).__name__, "text": _explain(error)}
             try:
@@ -417,19 +427,26 @@ class _Link:
             yield found[0]
 
 
-def _answer_one(question: dict[str, Any], notebook: Notebook) -> Any:
+def _answer_one(question: dict[str, Any], notebook: Notebook) -> dict[str, Any]:
+    """Return the reply to a request, with the warnings of a call."""
     if "run" in question:
-        return notebook.run(question["run"], keep=question["keep"])
+        notebook.run(question["run"], keep=question["keep"])
+        return {"value": None}
     if "used_shell" in question:
-        return notebook.used_shell
+        return {"value": notebook.used_shell}
     names = notebook.user_ns
     name = question.get("is_function") or question.get("fetch") or question["call"]
     if name not in names:
         raise NameError(f"name '{name}' is not defined")
     value = names[name]
     if "is_function" in question:
-        return callable(value) and not protocol.is_model(value)
-    return value(*question["args"], **question["kwargs"]) if "call" in question else value
+        return {"value": callable(value) and not protocol.is_model(value)}
+    if "fetch" in question:
+        return {"value": value}
+    with warnings.catch_warnings(record=True, action="default") as caught:
+        result = value(*question["args"], **question["kwargs"])
+    found = [(type(one.message).__name__, f"{one.message}"[:2000]) for one in caught[:_MAX_WARNINGS]]
+    return {"value": result, "warnings": found} if found else {"value": result}
 
 
 def _explain(error: BaseException) -> str:

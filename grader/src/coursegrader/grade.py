@@ -6,15 +6,22 @@ to the student process, and the result is the value in its reply. That process c
 
 import contextlib
 import functools
+import hmac
 import io
+import itertools
 import math
+import random
 import resource
+import secrets
 import signal
 import time
 import traceback
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from coursegrader import preload
 from coursegrader.answers import Answer, UnreadableError, read_answers
@@ -44,7 +51,7 @@ def grade_submission(
     known: Mapping[str, Record] | None = None,
     report: Callable[[str, Record | None], None] = lambda *_: None,
 ) -> Record:
-    """Grade all questions of one submission.
+    """Grade all questions of one submission, with the draws that its seed gives, or else a new seed.
 
     Parameters
     ----------
@@ -59,12 +66,13 @@ def grade_submission(
     Returns
     -------
     record
-        ``student``, ``digest`` of the submission, ``problem`` with the file, ``score``, ``max_score``, ``seconds`` and
-        ``questions``: for each its ``id``, ``title``, ``score``, ``max_score``, a ``remark`` for the student, and
-        ``tests``: for each its ``id``, ``points``, ``max_points``, whether it was ``hidden``, and a ``message`` for the
-        student.
+        ``student``, ``digest`` of the submission, ``seed`` of its draws, ``problem`` with the file, ``score``,
+        ``max_score``, ``seconds`` and ``questions``: for each its ``id``, ``title``, ``score``, ``max_score``, a
+        ``remark`` for the student, and ``tests``: for each its ``id``, ``points``, ``max_points``, whether it was
+        ``hidden``, and a ``message`` for the student.
     """
     start = time.monotonic()
+    seed = submission.seed or secrets.token_hex(32)
     problem, answers = submission.problem, {}
     known = known or {}
     report("", None)
@@ -81,7 +89,7 @@ def grade_submission(
     for exercise in exercises:
         begin = functools.partial(report, exercise.id, None)
         graded = known.get(exercise.id) or grade_answer(
-            exercise, answers.get(exercise.id), forkserver, stopped=stopped, begin=begin
+            exercise, answers.get(exercise.id), forkserver, seed=seed, stopped=stopped, begin=begin
         )
         report(exercise.id, graded)
         score = sum(test["points"] for test in graded["tests"])
@@ -90,6 +98,7 @@ def grade_submission(
     return {
         "student": submission.student,
         "digest": submission.digest,
+        "seed": seed,
         "problem": problem,
         "score": sum(question["score"] for question in questions),
         "max_score": sum(question["max_score"] for question in questions),
@@ -103,6 +112,7 @@ def grade_answer(
     answer: Answer | None,
     forkserver: Forkserver,
     *,
+    seed: str = "",
     stopped: dict[str, float] | None = None,
     begin: Callable[[], None] = lambda: None,
 ) -> Record:
@@ -112,6 +122,8 @@ def grade_answer(
     ----------
     exercise, answer, forkserver
         The question, what to run for it, and where.
+    seed
+        What the tests draw follows from it, and cannot be predicted without it. Empty for a new one.
     stopped
         Collects cells that took too long or ended their process, with the seconds that they had. In the next questions
         they are left out, unless they get more time there.
@@ -121,6 +133,7 @@ def grade_answer(
     if answer is None:
         return fail(exercise, "No answer was found.")
     stopped = {} if stopped is None else stopped
+    seed = seed or secrets.token_hex(32)
     seconds, end = float(exercise.seconds), math.inf
     while True:
         with forkserver.student(limits=Limits(seconds=seconds), items=exercise.preload) as student:
@@ -130,7 +143,7 @@ def grade_answer(
             # Other cells never get the second half of the time.
             run = _Run(student, stopped, end=end, others_end=end - exercise.seconds / 2)
             with contextlib.suppress(_RestartError):
-                return run.grade(exercise, answer)
+                return run.grade(exercise, answer, seed)
         seconds = max(end - time.monotonic(), 1)
 
 
@@ -163,7 +176,7 @@ class _Run:
         self._others_end = others_end
         self._remarks: list[str] = []
 
-    def grade(self, exercise: Exercise, answer: Answer) -> Record:
+    def grade(self, exercise: Exercise, answer: Answer, seed: str) -> Record:
         """Run the cells and the tests."""
         problem, lost = self._run(answer)
         if lost:
@@ -174,10 +187,10 @@ class _Run:
             self._remarks.append(f"{problem}; all that it defines was graded.")
         # The tests of an answer share their names, as in a notebook. A name that is missing must not be that of a
         # set-up cell.
-        names = {name: value for name, value in _set_up(exercise).items() if name not in exercise.names} | found
+        names = {name: value for name, value in _set_up(exercise, seed).items() if name not in exercise.names} | found
         tests = []
         for test in exercise.tests:
-            message = _run_test(test, names, deadline=self._end + GRACE)
+            message = _run_test(test, names, seed, deadline=self._end + GRACE)
             tests.append(_record(test, problem if message and problem and incomplete else message))
         return {"remark": " ".join(self._remarks), "tests": tests}
 
@@ -242,12 +255,38 @@ def _record(test: Test, message: str | None) -> Record:
     return {"id": test.id, "points": points, "max_points": test.points, "hidden": test.hidden, "message": message or ""}
 
 
-def _set_up(exercise: Exercise) -> dict[str, Any]:
+@contextlib.contextmanager
+def _drawing_from(seed: str, name: str) -> Iterator[None]:
+    """Let random numbers follow from a seed and a name: those of `random`, of NumPy, and of what Keras initializes.
+
+    Generators that are given no seed get one each, from which no other can be computed.
+    """
+    default_rng, numbers = np.random.default_rng, itertools.count()
+
+    def derive() -> bytes:
+        return hmac.digest(seed.encode(), f"{name} {next(numbers)}".encode(), "sha256")
+
+    def derived_rng(seed: Any = None) -> np.random.Generator:
+        return default_rng(int.from_bytes(derive()) if seed is None else seed)
+
+    random.seed(derive())
+    np.random.seed(np.frombuffer(derive(), "uint32"))  # noqa: NPY002
+    np.random.default_rng = derived_rng
+    try:
+        yield
+    finally:
+        np.random.default_rng = default_rng
+        random.seed()
+        np.random.seed()  # noqa: NPY002
+
+
+def _set_up(exercise: Exercise, seed: str) -> dict[str, Any]:
     """Return the names that tests can use: those of the set-up cells in the assignment file, made for this answer."""
     names: dict[str, Any] = {"__name__": "tests"}
-    preload.load(exercise.preload)
-    for code in exercise.setup:
-        exec(_compile(code, "setup"), names)
+    preload.load(exercise.preload, own=True)
+    with _drawing_from(seed, exercise.id):
+        for code in exercise.setup:
+            exec(_compile(code, "setup"), names)
     return names
 
 
@@ -260,10 +299,15 @@ def _fetch(student: Student, names: list[str], deadline: float) -> dict[str, Any
     return found
 
 
-def _run_test(test: Test, names: dict[str, Any], *, deadline: float = math.inf) -> str | None:
-    """Run one test; return the reason it failed, None if it passed."""
+def _run_test(test: Test, names: dict[str, Any], seed: str, *, deadline: float = math.inf) -> str | None:
+    """Run one test; return the reason it failed, None if it passed. Warnings count where the test says so."""
     try:
-        with contextlib.redirect_stdout(io.StringIO()), _bounded(deadline):
+        with (
+            contextlib.redirect_stdout(io.StringIO()),
+            warnings.catch_warnings(action="ignore"),
+            _drawing_from(seed, test.id),
+            _bounded(deadline),
+        ):
             exec(_compile(test.code, "test"), names)
     except _OutOfTime:
         return TOO_LONG

@@ -3,9 +3,11 @@
 A message is the length of a JSON text, the JSON text, then the bytes of its arrays. Nothing that is received is
 executed, unpickled or imported: arrays are numbers, and `keras_models` rebuilds models from known layers.
 A worker may also lend functions and iterators. It sends their index in a list that it keeps, and the student process
-sends back requests to call the function or to advance the iterator.
+sends back requests to call the function or to advance the iterator. An array that is read-only in the worker is
+read-only in the student process, too: code that must not change it fails there, as it would in a notebook.
 """
 
+import hashlib
 import json
 import math
 import socket
@@ -151,8 +153,7 @@ def _encode(value: Any, arrays: list[np.ndarray], lent: list[Any] | None = None)
     if isinstance(value, np.generic | np.ndarray) or hasattr(value, "__array__"):
         return _encode_array(value, arrays)
     if isinstance(value, np.random.Generator) and lent is not None:
-        # A spawned child: the generator's own state would reveal what a test draws next.
-        return {"generator": encode(value.spawn(1)[0].bit_generator.state)}
+        return {"generator": encode(_derive_generator(value).state)}
     # The plain value of a subclass, such as an Enum, whose own methods may be overridden.
     if isinstance(value, int):
         return int.__int__(value)
@@ -171,6 +172,16 @@ def is_model(value: Any) -> bool:
     return hasattr(value, "get_weights")
 
 
+def _derive_generator(generator: np.random.Generator) -> np.random.BitGenerator:
+    """Return a source of other draws in each call, from which nobody can compute what the generator itself draws.
+
+    A spawned child would not do: the seeds of `numpy.random.SeedSequence` can be computed from its state.
+    """
+    (child,) = generator.bit_generator.spawn(1)
+    draws = child.random_raw(8).astype("uint64").tobytes()
+    return type(child)(int.from_bytes(hashlib.sha256(draws).digest()))
+
+
 def _encode_array(value: Any, arrays: list[np.ndarray]) -> Any:
     array = np.ascontiguousarray(np.asarray(value)).reshape(np.shape(value))
     if array.dtype.kind == "U":
@@ -181,7 +192,9 @@ def _encode_array(value: Any, arrays: list[np.ndarray]) -> Any:
         raise ValueError(f"value: expected an array of numbers, got one of {array.dtype}")
     array = array.astype(array.dtype.newbyteorder("="), copy=False)
     arrays.append(array)
-    return {"array": array.dtype.name, "shape": list(array.shape), "scalar": isinstance(value, np.generic)}
+    read_only = isinstance(value, np.ndarray) and not value.flags["W"]
+    shape, scalar = list(array.shape), isinstance(value, np.generic)
+    return {"array": array.dtype.name, "shape": shape, "scalar": scalar, "read_only": read_only}
 
 
 def _decode(node: Any, read_array: Callable[[int], bytes], borrow: Callable[[str, int], Any] | None = None) -> Any:
@@ -194,6 +207,7 @@ def _decode(node: Any, read_array: Callable[[int], bytes], borrow: Callable[[str
         return node
     if "array" in node:
         array = _decode_array(node, read_array)
+        array.setflags(write=not (borrow and node.get("read_only")))
         return array[()] if node["scalar"] else array
     if "model" in node:
         return _rebuild_model(node["model"], decode(node["weights"]))

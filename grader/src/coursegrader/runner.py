@@ -2,13 +2,16 @@
 
 import concurrent.futures
 import contextlib
+import dataclasses
 import functools
 import hashlib
+import hmac
 import importlib.metadata
 import ipaddress
 import json
 import platform
 import re
+import secrets
 import socket
 import urllib.parse
 from collections.abc import Callable, Iterable, Iterator
@@ -24,6 +27,7 @@ from coursegrader.submissions import Submission
 from coursegrader.worker import close_idle, grade_here
 
 _ALWAYS = ("ipython", "keras", "numpy", "tensorflow")
+SECRET = "secret"
 
 
 @contextlib.contextmanager
@@ -79,7 +83,8 @@ def grade_all(
         The submissions, and the questions of the assignment.
     folder
         Where to store one JSON file per student. A record of the same submission and `made_with` is reused, and one
-        that is replaced is kept in the folder ``earlier`` beside it.
+        that is replaced is kept in the folder ``earlier`` beside it. A secret in the file `SECRET` decides, with each
+        notebook, what is drawn for it, so that equal notebooks get equal marks.
     made_with
         What the marks depend on besides the submissions, see `describe`.
     workers
@@ -96,6 +101,8 @@ def grade_all(
         nothing is stored.
     """
     grade = grade_here if scheduler is None else functools.partial(_grade_there, software=_software(made_with))
+    folder.mkdir(parents=True, exist_ok=True)
+    secret = _secret(folder / SECRET)
     enough = 64 if scheduler else 2 * workers  # enough to keep every worker busy; other notebooks stay on disk
     pending: dict[Future[Record], tuple[Submission, Path]] = {}
     with _executor(workers, scheduler) as executor:
@@ -106,12 +113,24 @@ def grade_all(
             if known:
                 yield submission.student, known, ""
                 continue
+            seed = hmac.digest(secret, submission.notebook or b"", "sha256").hex()
+            submission = dataclasses.replace(submission, seed=seed)
             future = executor.submit(grade, submission, exercises, unsafe=unsafe)
             pending[future] = (submission, file)
             if len(pending) >= enough:
                 yield from _collect(pending, made_with)
         while pending:
             yield from _collect(pending, made_with)
+
+
+def _secret(file: Path) -> bytes:
+    """Return the secret in a file that only its owner can read; make it if there is none."""
+    if not file.is_file():
+        part = file.with_suffix(".part")
+        part.touch(0o600)
+        part.write_text(secrets.token_hex(32), encoding="utf-8")
+        part.replace(file)  # atomic
+    return file.read_text(encoding="utf-8").encode()
 
 
 def describe(assignment: bytes, exercises: list[Exercise], *, unsafe: bool) -> dict[str, str]:

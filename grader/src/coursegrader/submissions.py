@@ -59,11 +59,14 @@ class Submission:
         The notebook's bytes; None if there is no readable notebook.
     problem : str
         What the student should know of the files: why there is no notebook, or which of several was graded; or empty.
+    seed : str
+        What the tests draw for it follows from this; empty for a new one, see `grade.grade_submission`.
     """
 
     student: str
     notebook: bytes | None
     problem: str = ""
+    seed: str = ""
 
     @property
     def digest(self) -> str:
