@@ -3,12 +3,14 @@
 import ast
 import copy
 import re
+import secrets
 import signal
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from coursegrader import grade, sandbox
@@ -31,32 +33,71 @@ TRAINS = {"cnn-small"}  # each answer costs the training of a network
 INVENTS = {"model-argument"}  # any counterexample is right, so a changed one is, too
 
 
-def alternatives() -> Iterator[Any]:
-    """Return (exercise id, code) for each answer in alternatives.md."""
-    parts = re.split(r"(?m)^## (.+)\n", (Path(__file__).parent / "alternatives.md").read_text(encoding="utf-8"))[1:]
+def read_answers(file: str) -> Iterator[Any]:
+    """Return (exercise id, code) for each answer in a file beside this one."""
+    parts = re.split(r"(?m)^## (.+)\n", (Path(__file__).parent / file).read_text(encoding="utf-8"))[1:]
     for name, text in zip(parts[::2], parts[1::2], strict=True):
         for number, code in enumerate(re.findall(r"```python\n(.*?)```", text, re.S)):
             yield pytest.param(name, code, id=f"{name}-{number}")
 
 
-def messages(exercise: Exercise, code: str, *, seconds: int = 60) -> list[str]:
-    """Run an answer and the tests in this process, which is quick and shows nothing of isolation; return failures."""
+def in_type(kind: str) -> Callable[[Any], Any]:
+    """Return a function that turns arrays and numbers of floating point into this type, also in lists and tuples."""
+
+    def convert(value: Any) -> Any:
+        if isinstance(value, list | tuple):
+            return type(value)(map(convert, value))
+        if not isinstance(value, np.ndarray | np.floating) or value.dtype.kind != "f":
+            return value
+        converted = value.astype(kind)
+        if isinstance(converted, np.ndarray):
+            converted.setflags(write=value.flags["W"])
+        return converted
+
+    return convert
+
+
+def computing_in(kind: str, function: Any) -> Any:
+    """Return a function as a student may have written it who begins by turning arrays into this type."""
+    convert = in_type(kind)
+    back = convert if kind == "float32" else lambda result: result
+    return lambda *args, **kwargs: back(function(*map(convert, args), **kwargs))
+
+
+def find_failure(
+    exercise: Exercise, code: str, *, seconds: int = 60, seeds: Sequence[str] = ("",), kind: str = ""
+) -> str:
+    """Run an answer and the tests in this process, which is quick and shows nothing of isolation; return a failure.
+
+    Tests that draw run once for each seed. With a `kind`, functions compute in this type.
+    """
 
     def stop(*_: Any) -> None:
         raise TimeoutError
 
-    names = grade._set_up(exercise, "1")
+    names = grade._set_up(exercise, "")
     signal.signal(signal.SIGALRM, stop)
     signal.setitimer(signal.ITIMER_REAL, seconds, 1)  # again in each test that hangs
     try:
         with warnings.catch_warnings(action="ignore"):
             exec(compile(code, "answer", "exec"), names)
-            found = [grade._run_test(test, names, "1") for test in exercise.tests]
+            for name in exercise.names if kind else ():
+                names[name] = computing_in(kind, names[name]) if callable(names[name]) else names[name]
+            runs = ((test, seed) for seed in seeds for test in exercise.tests if seed == seeds[0] or _draws(test))
+            for test, seed in runs:
+                message = grade._run_test(test, names, seed)
+                if message is not None:
+                    return message
     except Exception as error:  # an answer that does not even run
-        found = [str(error)]
+        return repr(error)
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
-    return [message for message in found if message is not None]
+    return ""
+
+
+def _draws(test: Any) -> bool:
+    """Tell whether a test gives other inputs each time."""
+    return "default_rng()" in test.code
 
 
 @pytest.mark.parametrize("name", EXERCISES)
@@ -69,21 +110,69 @@ def test_solution_gets_full_marks(name: Any, forkserver: Forkserver) -> None:
 @pytest.mark.parametrize("name", EXERCISES)
 def test_stub_fails_its_tests(name: Any) -> None:
     exercise = EXERCISES[name]
-    assert len(messages(exercise, exercise.stub + "\n")) >= 1
+    assert find_failure(exercise, exercise.stub + "\n")
     assert "raise NotImplementedError" in exercise.stub
 
 
-@pytest.mark.parametrize(("name", "code"), list(alternatives()))
-def test_alternative_right_answer_gets_full_marks(name: Any, code: Any) -> None:
-    for _ in range(3):  # inputs are random
-        assert messages(EXERCISES[name], code) == []
+RIGHT = list(read_answers("alternatives.md"))
+WRONG = list(read_answers("wrong.md"))
+
+
+def styles() -> Iterator[Any]:
+    """Return (exercise id, code, type to compute in) for each right answer; no type leaves its own."""
+    solutions = [pytest.param(name, EXERCISES[name].solution, id=f"{name}-solution") for name in EXERCISES]
+    for answer in solutions + RIGHT:
+        name, code = answer.values
+        if name in TRAINS:
+            continue
+        kinds = [""]
+        if any(map(_draws, EXERCISES[name].tests)):
+            kinds.append("float32")
+        if any("float32" in test.code for test in EXERCISES[name].tests):  # otherwise that is what tests draw
+            kinds.append("float64")
+        yield from (pytest.param(name, code, kind, id=f"{answer.id}{kind and '-'}{kind}") for kind in kinds)
+
+
+STYLES = list(styles())
+
+
+@pytest.mark.parametrize(("name", "code", "kind"), STYLES)
+def test_right_answer_gets_full_marks(name: Any, code: Any, kind: Any) -> None:
+    assert find_failure(EXERCISES[name], code, kind=kind, seeds="12345") == ""
+
+
+@pytest.mark.weekly
+@pytest.mark.parametrize(("name", "code", "kind"), STYLES)
+def test_right_answer_gets_full_marks_whatever_is_drawn(name: Any, code: Any, kind: Any) -> None:
+    """What fails is shown with its seed."""
+    seeds = [secrets.token_hex(8) for _ in range(200)]
+    if find_failure(EXERCISES[name], code, kind=kind, seeds=seeds, seconds=600):
+        found = {seed: find_failure(EXERCISES[name], code, kind=kind, seeds=[seed]) for seed in seeds}
+        assert {seed: failure for seed, failure in found.items() if failure} == {}
 
 
 def test_each_exercise_has_three_alternative_answers() -> None:
     counts = dict.fromkeys(EXERCISES.keys() - TRAINS, 0)
-    for parameter in alternatives():
+    for parameter in RIGHT:
         counts[parameter.values[0]] += 1
     assert {name: count for name, count in counts.items() if count < 3} == {}
+
+
+@pytest.mark.parametrize(("name", "code"), WRONG)
+def test_wrong_answer_loses_points_whatever_is_drawn(name: Any, code: Any) -> None:
+    for seed in "123":
+        assert find_failure(EXERCISES[name], code, seeds=[seed])
+
+
+# What is wrong with these is no value: a warning, an array that was changed, a generator that was not used.
+SEEN_ACROSS = {"augmentation-split", "augmentation-vote", "relu-slopes", "train-step"}
+
+
+@pytest.mark.parametrize(("name", "code"), [answer for answer in WRONG if answer.values[0] in SEEN_ACROSS])
+def test_wrong_answer_loses_points_in_a_process_of_its_own(name: Any, code: Any, forkserver: Forkserver) -> None:
+    exercise = EXERCISES[name]
+    graded = grade.grade_answer(exercise, Answer.of(exercise, code), forkserver)
+    assert sum(record["points"] for record in graded["tests"]) < exercise.points
 
 
 SWAPS = {
@@ -161,7 +250,7 @@ def test_mutants_of_solutions_lose_points() -> None:
     for name in sorted(EXERCISES.keys() - TRAINS - INVENTS):
         for mutant in mutants(EXERCISES[name].solution):
             count += 1
-            if not messages(EXERCISES[name], mutant, seconds=3):
+            if not find_failure(EXERCISES[name], mutant, seconds=3):
                 survivors.append((name, mutant))
     assert count > 300
     assert len(survivors) <= 0.05 * count, "\n\n".join(f"{name}\n{mutant}" for name, mutant in survivors)
