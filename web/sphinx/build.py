@@ -225,11 +225,15 @@ def offer_notebooks(names: list[str]) -> None:
 
 
 def results(executed: dict[str, nbformat.NotebookNode]) -> list[dict[str, Any]]:
-    """Return the numbers that all chapters recorded; a name used twice in a chapter is an error."""
+    """Return the numbers that all chapters recorded and the checks of their claims.
+
+    A number has a name, a check a claim. A number's name used twice in a chapter is an error; a claim may have several
+    checks.
+    """
     entries: list[dict[str, Any]] = []
     for name, notebook in executed.items():
         here = recorded(notebook)
-        names = [entry["name"] for entry in here]
+        names = [entry["name"] for entry in here if "name" in entry]
         twice = sorted({key for key in names if names.count(key) > 1})
         if twice:
             raise BuildError(f"{name}: records {', '.join(twice)} twice; expected a name of its own for each number")

@@ -277,7 +277,7 @@ def chapter_key(name: str) -> str:
 
 
 def recorded(notebook: nbformat.NotebookNode) -> list[dict[str, Any]]:
-    """Return what the cells of an executed notebook recorded."""
+    """Return what the cells of an executed notebook recorded, and the claims that they checked."""
     from mnist_lessons.results import LEDGER_KEY
 
     outputs = (output for cell in notebook.cells for output in cell.get("outputs", []))

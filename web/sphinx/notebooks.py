@@ -195,7 +195,7 @@ def learners_notebook(name: str, book: Book) -> NotebookNode:
 def chapter_cells(name: str, book: Book) -> Iterator[NotebookNode]:
     """Yield the cells of a chapter, with the outputs of its last run and captions as on the site."""
     executed = nbformat.read(executed_file(name), as_version=4)
-    values = {entry["name"]: entry["value"] for entry in recorded(executed)}
+    values = {entry["name"]: entry["value"] for entry in recorded(executed) if "name" in entry}
     write = writer(name, values, book)
     number, title, _ = book.references["pages"][name.removesuffix(".md")]
     heading = f"# {number} {title}" if number else f"# {title}"
