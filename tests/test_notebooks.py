@@ -30,7 +30,7 @@ kernelspec: {name: python3, display_name: Python 3}
 ---
 # Read digits
 
-It is {glue:text}`share:.1f` %.
+It is {glue:text}`share:.1f` %.{claim}`share_known`
 
 ```{code-cell} ipython3
 import numpy as np
@@ -63,7 +63,7 @@ Table([])
 ---
 tags: [remove-cell]
 ---
-assert calibration, "The book no longer holds"
+check("share_known", bool(calibration))
 record("share", 12.345)
 ```
 """
@@ -79,9 +79,11 @@ def book(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Book:
     (tmp_path / "book" / "a.md").write_text(CHAPTER, encoding="utf-8")
     figure = new_output("execute_result", {"image/svg+xml": "<svg/>", "text/plain": "1"}, execution_count=9)
     record = {"name": "share", "value": 12.345}
+    checked = new_output("display_data", {"application/papermill.record/text/plain": ""})
+    checked.metadata["mnist_lessons"] = {"claim": "share_known", "value": True}
     ledger = new_output("display_data", {"application/papermill.record/text/plain": ""}, metadata={"x": 1})
     ledger.metadata["mnist_lessons"] = record
-    outputs = [[], [figure, ledger], [], [ledger]]
+    outputs = [[], [figure, ledger], [], [checked, ledger]]
     cells = [new_code_cell(outputs=each, execution_count=index) for index, each in enumerate(outputs)]
     nbformat.write(new_notebook(cells=cells), executed)
     references = {
@@ -106,7 +108,7 @@ def test_learners_notebook_holds_the_lesson_and_nothing_of_the_build(book: Book)
     assert [dict(output.data) for output in drawing.outputs] == [{"image/svg+xml": "<svg/>", "text/plain": "1"}]
     assert sources(notebook, "markdown")[1:] == ["# 3 Read digits\n\nIt is 12.3 %.", "*Figure 3.1. First, 12.*"]
     assert notebook.cells[-1].source == "*Figure 3.1. First, 12.*"  # no chapter follows
-    assert "book no longer" not in json.dumps(notebook)
+    assert "share_known" not in json.dumps(notebook)
 
 
 def test_same_chapter_is_the_same_file(book: Book) -> None:

@@ -62,6 +62,7 @@ def write(book: Book) -> Callable[[str], str]:
         ),
         ("{cite:t}`lecun1998` says", f"[LeCun et al. (1998)]({SITE}book/bibliography.html#id1) says"),
         ("$$\ny = w x\n$$ (eq-a)", "$$\ny = w x\n\\tag{3.1} $$"),
+        ("It is so.{claim}`so` And so on.", "It is so. And so on."),
         ("{py:func}`mnist_lessons.data.split`", "`mnist_lessons.data.split`"),
         ("(sec-b)=\n## Go on", "## Go on"),
         ("```{math}\ny = x\n```", "$$\ny = x\n$$"),

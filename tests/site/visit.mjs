@@ -125,7 +125,7 @@ async function axed(page) {
   await page.evaluate(axeScript);
   await page.evaluate(() => document.querySelectorAll("details").forEach((details) => (details.open = true)));
   const found = await violations(page);
-  for (const opener of ["main .term", ".menu"]) {
+  for (const opener of ["main .term", "main .ml-claim", ".menu"]) {
     const button = page.locator(opener).first();
     if (!(await button.count()) || !(await button.isVisible())) continue;
     await button.click();

@@ -33,6 +33,7 @@ import addresses
 import browser
 import notebooks
 from addresses import AddressError
+from claims import fragile
 from coursegrader.exercises import ExerciseError, read_file
 from environment import environment
 from execute import (
@@ -146,7 +147,10 @@ def build_site(documents: list[str]) -> None:
     refuse(sphinx())
     notebooks.take_pictures()
     offer_notebooks(notebooks.lessons())
-    write_atomically(SITE / "results.json", json.dumps(results(executed), indent=1) + "\n")
+    entries = results(executed)
+    write_atomically(SITE / "results.json", json.dumps(entries, indent=1) + "\n")
+    for warning in fragile(entries):
+        print(f"Warning: {warning}")
     write_atomically(stamp, key)
     print(f"Site: built in {time.perf_counter() - start:.0f} s in {SITE.relative_to(ROOT)}; open it with: make serve")
 

@@ -35,7 +35,7 @@ PRINTINGS = 6
 LINES = 12
 HANGING_INDENT = 4
 NOT_ON_PAPER = (
-    "script, .headerlink, .only-dark, .facts, [popover], #take-it-with-you, "
+    "script, .headerlink, .only-dark, .facts, [popover]:not(.ml-check), .ml-check > p:last-child, #take-it-with-you, "
     ".ml-quiz-question :is(button, [role]), .ml-guess-act, .ml-guess-question [role]"
 )
 # What the site says about itself and what is true on paper.
@@ -131,6 +131,10 @@ def chapter(page: str, pages: set[str], site: str) -> Tag:
         drop.decompose()
     for term in text.select("button.term"):
         term.name, term.attrs = "span", {}
+    for mark in text.select("button.ml-claim"):
+        mark.name, mark.attrs = "span", {name: mark[name] for name in ("class", "id", "data-number")}
+    for note in text.select(".ml-check"):
+        del note["popover"]
     for button in text.select("button"):
         button.unwrap()
     for element in text.select("[id]"):
@@ -150,7 +154,7 @@ def chapter(page: str, pages: set[str], site: str) -> Tag:
         print_question(question)
     for folded in text.select("details"):
         unfold(folded)
-    for block in text.select("div.highlight > pre"):
+    for block in text.select("div.highlight > pre, .ml-check pre"):
         hang(block)
     for words in text.find_all(string=re.compile("|".join(map(re.escape, ON_PAPER)))):
         words.replace_with(re.sub("|".join(map(re.escape, ON_PAPER)), lambda found: ON_PAPER[found[0]], words))

@@ -11,6 +11,7 @@ from sphinx.domains.std import StandardDomain
 from sphinx.environment import BuildEnvironment
 from sphinx.util.docutils import SphinxDirective
 
+from claims import claim_list
 from contents import number, parts, title
 from markup import raw_html
 
@@ -20,7 +21,7 @@ class listing(nodes.General, nodes.Element):  # noqa: N801, docutils names nodes
 
 
 class Listing(SphinxDirective):
-    """``{way-through}``: the chapters; ``{reading-time}``, ``{figure-list}`` and ``{take-away}``: what they say."""
+    """``{way-through}``: the chapters; ``{reading-time}``, ``{figure-list}`` and others: what is in them."""
 
     def run(self) -> list[nodes.Node]:
         """Mark the place."""
@@ -107,6 +108,7 @@ LISTINGS = {
     "way-through": way_through,
     "reading-time": reading_time,
     "figure-list": figure_list,
+    "claim-list": claim_list,
     "take-away": take_away,
 }
 
