@@ -101,6 +101,7 @@ def test_chapter_that_keeps_all_rules_has_no_fault(tmp_path: Path, monkeypatch: 
         ("Table(losses)", "Table(load_data())", "30: 'load_data(' reads what does not come with the package"),
         ("Table(losses)", "Table(model.fit(verbose=1))", "30: verbose=1 prints a progress bar"),
         ('check("loss_falls", losses[-1], at_most=0.1)\n', "", "1: no claim is checked in a cell tagged remove-cell"),
+        ('record("last_loss"', 'assert losses\nrecord("last_loss"', "34: assert losses; instead: check(...)"),
         ('record("last_loss"', 'record("loss"', "16: no cell records 'last_loss'"),
         ('f"share_{name}"', 'f"part_{name}"', "16: no cell records 'share_dense'"),
         ('f"share_{name}"', "name", "16: no cell records 'share_dense'"),
