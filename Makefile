@@ -105,7 +105,8 @@ endif
 # What is too long for each run: Binder's environment, a whole cluster, every notebook; and which lines no test runs.
 test-all: notebooks .venv/dev/.done web/node_modules/.dev  ## lint, check types, run all tests and notebooks, with coverage
 	@$(MAKE) --no-print-directory lint
-	@$(pytest) $(side_by_side) -m "" --cov --nbmake grader/tests tests notebooks/*.ipynb
+	@$(pytest) $(side_by_side) -m "" --cov --nbmake --deselect notebooks/verify.ipynb \
+	  grader/tests tests notebooks/*.ipynb
 
 .venv/colab/.done: tests/colab.txt .venv/dev/.done
 	@echo "Setting up .venv/colab (once; a minute)"

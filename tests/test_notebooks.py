@@ -1,5 +1,6 @@
 """The notebooks that learners open: the lesson, and nothing of the build."""
 
+import ast
 import itertools
 import json
 import re
@@ -23,7 +24,7 @@ from plain import Book
 
 ROOT = Path(__file__).resolve().parents[1]
 FOLDER = ROOT / "notebooks"
-FILES = sorted(FOLDER.rglob("*.ipynb"))
+FILES = sorted({*FOLDER.rglob("*.ipynb")} - {FOLDER / addresses.VERIFY})
 EXERCISES = read_exercises(ROOT / "book" / "exercises")
 CHAPTER = """---
 kernelspec: {name: python3, display_name: Python 3}
@@ -222,6 +223,20 @@ def test_nothing_that_a_launch_brings_holds_a_solution_or_a_hidden_test() -> Non
         allowed = "\n".join([exercise.stub, exercise.text, *exercise.setup, *shown])
         lines = {line.strip() for secret in secrets for line in secret.splitlines() if len(line.strip()) > 30}
         assert {line for line in lines if line in own and line not in allowed} == set(), exercise.id
+
+
+def test_verifying_notebook_shows_the_report(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    book = Book(ROOT, addresses.read(), {}, [], tmp_path)
+    _, install, run, show = notebooks.verifying_notebook(book).cells
+    assert book.addresses.raw(notebooks.wheel_name()) in install.source
+    assert run.source.splitlines()[-1] == "!{sys.executable} -m mnist_lessons verify"
+    monkeypatch.chdir(tmp_path)
+    Path("mnist-lessons-report.html").write_text('<p class="a">51 agree</p>', encoding="utf-8")
+    *before, last = ast.parse(show.source).body
+    assert isinstance(last, ast.Expr)
+    names: dict[str, Any] = {}
+    exec(compile(ast.Module(before, []), "show", "exec"), names)
+    assert "&lt;p class=&quot;a&quot;&gt;51 agree" in eval(ast.unparse(last.value), names).data
 
 
 def test_command_says_what_is_missing(tmp_path: Path) -> None:

@@ -320,6 +320,7 @@ def test_links_of_a_fork_lead_into_the_fork(fork: Path, measure: Callable[[Path]
     known |= {f"{here.site}{name}" for name in ("_static/card.png", "mnist-lessons.pdf", "mnist-lessons.zip")}
     known |= {f"{here.repository}/edit/master/{name.removesuffix('.html')}.md" for name in html}
     known |= {address for name in html for address in launched(here, name.removesuffix(".html")).values()}
+    known |= {here.binder(addresses.VERIFY), here.colab(addresses.VERIFY), f"{here.site}verify.json"}
     known |= {here.raw(f"mnist_lessons-{PROJECT['version']}-py3-none-any.whl")}
     found = {
         (address.partition("#")[0], file.suffix)

@@ -20,6 +20,8 @@ from folders import ROOT
 
 CONFIG = ROOT / "_config.yml"
 NOTEBOOK_BRANCH = "notebooks"
+VERIFY = "verify.ipynb"  # runs all chapters and compares their numbers with the book's
+VERIFY_TITLE = "Verify the book's numbers"
 REPOSITORY = re.compile(r"https://github\.com/([A-Za-z0-9][\w-]*)/([\w.-]+?)(?:\.git)?/*", re.ASCII | re.IGNORECASE)
 BRANCH = re.compile(r"\w[\w./+-]*", re.ASCII)
 DOMAIN = re.compile(r"https?://[\w.-]+(?::\d+)?(?:/[\w.~-]+)*/*", re.ASCII)
@@ -55,6 +57,10 @@ class Addresses(NamedTuple):
     def raw(self, file: str) -> str:
         """Return the address from which pip or a browser downloads a file of the branch of notebooks."""
         return f"{self.repository}/raw/{NOTEBOOK_BRANCH}/{quote(file)}"
+
+    def commit(self, commit: str) -> str:
+        """Return the address of a commit."""
+        return f"{self.repository}/commit/{commit}"
 
     def _slug(self) -> str:
         return self.repository.removeprefix("https://github.com/")

@@ -32,6 +32,7 @@ from sphinx.util.console import nocolor
 import addresses
 import browser
 import notebooks
+import published
 from addresses import AddressError
 from claims import fragile
 from coursegrader.exercises import ExerciseError, read_file
@@ -127,7 +128,7 @@ def build_site(documents: list[str]) -> None:
     executed = {name: kept_outputs(name, chapter_key(name)) for name in documents if is_notebook(name)}
     sources = [
         file
-        for folder in ("book", "experiments", "grader/src", "mnist_lessons", "web")
+        for folder in ("book", "experiments", "grader/src", "mnist_lessons", "reports", "web")
         for file in (ROOT / folder).rglob("*")
         if file.is_file() and not {"__pycache__", "node_modules"} & set(file.relative_to(ROOT).parts)
     ]
@@ -138,6 +139,7 @@ def build_site(documents: list[str]) -> None:
     )
     stamp = BUILD / "site.key"
     if stamp.is_file() and stamp.read_text(encoding="utf-8") == key and (SITE / "index.html").is_file():
+        say_source(executed)
         return print(f"Site: up to date in {SITE.relative_to(ROOT)}")
     start = time.perf_counter()
     stamp.unlink(missing_ok=True)
@@ -152,7 +154,15 @@ def build_site(documents: list[str]) -> None:
     for warning in fragile(entries):
         print(f"Warning: {warning}")
     write_atomically(stamp, key)
+    say_source(executed)
     print(f"Site: built in {time.perf_counter() - start:.0f} s in {SITE.relative_to(ROOT)}; open it with: make serve")
+
+
+def say_source(executed: dict[str, nbformat.NotebookNode]) -> None:
+    """Let the site say which state of the sources it was built from."""
+    source = published.identify_book()
+    published.write_book(executed, source)
+    published.stamp_pages(source)
 
 
 def build_pages(names: list[str], documents: list[str]) -> None:

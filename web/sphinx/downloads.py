@@ -23,6 +23,7 @@ from pypdf import PdfReader
 
 import addresses
 import browser
+import published
 import toc
 from folders import BUILD, ROOT, SITE
 from mnist_lessons.store import moved_when_whole, write_atomically
@@ -54,7 +55,7 @@ def main() -> None:
     site, stamp = BUILD / "site.key", BUILD / "downloads.key"
     if not site.is_file():
         sys.exit("downloads: there is no site yet; build it with: make book")
-    key = site.read_text(encoding="utf-8")
+    key = site.read_text(encoding="utf-8") + repr(published.identify_book())
     if all(file.is_file() for file in (PDF, ZIP, stamp)) and stamp.read_text(encoding="utf-8") == key:
         return print("Downloads: up to date")
     home = SITE / f"{toc.home()}.html"

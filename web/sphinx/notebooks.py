@@ -78,6 +78,7 @@ def main() -> None:
     files = dict(_support(book))
     for name in lessons():
         files[addresses.notebook(name)] = offered_file(name).read_text(encoding="utf-8")
+    files[addresses.VERIFY] = nbformat.writes(verifying_notebook(book)) + "\n"
     wheel = build_wheel()
     for file in (file for file in FOLDER.rglob("*") if file.is_file()):
         if str(file.relative_to(FOLDER)) not in {*files, wheel}:
@@ -182,12 +183,35 @@ def learners_notebook(name: str, book: Book) -> NotebookNode:
     """
     own = exercise_cells if name.startswith("book/exercises/") else chapter_cells
     cells = [*opening(name, book), *own(name, book), *closing(name, book)]
-    for index, cell in enumerate(cells):
-        cell.id = f"cell-{index}"  # the same from run to run
     code = [cell for cell in cells if cell.cell_type == "code"]
     for index, cell in enumerate(code, 1):
         cell.execution_count = index if cell.outputs else None
     _prune_imports(code)
+    return _notebook(cells)
+
+
+def verifying_notebook(book: Book) -> NotebookNode:
+    """Return the notebook that runs `mnist-lessons verify` where it is opened and shows the report."""
+    where = book.addresses
+    text = (
+        f"*From [MNIST Lessons]({where.page(home())}).*\n\n# {addresses.VERIFY_TITLE}\n\n"
+        "Run all cells from the menu. The chapters run here, one after the other, and each number that they record is "
+        f"compared with the book's, as [the book explains]({where.page('book/verify')}). All of them take some "
+        "minutes. To run some, name them after `verify`, such as `verify train evaluate`."
+    )
+    run = "import sys\n\n!{sys.executable} -m mnist_lessons verify"
+    show = (
+        "# The report is mnist-lessons-report.html; to hand it on, take mnist-lessons-report.json beside it.\n"
+        "from html import escape\nfrom pathlib import Path\n\nfrom IPython.display import HTML\n\n"
+        'report = Path("mnist-lessons-report.html").read_text(encoding="utf-8")\n'
+        """HTML(f'<div><iframe title="Report" srcdoc="{escape(report)}" width="100%" height="700"></iframe></div>')"""
+    )
+    return _notebook([new_markdown_cell(text), _install(book), new_code_cell(run), new_code_cell(show)])
+
+
+def _notebook(cells: list[NotebookNode]) -> NotebookNode:
+    for index, cell in enumerate(cells):
+        cell.id = f"cell-{index}"  # the same from run to run
     kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
     return new_notebook(cells=cells, metadata={"kernelspec": kernel, "language_info": {"name": "python"}})
 
@@ -260,14 +284,18 @@ def opening(name: str, book: Book) -> list[NotebookNode]:
             "Run a cell with Shift+Enter, or all of them from the menu. Change any number and run on: "
             f"the text keeps the book's numbers.{f' {GPU}' if uses_keras else ''}*"
         )
+    return [new_markdown_cell(text), _install(book)]
+
+
+def _install(book: Book) -> NotebookNode:
     code = (
         "# On Kaggle, first switch on Internet in the notebook's settings. There and on Colab, the rest is installed.\n"
         "from importlib.util import find_spec\n\n"
         'if find_spec("mnist_lessons") is None:\n'
         '    options = "--quiet --no-deps" if find_spec("tensorflow") else "--quiet"\n'
-        f"    %pip install {{options}} {where.raw(wheel_name())}"
+        f"    %pip install {{options}} {book.addresses.raw(wheel_name())}"
     )
-    return [new_markdown_cell(text), fold(new_code_cell(code), "Install the book's package where it is missing")]
+    return fold(new_code_cell(code), "Install the book's package where it is missing")
 
 
 def closing(name: str, book: Book) -> list[NotebookNode]:
