@@ -92,7 +92,7 @@ def by_chapter(reports: Sequence[dict[str, Any]]) -> str:
         folds.append(
             f"<details><summary>{escape(title)} ({len(own)}, {said})</summary>{table(caption, heads, rows)}</details>"
         )
-    return "".join(folds)
+    return f'<div class="by-platform">{"".join(folds)}</div>'
 
 
 def _cells(key: tuple[str, str, str], results: Sequence[dict[str, Any] | None]) -> list[str]:
