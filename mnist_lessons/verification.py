@@ -134,7 +134,7 @@ def verify(book: Entry, names: Sequence[str], file: Path) -> dict[str, Any]:
         "chapters": [],
         "results": [],
     }
-    print(f"Running {len(names)} chapters; what the book's own run took is in brackets", flush=True)
+    print(f"Chapters to run: {len(names)}; what the book's own run took is in brackets", flush=True)
     with tempfile.TemporaryDirectory() as folder:
         for name in names:
             chapter = book["chapters"][name]
