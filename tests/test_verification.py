@@ -1,7 +1,9 @@
 """`mnist-lessons verify`, on tiny chapters: what agrees, what differs, what cannot be compared, and the report."""
 
 import json
+import re
 import sys
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ from mnist_lessons.__main__ import main as command
 from mnist_lessons.reports import summary
 from mnist_lessons.source import Source
 from mnist_lessons.verification import compare, main, widening
+from toc import documents_in_toc
 
 ROOT = Path(__file__).resolve().parents[1]
 MACHINE = {
@@ -144,6 +147,22 @@ def test_what_cannot_be_verified_is_said_without_the_grader(
     monkeypatch.setattr(sys, "argv", ["mnist-lessons", "verify", "--book", str(book), *arguments])
     assert command() == 2
     assert message in capsys.readouterr().err
+
+
+def test_chapters_import_only_what_the_package_requires() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    known = {re.split(r"[;<>= ]", requirement)[0] for requirement in project["dependencies"]}
+    known |= {*sys.stdlib_module_names, "mnist_lessons", "PIL"}
+    imported = {
+        (name, module)
+        for name in documents_in_toc()
+        for cell in re.findall(
+            r"^```\{code-cell\}(.*?)^```", (ROOT / name).read_text("utf-8"), re.MULTILINE | re.DOTALL
+        )
+        for module in re.findall(r"^ *(?:import|from) (\w+)", cell, re.MULTILINE)
+    }
+    assert len(imported) > 50
+    assert {(name, module) for name, module in imported if module not in known} == set()
 
 
 # The site ---------------------------------------------------------------------------------------------------------
