@@ -23,6 +23,8 @@ from mnist_lessons.verification import BOOK
 FOLDER = ROOT / "reports"
 MARKS = {"agrees": "✓", "differs": "✗", "not compared": "–"}
 
+WORST = ("agrees", "not compared", "differs")  # the last is
+
 
 class ReportError(SphinxError):
     """A file in the folder of reports is none; stops the build."""
@@ -78,8 +80,15 @@ def overview(reports: Sequence[dict[str, Any]]) -> str:
 def by_chapter(reports: Sequence[dict[str, Any]]) -> str:
     """Return a fold for each chapter with a table of claims and numbers by platform, as HTML."""
     titles = {run["name"]: run["title"] for report in reports for run in report["chapters"]}
-    found = [{_row(result): result for result in report["results"]} for report in reports]
-    keys = list(dict.fromkeys(key for results in found for key in results))
+    keys = list(dict.fromkeys(_row(result) for report in reports for result in report["results"]))
+    # A claim may have several parts: the worst of them is shown.
+    found = [
+        {
+            _row(result): result
+            for result in sorted(report["results"], key=lambda result: WORST.index(result["verdict"]))
+        }
+        for report in reports
+    ]
     heads = ["Name", "Book", *(f"{python}, {machine}" for python, machine in map(platform, reports))]
     folds = []
     for chapter, title in titles.items():
