@@ -16,6 +16,9 @@ from coursegrader.forkserver import Forkserver
 from coursegrader.grade import grade_answer, grade_submission
 from coursegrader.submissions import Submission
 
+# An alarm that rings while an object is deleted is ignored, and rings again half a second later.
+WHILE_DELETING = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+
 
 def read_corpus(name: str) -> dict[str, list[Any]]:
     """Return for each part of a file beside this one its cases: what is expected, and code or a notebook.
@@ -71,7 +74,7 @@ def test_forged_answer_gets_no_extra_point(
     assert score(exercises["model-merge"], "# the solution", forkserver) == 3, "the next answer is graded as ever"
 
 
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # while objects are deleted
+@WHILE_DELETING
 @pytest.mark.parametrize(ARGUMENTS, CORPUS["Endless"])
 def test_endless_answer_is_stopped_at_its_time_limit(
     expected: list[Any], code: str, exercises: dict[str, Exercise], forkserver: Forkserver
@@ -112,6 +115,7 @@ def test_exception_from_an_answer_does_not_end_the_loop_of_a_test(forkserver: Fo
         assert message, name
 
 
+@WHILE_DELETING
 @pytest.mark.parametrize(
     "test",
     [
@@ -127,6 +131,7 @@ def test_test_that_an_answer_keeps_busy_is_stopped(test: str, forkserver: Forkse
     assert seconds < 2 + 2
 
 
+@WHILE_DELETING
 def test_message_that_takes_too_long_to_read_is_abandoned(forkserver: Forkserver) -> None:
     """Numbers with one hash make a set quadratic."""
     code = """
@@ -304,7 +309,7 @@ def test_submission_that_is_no_notebook_gets_a_record(exercises: dict[str, Exerc
     assert record["problem"].startswith("Of several notebooks, b was graded, not a. The file is not a notebook")
 
 
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@WHILE_DELETING
 def test_time_limit_holds_if_it_comes_while_an_object_is_deleted() -> None:
     class Slow:
         def __del__(self) -> None:
