@@ -8,11 +8,15 @@ from pathlib import Path
 from experiments.runner import RunError
 
 files = sorted(Path(__file__).parent.glob("[!_]*.py"))
-known = [file.stem for file in files if "\ndef main()" in file.read_text(encoding="utf-8")]
+known = [file.stem for file in files if "\ndef main(" in file.read_text(encoding="utf-8")]
 parser = argparse.ArgumentParser(prog="python -m experiments", description=__doc__)
 parser.add_argument("names", nargs="*", metavar="NAME", choices=[[], *known], default=known, help=", ".join(known))
-for name in parser.parse_args().names:
+parser.add_argument("--rows", nargs="+", metavar="ROW", default=[], help="make only these rows of the scoreboard anew")
+options = parser.parse_args()
+if options.rows and options.names != ["scoreboard"]:
+    parser.error("--rows: expected the scoreboard alone before it")
+for name in options.names:
     try:
-        importlib.import_module(f"experiments.{name}").main()
+        importlib.import_module(f"experiments.{name}").main(*options.rows)
     except RunError as error:
         sys.exit(f"experiments: {error}")
