@@ -142,9 +142,11 @@ def save_table(
         What it rests on besides TensorFlow, Keras and NumPy: their versions are noted too.
     renewed
         If given, the runs made only the rows whose first column has one of these names. The other rows that are stored
-        are kept, with the note beside them, and follow the new ones.
+        are kept, with the note beside them, and follow the new ones. Without runs the table stays as it is.
     """
     file = STORED / f"{table}.csv"
+    if renewed and not runs:
+        return load_rows(file)
     rows = [row for run in runs for row in run.result] if rows is None else list(rows)
     earlier: dict[str, Any] = {}
     if renewed:

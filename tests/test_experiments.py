@@ -196,6 +196,8 @@ def test_table_keeps_what_is_stored_of_rows_that_are_not_made_anew(trial: Any) -
     note = json.loads((trial.parent / "first.json").read_text(encoding="utf-8"))
     assert note["command"] == "python -m experiments trial --rows a"
     assert note["earlier"]["command"] == "python -m experiments trial"
+    assert runner.save_table("first", [], experiment="trial", seeds="none", renewed=["b"]) == rows
+    assert json.loads((trial.parent / "first.json").read_text(encoding="utf-8")) == note
 
 
 @pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="this system does not pin processes to cores")

@@ -3,6 +3,7 @@
 import ast
 import json
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +19,9 @@ from sklearn.preprocessing import PolynomialFeatures
 from statsmodels.stats.multitest import multipletests
 
 from experiments import scoreboard
+from experiments.runner import Run
 from mnist_lessons.data import load_mnist, one_hot
-from mnist_lessons.tables import STORED, load_table
+from mnist_lessons.tables import STORED, Row, load_table
 
 ROOT = Path(__file__).parents[1]
 
@@ -104,12 +106,12 @@ def test_weight_decay_agrees_with_the_formula_of_nielsens_book(few: Any) -> None
     train = train[0][:10], train[1][:10]
     models = [
         scoreboard.nielsen(
-            train, test, units=5, cost=scoreboard.quadratic_cost, rate=0.5, decay=decay, seed=1, epochs=1
+            train, [test], units=5, cost=scoreboard.quadratic_cost, rate=0.5, decay=decay, seed=1, epochs=1
         )[0].get_weights()
         for decay in (0.0, 0.2)
     ]
     keras.utils.set_random_seed(1)
-    start = scoreboard.nielsen(train, test, units=5, cost=scoreboard.quadratic_cost, rate=0.5, seed=1, epochs=0)[0]
+    start = scoreboard.nielsen(train, [test], units=5, cost=scoreboard.quadratic_cost, rate=0.5, seed=1, epochs=0)[0]
     for plain, shrunk, before in zip(*models, start.get_weights(), strict=True):
         expected = plain - 0.5 * 0.2 / 10 * before if before.ndim == 2 else plain
         np.testing.assert_allclose(shrunk, expected, atol=1e-5)
@@ -125,6 +127,8 @@ def test_stored_table_has_a_row_for_each_seed() -> None:
     for row in table:
         assert 0 < row["first_half"] < row["errors"] < 10_000
         assert row["fewest"] == "" or row["fewest"] <= row["errors"]
+        by_epoch = row["validation_by_epoch"]
+        assert by_epoch == "" or by_epoch[-1] == row["validation_errors"]
     assert "scikit-learn" in json.loads((STORED / "scoreboard.json").read_text(encoding="utf-8"))["versions"]
 
 
@@ -158,13 +162,65 @@ def test_page_explains_exactly_the_rows_that_differ() -> None:
     assert {(name, float(published)) for name, published in reasons} == differ
 
 
-def test_chosen_settings_have_the_fewest_validation_errors() -> None:
-    choices = load_table("scoreboard-choices")
-    assert {row["row"] for row in choices} == {"k-nearest", "svm", *scoreboard.TUNED}
-    for name in scoreboard.TUNED:
-        found = {row["setting"]: row["errors"] for row in choices if row["row"] == name}
-        assert set(found) == set(scoreboard.RATES)
-        rate = scoreboard.chosen(name, choices)["rate"]
-        assert found[rate] == min(found.values())
-    assert set(scoreboard.chosen("svm", choices)) == {"C", "gamma"}
-    assert scoreboard.chosen("chollet", choices) == {}
+Found = dict[Any, float]
+
+
+def mean_errors(rows: list[Row], setting: str, errors: str) -> Found:
+    """Return the mean error over the seeds of each setting that was tried."""
+    by_setting: dict[Any, list[float]] = {}
+    for row in rows:
+        by_setting.setdefault(row[setting], []).append(row[errors])
+    return {tried: float(np.mean(errors)) for tried, errors in by_setting.items()}
+
+
+def grids() -> Iterator[tuple[str, Found]]:
+    """Yield by name what was tried for the rows of the scoreboard and for the book's own recipes, with its error."""
+    for table, (names, setting, errors) in {
+        "scoreboard-choices": (("row",), "setting", "errors"),
+    }.items():
+        rows = load_table(table)
+        for key in dict.fromkeys(tuple(row[name] for name in names) for row in rows):
+            own = [row for row in rows if tuple(row[name] for name in names) == key]
+            yield " ".join(key), mean_errors(own, setting, errors)
+    yield "train_dense learning rate", mean_errors(load_table("dense-rates"), "learning_rate", "loss")
+
+
+def at_an_end(found: Found) -> list[Any]:
+    """Return what the best setting has in common with the least or the greatest that was tried, number by number."""
+    best = np.atleast_1d(min(found, key=lambda tried: found[tried]))
+    columns = np.array([np.atleast_1d(tried) for tried in found]).T
+    return [value for value, tried in zip(best, columns, strict=True) if value in (tried.min(), tried.max())]
+
+
+@pytest.mark.parametrize(("name", "found"), [pytest.param(*grid, id=grid[0]) for grid in grids()])
+def test_no_choice_lies_at_the_end_of_what_was_tried(name: str, found: Found) -> None:
+    assert at_an_end(found) == ([1] if name == "k-nearest" else []), f"{name}: {found}"  # no neighbor is less than one
+
+
+def test_choice_is_stored_for_every_row_that_leaves_one_open_and_is_what_the_row_has() -> None:
+    choices, table = load_table("scoreboard-choices"), load_table("scoreboard")
+    open_rows = {*scoreboard.GRIDS, *scoreboard.TUNED}
+    assert {row["row"] for row in choices} == open_rows
+    assert {row["row"] for row in table if row["setting"] != ""} == open_rows
+    for name in {row["row"] for row in table}:
+        setting = tuple(scoreboard.chosen(name, choices).values())
+        expected = setting[0] if len(setting) == 1 else setting or ""
+        assert {row["setting"] for row in table if row["row"] == name} == {expected}
+    assert not {row["seed"] for row in choices} & {*scoreboard.SEEDS}
+
+
+def test_rates_are_added_until_the_best_is_not_at_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+
+    def measure(_: Any, name: str, rate: float) -> Run:
+        asked.append(rate)
+        return Run([{"row": name, "setting": rate, "errors": abs(np.log(rate / 0.05))}], 1, 1, 1)
+
+    monkeypatch.setattr(scoreboard, "measure", measure)
+    runs = scoreboard.choose("dense-800")
+    assert [run.result[0]["setting"] for run in runs] == [0.001, 0.003, 0.01, 0.03, 0.1]
+    assert min(asked) == 0.001
+    assert max(asked) == 0.1
+    monkeypatch.setattr(scoreboard, "RATES", (0.001, 0.003, 0.01))
+    with pytest.raises(ValueError, match="RATES: expected rates around the best one, which for dense-800 is 0.01"):
+        scoreboard.choose("dense-800")
