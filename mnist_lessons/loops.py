@@ -107,7 +107,6 @@ def fit_fast(
     augment: Callable[..., Any] | None = None,
     peak_rate: float = 0.02,
     batch_size: int = 128,
-    jit_compile: bool = False,
 ) -> History:
     """Train a model that is not compiled, with settings that need few epochs, an epoch in one compiled call.
 
@@ -123,7 +122,7 @@ def fit_fast(
         Decides the order of the images; the model has its initial weights already.
     epochs
         Need not be a whole number.
-    augment, jit_compile
+    augment
         As in `compiled_epoch`.
 
     Returns
@@ -145,7 +144,7 @@ def fit_fast(
     def loss(labels: Any, probabilities: Any) -> Any:
         return smoothed(tf.one_hot(labels, data.CLASSES), probabilities)
 
-    train_epoch = compiled_epoch(model, optimizer, loss, augment=augment, jit_compile=jit_compile)
+    train_epoch = compiled_epoch(model, optimizer, loss, augment=augment)
     # Compiled once for any number of steps, since the last epoch may be shorter.
     train_epoch = train_epoch.get_concrete_function(images, labels, tf.TensorSpec((None, batch_size), "int32"))
     losses = []

@@ -53,10 +53,11 @@ def test_missed_target_and_failed_run_are_reported_after_all_rows(
 @pytest.fixture
 def trained(monkeypatch: pytest.MonkeyPatch) -> Any:
     """What each run of a training finds, by the name of its recipe; none is really made."""
-    found = {"cpu_seconds": 4.0, "wall_seconds": 4.0, "peak_mb": 100.0, "accuracy": 0.9951, "cpu_to_99": 3.0}
+    memory = {"peak_mb": 100.0, "import_mb": 40.0}
+    found = {"cpu_seconds": 4.0, "wall_seconds": 4.0, **memory, "accuracy": 0.9951, "cpu_to_99": 3.0}
     by_name: dict[str, dict[str, float]] = {}
 
-    def measure(function: Any, *args: Any) -> Any:
+    def measure(function: Any, *args: Any, timing: bool = False) -> Any:
         if function is recipe_costs.train:
             assert hasattr(recipes, args[0])
         return Run({**found, **by_name.get(args[0], {})}, cpu_seconds=5, wall_seconds=5, peak_mb=200)

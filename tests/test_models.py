@@ -60,9 +60,9 @@ def test_the_activation_and_the_initializer_are_those_asked_for() -> None:
 def test_the_fast_network_has_the_parameters_that_its_layers_add_up_to() -> None:
     # A normalization has an offset to learn, and two numbers a map that it keeps.
     convolutions = (25 + 1) * 16, 9 * 16 * 32 + 3 * 32, 9 * 32 * 64 + 3 * 64
-    assert models.build_fast_cnn().count_params() == sum(convolutions) + (4 * 4 * 64 + 1) * 10
+    assert models.build_fast_cnn().count_params() == sum(convolutions) + (2 * 2 * 64 + 1) * 10
     assert [layer.filters for layer in models.build_fast_cnn(0.5).layers if hasattr(layer, "filters")] == [8, 16, 32]
-    deep = sum(convolutions) + 9 * 64 * 64 + 3 * 64 + (2 * 2 * 64 + 1) * 10
+    deep = sum(convolutions) + 9 * 64 * 64 + 3 * 64 + (64 + 1) * 10
     assert models.build_fast_cnn(deep=True).count_params() == deep
     with pytest.raises(ValueError, match="width: expected at least 1/16, got 0.05"):
         models.build_fast_cnn(0.05)
