@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from mnist_lessons.models import accept_bytes_only
+
 if TYPE_CHECKING:
     import keras
 
@@ -39,8 +41,24 @@ class Layer(NamedTuple):
     bias_step: float
 
 
+def round_to_print(model: "keras.Model") -> "keras.Model":
+    """Return a copy of a network whose weights are whole numbers, up to `GREATEST`, times a step of three digits.
+
+    Each array of weights has a step of its own.
+    """
+    import keras
+
+    rounded = keras.models.clone_model(model)
+    weights = []
+    for array in model.get_weights():
+        step = float(f"{np.abs(array).max() / GREATEST:.3g}")
+        weights.append(np.rint(array / step) * step if step else array)
+    rounded.set_weights(weights)
+    return accept_bytes_only(rounded)
+
+
 def describe(model: "keras.Model") -> list[Layer]:
-    """Return the layers of a folded network that `round_weights` rounded to `GREATEST`, with one step for each array.
+    """Return the layers of a folded network that `round_to_print` rounded.
 
     Raises
     ------
@@ -51,11 +69,9 @@ def describe(model: "keras.Model") -> list[Layer]:
     for layer in model.layers:
         name, weights = type(layer).__name__, layer.get_weights()
         places = layer.output.shape[1] if len(layer.output.shape) == 4 else 1
-        if name in ("Reshape", "Flatten"):
+        if name in ("Reshape", "Flatten") or (name == "Rescaling" and layer.scale == 1 / 255):
             continue
-        if name == "Rescaling":
-            scale = float(layer.scale)
-        elif name == "ReLU":
+        if name == "ReLU":
             found[-1] = found[-1]._replace(cut=True)
         elif name == "MaxPooling2D":
             found.append(_layer(POOL, layer.pool_size[0], layer.strides[0], places, maps=layer.output.shape[-1]))
@@ -72,8 +88,6 @@ def describe(model: "keras.Model") -> list[Layer]:
             found.append(_layer(CONVOLUTION, found[-1].places, 1, 1, *weights))
         else:
             raise ValueError(f"model: expected layers that the programs know, got {name} ({layer.name})")
-    # Bytes go in, so the first step takes their scale over.
-    found[0] = found[0]._replace(step=found[0].step * scale)
     return found
 
 
@@ -109,47 +123,43 @@ def _whole(array: np.ndarray) -> tuple[npt.NDArray[np.int8], float]:
     step = largest / GREATEST
     whole = np.rint(array / step) if step else array
     if np.abs(array - whole * step).max(initial=0) > 1e-4 * step:
-        raise ValueError(f"model: expected weights rounded to {GREATEST} steps, one step for each array")
+        raise ValueError("model: expected weights that round_to_print rounded")
     return whole.astype("int8").ravel(), step
 
 
+# Short, since it has to fit into 4 KB with the weights; `C` is the same in long words.
 JAVASCRIPT = """\
-// The ten probabilities of an image of 784 bytes.
+// Ten probabilities for an image of 784 bytes.
 function digit(pixels) {
-  const text = %s;
-  const layers = %s;
-  let from = pixels, n = 28, maps = 1, at = 0;
-  const take = (count, step) =>
-    Array.from({ length: count }, () => {
-      const code = text.charCodeAt(at++);
-      return (code - (code > 92 ? 81 : 80)) * step;
-    });
-  for (const [kind, size, stride, pad, places, filters, cut, step, biasStep] of layers) {
-    const to = new Float32Array(places * places * filters);
-    const w = kind > 1 ? [] : take(size * size * filters * (kind ? 1 : maps), step);
-    const bias = take(biasStep ? filters : 0, biasStep);
-    for (let i = 0; i < to.length; i++) {
-      const f = i %% filters, column = ((i / filters) | 0) %% places;
-      const row = (i / filters / places) | 0;
-      let sum = kind > 1 ? -1e9 : bias[f] || 0;
-      for (let k = 0; k < size * size; k++) {
-        const r = row * stride + ((k / size) | 0) - pad;
-        const c = column * stride + (k %% size) - pad;
-        if (r < 0 || c < 0 || r >= n || c >= n) continue;
-        const place = (r * n + c) * maps;
-        if (kind > 1) sum = Math.max(sum, from[place + f]);
-        else if (kind) sum += from[place + f] * w[k * maps + f];
-        else
-          for (let m = 0; m < maps; m++)
-            sum += from[place + m] * w[(k * maps + m) * filters + f];
-      }
-      to[i] = cut ? Math.max(sum, 0) : sum;
+ const t = "%s";
+ let x = Array.from(pixels, (v) => v / 255), n = 28, M = 1, at = 0;
+ const take = (length, step) => Array.from({ length }, () => {
+  const code = t.charCodeAt(at++);
+  return (code - (code > 92 ? 81 : 80)) * step;
+ });
+ for (const [kind, s, d, pad, P, F, cut, step, b] of %s) {
+  const y = new Float32Array(P * P * F);
+  const w = take(step && s * s * F * (kind ? 1 : M), step);
+  const bias = take(b && F, b);
+  y.forEach((_, i) => {
+   const f = i %% F, j = i / F | 0;
+   let sum = kind > 1 ? -1e9 : bias[f] || 0;
+   for (let k = 0; k < s * s; k++) {
+    const r = (j / P | 0) * d + (k / s | 0) - pad;
+    const c = j %% P * d + k %% s - pad;
+    if (r < 0 || c < 0 || r >= n || c >= n) continue;
+    for (let m = kind ? f : 0; m < (kind ? f + 1 : M); m++) {
+     const v = x[(r * n + c) * M + m];
+     if (kind > 1) sum = Math.max(sum, v);
+     else sum += v * w[kind ? k * M + m : (k * M + m) * F + f];
     }
-    from = to, n = places, maps = filters;
-  }
-  const powers = Array.from(from, Math.exp);
-  const sum = powers.reduce((a, b) => a + b);
-  return powers.map((power) => power / sum);
+   }
+   y[i] = cut ? Math.max(sum, 0) : sum;
+  });
+  x = y, n = P, M = F;
+ }
+ const e = Array.from(x, Math.exp), sum = e.reduce((a, b) => a + b);
+ return e.map((v) => v / sum);
 }
 """
 
@@ -157,9 +167,9 @@ function digit(pixels) {
 def to_javascript(model: "keras.Model") -> str:
     """Return a program with a function ``digit(pixels)``; `model` is as `describe` takes it."""
     layers = describe(model)
-    rows = [[*layer[:6], int(layer.cut), f"{layer.step:.7g}", f"{layer.bias_step:.7g}"] for layer in layers]
+    rows = [[*layer[:6], int(layer.cut), f"{layer.step:.3g}", f"{layer.bias_step:.3g}"] for layer in layers]
     text = "".join(_characters(whole) for layer in layers for whole in (layer.kernel, layer.bias))
-    return JAVASCRIPT % (f'"{text}"', str(rows).replace("'", ""))
+    return JAVASCRIPT % (text, str(rows).replace("'", "").replace(", ", ","))
 
 
 def _characters(whole: npt.NDArray[np.int8]) -> str:
@@ -190,7 +200,7 @@ static const float *digit(const unsigned char *pixels) {
     float *from = maps_a, *to = maps_b, *next;
     const signed char *weight = weights;
     int n = 28, maps = 1;
-    for (int i = 0; i < 784; i++) from[i] = pixels[i];
+    for (int i = 0; i < 784; i++) from[i] = pixels[i] / 255.0f;
     for (size_t l = 0; l < sizeof layers / sizeof *layers; l++) {
         const Layer a = layers[l];
         int size = a.window, places = a.places, filters = a.filters;
@@ -239,7 +249,7 @@ int main(void) {
 def to_c(model: "keras.Model") -> str:
     """Return a program in C that reads images and prints probabilities; `model` is as `describe` takes it."""
     layers = describe(model)
-    rows = [[*layer[:6], int(layer.cut), f"{layer.step:.9g}", f"{layer.bias_step:.9g}"] for layer in layers]
+    rows = [[*layer[:6], int(layer.cut), f"{layer.step:.3g}", f"{layer.bias_step:.3g}"] for layer in layers]
     numbers = np.concatenate([whole for layer in layers for whole in (layer.kernel, layer.bias)]).tolist()
     lines = [numbers[start : start + 20] for start in range(0, len(numbers), 20)]
     most = max(784, *(layer.places**2 * layer.filters for layer in layers))

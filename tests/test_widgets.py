@@ -19,6 +19,8 @@ from scipy import ndimage
 import export_widgets
 from mnist_lessons import data, recipes
 from mnist_lessons.drawing import prepare_drawing
+from mnist_lessons.export import round_to_print
+from mnist_lessons.small import fold
 from mnist_lessons.store import load_or_train
 from widgets import widget_names
 
@@ -96,6 +98,16 @@ def test_probabilities_agree_with_keras_on_the_whole_test_set(
     assert not (differ(page, rounded) & (margin(rounded) > 1e-4)).any()
     assert np.abs(page - full).max() < 5e-3
     assert not (differ(page, full) & (margin(full) > 0.01)).any()
+
+
+def test_small_program_of_four_kilobytes_agrees_with_keras(
+    built: Path, arithmetic: Callable[..., Any], images_test: Any
+) -> None:
+    images = images_test[:500]
+    page = arithmetic("program", program=str(built / "small.data.js"), images=images, out=np.float32)
+    rounded = round_to_print(fold(load_or_train(recipes.small_99)))
+    np.testing.assert_allclose(page.reshape(-1, 10), rounded.predict(images, verbose=0), atol=1e-5)
+    assert len(export_widgets.small_program().encode()) <= 4096
 
 
 def differ(first: Any, second: Any) -> Any:

@@ -36,6 +36,10 @@ const commands = {
     inputs.forEach((image, i) => results.set(forward(layers, image), i * size));
     writeFileSync(out, results);
   },
+  program({ program, images, out }) {
+    const digit = read(program);
+    writeFileSync(out, Float32Array.from(rows(images, 784).flatMap((image) => digit(image))));
+  },
   halves({ weights }) {
     return Array.from(decodeHalves(weights));
   },

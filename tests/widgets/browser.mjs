@@ -496,6 +496,16 @@ async function tryDigit() {
   await damaged.close();
 }
 
+// The smallest network
+
+async function smallDigit() {
+  const { page, close } = await ready();
+  await drawByMouse(page, SEVEN);
+  await answers(page, "7");
+  await becomes(() => spoken(page), /^7 says the program, .* sure\.$/, "live region:");
+  await close();
+}
+
 // ReLU against sigmoid
 
 async function race() {
@@ -698,6 +708,7 @@ async function errorGallery() {
 const USE = {
   "draw-digit": drawDigit,
   "try-digit": tryDigit,
+  "small-digit": smallDigit,
   "relu-race": race,
   "one-neuron": oneNeuron,
   "gradient-step": gradientStep,

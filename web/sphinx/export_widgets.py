@@ -19,7 +19,9 @@ import numpy as np
 from folders import ROOT
 from mnist_lessons import data, recipes
 from mnist_lessons.data import DOUBTED_LABELS
+from mnist_lessons.export import round_to_print, to_javascript
 from mnist_lessons.fingerprint import fingerprint
+from mnist_lessons.small import fold
 from mnist_lessons.store import load_or_train, write_atomically
 from widgets import MANIFEST
 
@@ -29,6 +31,7 @@ MODELS = {
     "cnn": (recipes.train_cnn, "Convolutional network"),
 }
 ACTIVATIONS = {"relu", "sigmoid", "tanh", "softmax"}
+GLOBAL = "(globalThis.mnistLessons??={})"
 DIGITS = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 
 
@@ -53,6 +56,7 @@ def main(folder: Path) -> None:
     written["errors"] = _write(folder, "errors", errors_data(probabilities["dense"]))
     written["race"] = _write(folder, "race", race_data())
     written["neuron"] = _write(folder, "neuron", neuron_data())
+    written["small"] = _write_script(folder, "small", f"{small_program()}{GLOBAL}.small=digit;\n")
     write_atomically(manifest, json.dumps({"sources": sources, "files": written}, indent=1))
 
 
@@ -71,8 +75,12 @@ def _is_current(manifest: Path, sources: str) -> bool:
 def _write(folder: Path, name: str, content: dict[str, Any]) -> dict[str, str]:
     """Write one script that hands its content to the page; return the manifest's entry for it."""
     text = json.dumps(content, separators=(",", ":"))
+    return _write_script(folder, name, f'{GLOBAL}["{name}"]={text};\n')
+
+
+def _write_script(folder: Path, name: str, script: str) -> dict[str, str]:
     file = folder / f"{name}.data.js"
-    write_atomically(file, f'(globalThis.mnistLessons??={{}})["{name}"]={text};\n')
+    write_atomically(file, script)
     return {"file": file.name, "sha256": hashlib.sha256(file.read_bytes()).hexdigest()}
 
 
@@ -230,6 +238,11 @@ def _digits(values: np.ndarray) -> str:
     """Write numbers from 0 to 63 as base64 digits."""
     written: bytes = np.frombuffer(DIGITS, np.uint8)[values].tobytes()
     return written.decode()
+
+
+def small_program() -> str:
+    """Return the program of the chapter `small`: a function that reads a digit, with its weights."""
+    return to_javascript(round_to_print(fold(load_or_train(recipes.small_99))))
 
 
 # Digits
