@@ -257,6 +257,9 @@ def test_blur_and_components_undo_lost_contrast() -> None:
     np.testing.assert_allclose(autoencoder.best_components(around, pale_around, components), (784, 2), rtol=1e-6)
 
 
+TINY = "conv4x3/2 pool weigh"
+
+
 @pytest.mark.weekly
 @pytest.mark.filterwarnings("ignore:Mean of empty slice", "ignore:invalid value")  # of runs that are not made
 @pytest.mark.parametrize(
@@ -271,6 +274,7 @@ def test_blur_and_components_undo_lost_contrast() -> None:
         ("relu_vs_sigmoid", {}, 0),
         ("scoreboard", {"CHOOSING_SEEDS": (100,), "SEEDS": (0,)}, 2),
         ("seed_answers", {"SEEDS": (0,)}, 1),
+        ("small", {"SEARCH": ((TINY,),), "CHOSEN": {TINY: 1}, "PUBLISHED": {"published-697": (0,)}, "FIVE": (0,)}, 1),
         ("train_fast", {}, 1),
     ],
 )
@@ -298,7 +302,8 @@ def test_experiment_on_few_images_makes_tables_with_the_columns_of_the_stored_on
 
     few = [(images[:count], labels[:count]) for (images, labels), count in zip(load_mnist(), (2500, 2000), strict=True)]
     splits = data.Splits(few[0], (few[1][0][:500], few[1][1][:500]), few[1])
-    for module in (data, experiment):
+    parts = [part for part in vars(experiment).values() if getattr(part, "__name__", "").startswith("experiments.")]
+    for module in (data, experiment, *parts):
         monkeypatch.setattr(module, "load_mnist", lambda: few, raising=module is data)
         monkeypatch.setattr(module, "split_mnist", lambda: splits, raising=module is data)
     for setting, value in {**settings, "measure": measure, "save_table": save_table}.items():
