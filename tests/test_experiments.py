@@ -274,7 +274,17 @@ TINY = "conv4x3/2 pool weigh"
         ("relu_vs_sigmoid", {}, 0),
         ("scoreboard", {"CHOOSING_SEEDS": (100,), "SEEDS": (0,)}, 2),
         ("seed_answers", {"SEEDS": (0,)}, 1),
-        ("small", {"SEARCH": ((TINY,),), "CHOSEN": {TINY: 1}, "PUBLISHED": {"published-697": (0,)}, "FIVE": (0,)}, 1),
+        (
+            "small",
+            {
+                "SEARCH": (),
+                "SEARCH_WIDER": (TINY,),
+                "CHOSEN": {TINY: 1},
+                "PUBLISHED": {"published-697": (0,)},
+                "FIVE": (0,),
+            },
+            1,
+        ),
         ("train_fast", {}, 1),
     ],
 )
