@@ -277,8 +277,7 @@ TINY = "conv4x3/2 pool weigh"
         (
             "small",
             {
-                "SEARCH": (),
-                "SEARCH_WIDER": (TINY,),
+                "SEARCH": ((TINY,),),
                 "CHOSEN": {TINY: 1},
                 "PUBLISHED": {"published-697": (0,)},
                 "FIVE": (0,),
