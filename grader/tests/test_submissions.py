@@ -15,7 +15,7 @@ import pytest
 from coursegrader import submissions
 from coursegrader.assignment import make_notebook
 from coursegrader.exercises import Exercise
-from coursegrader.platforms import split_label
+from coursegrader.platforms import canonical, split_label
 from coursegrader.submissions import find_submissions
 
 
@@ -422,6 +422,37 @@ def test_archives_that_unpack_without_end_cost_their_owner_alone(
         shutil.copy(bomb, folder / "ada" / f"b{number}.zip")
     assert "the archives are larger than" in found(folder)["ada"].problem
     assert found(folder)["bob"].notebook == b"2"
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "options"),
+    [
+        ("x.ipynb", bytes(100), {"compression": zipfile.ZIP_BZIP2}),  # 1,200 bytes can hold 1.6 GB
+        ("x.ipynb", bytes(100), {"compression": zipfile.ZIP_LZMA}),
+        ("\u0301\u0323" * 8000, b"", {}),
+    ],
+    ids=["bzip2", "lzma", "long names"],
+)
+def test_archive_that_takes_long_or_much_memory_to_read_is_not_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, content: bytes, options: Any
+) -> None:
+    monkeypatch.setattr(submissions, "MAX_NAMES", 10_000)
+    inner = pack(tmp_path / "a.zip", {name: content}, **options).read_bytes()
+    submission = found(fill(tmp_path / "in", {"ada/a.zip": inner, "bob/x.ipynb": b"2"}))["ada"]
+    assert re.match(r"No notebook .* a\.zip cannot be read: (expected files packed|the names)", submission.problem)
+
+
+def test_name_that_takes_long_to_normalize_is_cut() -> None:
+    """The time grows by the square of the number of accents, 5 s for 32,000."""
+    assert len(canonical("a" + "\u0301\u0323" * 16_000)) < 260
+
+
+def test_notebook_with_a_list_as_an_id_costs_its_owner_alone(tmp_path: Path, exercises: dict[str, Exercise]) -> None:
+    exercise = exercises["model-softmax"]
+    odd = {"cells": [{"cell_type": "code", "metadata": {"nbgrader": {"grade_id": []}}, "source": "x"}]}
+    files = {"ada/2.ipynb": json.dumps(odd).encode(), "ada/1.ipynb": work(exercise), "bob/1.ipynb": b""}
+    submissions = [read() for read in find([fill(tmp_path, files)], exercise)]
+    assert [s.notebook for s in submissions] == [work(exercise), b""]
 
 
 def test_metadata_of_gradescope_is_not_taken_from_a_student(tmp_path: Path) -> None:

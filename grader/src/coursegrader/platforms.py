@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 import yaml
 
 GRADESCOPE_FILE = "submission_metadata.yml"
+_LONGEST = 255  # characters of a name on any file system; to normalize one takes time by the square of its length
 _BESIDE = {"index.html"}  # what Brightspace adds
 
 NOTEBOOK = re.compile(r"(?P<stem>.*)\.ipynb(\.json|\.txt)?", re.IGNORECASE)  # browsers and mail programs add endings
@@ -77,7 +78,7 @@ def split_label(label: str) -> tuple[str, str]:
 
 def canonical(text: str) -> str:
     """Return a name in the one form in which names are compared and written: NFC, without control characters."""
-    text = unicodedata.normalize("NFC", text)
+    text = unicodedata.normalize("NFC", text[:_LONGEST])
     return "".join("\N{REPLACEMENT CHARACTER}" if unicodedata.category(c) in ("Cc", "Cs") else c for c in text)
 
 

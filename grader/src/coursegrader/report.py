@@ -91,20 +91,19 @@ def write_reports(
 def escape_formulas(value: Any) -> Any:
     """Return the value of a cell with an apostrophe wherever a spreadsheet would find the start of a formula.
 
-    That is at the beginning, whatever invisible characters come first, and right behind a character that separates
-    cells in some country or program. Numbers stay as they are, and "-" alone, which platforms write for nothing.
+    That is at the beginning, whatever invisible characters come first, and behind a character that separates cells in
+    some country or program, also if quotation marks are between. Numbers stay as they are, and "-" alone, which
+    platforms write for nothing.
     """
     if not isinstance(value, str) or re.fullmatch(r"-|[-+]?\d+([.,]\d+)?", value, re.ASCII):
         return value
-    escaped, leading = "", True
+    escaped, first, leading = "", True, True
     for letter in value:
         # Programs read wide and small forms of these characters, too: NFKC gives the usual ones.
-        if unicodedata.normalize("NFKC", letter)[:1] in _FORMULA:
-            if leading:
-                escaped = "'" + escaped
-            elif escaped[-1] in _SEPARATORS:
-                escaped += "'"
-        leading = leading and unicodedata.category(letter)[0] in "CZ"
+        if leading and unicodedata.normalize("NFKC", letter)[:1] in _FORMULA:
+            escaped = "'" + escaped if first else escaped + "'"
+        first = first and unicodedata.category(letter)[0] in "CZ"
+        leading = first or letter in _SEPARATORS or (leading and letter == '"')
         escaped += letter
     return escaped
 

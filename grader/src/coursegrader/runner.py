@@ -218,7 +218,7 @@ def _collect(
 
 
 def _file_name(student: str) -> str:
-    readable = re.sub(r"[^\w@.-]", "_", student)[:60]
+    readable = re.sub(r"[^\w@.-]", "_", student)[:60].encode()[:180].decode(errors="ignore")  # files have 255 bytes
     return f"{readable}-{hashlib.sha256(student.encode()).hexdigest()[:8]}.json"
 
 

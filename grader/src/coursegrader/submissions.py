@@ -36,6 +36,7 @@ from coursegrader.platforms import (
 MAX_BYTES = 50 << 20  # of a notebook
 MAX_ARCHIVE = 100 << 20  # bytes of all archives that a student handed in
 MAX_FILES = 10_000  # in a folder, or in an archive that a student handed in
+MAX_NAMES = 4 << 20  # characters of the names of all files in such an archive
 MAX_DEPTH = 16  # of folders
 MAX_READ = 20  # notebooks of a student that are looked into for answers
 MAX_SHOWN = 200  # characters of a file's name in a remark
@@ -359,10 +360,10 @@ def _choose(
     for entry in notebooks[:MAX_READ]:
         try:
             data = _read_notebook(entry)
+            answered = len(notebooks) == 1 or _is_answered(data, exercises)
         except Exception as error:  # from the file system, zipfile or a decompressor
             problems.append(f"{_shown(entry, notebooks)} cannot be read: {error}.")
             continue
-        answered = len(notebooks) == 1 or _is_answered(data, exercises)
         if chosen is None or answered:
             chosen, content = entry, data
         if answered:
@@ -390,8 +391,13 @@ def _unpack(entry: _Entry, left: list[int], depth: int = 2) -> list[_Entry]:
         raise ValueError(f"the archives are larger than {MAX_ARCHIVE >> 20} MB")
     if content.count(_ENTRY) > MAX_FILES:
         raise ValueError(f"it holds more than {MAX_FILES} files")
+    archive = zipfile.ZipFile(io.BytesIO(content))
+    if sum(len(info.orig_filename) for info in archive.infolist()) > MAX_NAMES:
+        raise ValueError("the names of its files are too long")
+    if any(info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED) for info in archive.infolist()):
+        raise ValueError("expected files packed with Deflate")  # what zipfile makes of others at once has no limit
     found = []
-    for inside in _in_archive(zipfile.ZipFile(io.BytesIO(content))):
+    for inside in _in_archive(archive):
         path = (*entry.path[:-1], match["stem"], *inside.path)
         found += _unpack(replace(inside, path=path, attempt=entry.attempt, source=entry.source), left, depth - 1)
     return found
@@ -462,5 +468,5 @@ def _code_cells(content: Any) -> Iterator[tuple[Any, str]]:
             if cell.get("cell_type") == "code":
                 source = cell.get("source", cell.get("input", ""))
                 text = "".join(map(str, source)) if isinstance(source, list) else str(source)
-                about = cell.get("metadata", {}).get("nbgrader", {})
-                yield about.get("grade_id"), text.replace("\r\n", "\n").replace("\r", "\n")
+                name = cell.get("metadata", {}).get("nbgrader", {}).get("grade_id")
+                yield name if isinstance(name, str) else None, text.replace("\r\n", "\n").replace("\r", "\n")
