@@ -16,7 +16,7 @@ from filelock import FileLock
 
 from mnist_lessons.fingerprint import fingerprint
 from mnist_lessons.loops import History
-from mnist_lessons.models import accept_bytes_only
+from mnist_lessons.models import accept_bytes_only, fused_normalization
 
 if TYPE_CHECKING:
     import keras
@@ -127,4 +127,5 @@ def _load(file: Path) -> tuple["keras.Model", History] | None:
         return None
     import keras
 
+    fused_normalization()  # a layer that a stored network may have
     return keras.models.load_model(file), note["history"]

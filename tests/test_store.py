@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mnist_lessons import data, fingerprint, loops, store
+from mnist_lessons import data, fingerprint, loops, models, store
 
 IMAGES, LABELS = (array[:256] for array in data.load_mnist()[0])
 
@@ -50,6 +50,24 @@ def test_model_is_trained_once_and_that_is_said(store_folder: Path, capsys: pyte
 
 def test_each_seed_has_a_model_of_its_own(store_folder: Path) -> None:
     assert (weights(store.load_or_train(train_tiny)) != weights(store.load_or_train(train_tiny, seed=1))).any()
+
+
+def train_normalized(*, seed: int) -> Any:
+    """A recipe of a network that holds a layer of this package."""
+    model = models.build_fast_cnn(0.25)
+    model.compile(optimizer="sgd", loss="sparse_categorical_crossentropy", metrics=["accuracy"])
+    return model, loops.fit(model, (IMAGES, LABELS), validation=(IMAGES, LABELS), epochs=1, batch_size=64)
+
+
+def test_layer_of_the_package_is_known_where_nothing_has_asked_for_it(
+    store_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import keras
+
+    first = store.load_or_train(train_normalized)
+    monkeypatch.delitem(keras.saving.get_custom_objects(), "mnist_lessons>FusedNormalization")
+    models.fused_normalization.cache_clear()
+    np.testing.assert_array_equal(weights(first), weights(store.load_or_train(train_normalized)))
 
 
 def test_history_is_stored_with_the_model(store_folder: Path) -> None:
