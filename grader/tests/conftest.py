@@ -54,7 +54,7 @@ def needs_isolation(isolation: bool) -> None:
 @pytest.fixture(scope="session")
 def needs_user_namespaces(needs_isolation: None) -> None:
     """For tests that create user namespaces as an ordinary user, which a machine may allow root only."""
-    ordinary: Any = {"user": 65534, "group": 65534, "extra_groups": []} if sandbox._find_users() else {}
+    ordinary: Any = {"user": 65534, "group": 65534, "extra_groups": []} if sandbox.find_users() else {}
     done = subprocess.run(["unshare", "-Ur", "true"], capture_output=True, encoding="utf-8", **ordinary)
     if done.returncode:
         cannot_run(sandbox.explain_failure(done.stderr))

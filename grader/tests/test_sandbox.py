@@ -447,7 +447,7 @@ def as_user(user: str, folder: Path) -> list[str]:
 @pytest.fixture(params=USERS)
 def other_user(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[str, list[str]]:
     """One of `USERS`, and a command to run what follows it as that."""
-    if not sandbox._find_users():
+    if not sandbox.find_users():
         pytest.skip("only root can become other users; an ordinary user runs all the other tests as one")
     request.getfixturevalue("needs_user_namespaces")
     command = as_user(request.param, tmp_path)
@@ -491,7 +491,7 @@ with Forkserver() as forkserver, forkserver.student(limits=Limits()) as student:
 
 @pytest.mark.weekly
 def test_all_tests_of_the_sandbox_pass_for_an_ordinary_user(tmp_path: Path) -> None:
-    if not sandbox._find_users():
+    if not sandbox.find_users():
         pytest.skip("these tests run as an ordinary user")
     command = [*as_user("ordinary user", tmp_path), "env", "CI=true", "HOME=/tmp", sys.executable, "-m", "pytest"]
     with tempfile.TemporaryDirectory() as folder:
@@ -505,7 +505,7 @@ def test_all_tests_of_the_sandbox_pass_for_an_ordinary_user(tmp_path: Path) -> N
 def test_user_of_a_student_is_nobody_whom_the_machine_knows(tmp_path: Path) -> None:
     ids = range(2_000, 3_000)
     if os.geteuid() == 0:
-        ids = sandbox._find_users() or ids
+        ids = sandbox.find_users() or ids
     (tmp_path / "passwd").write_text("root:x:0:0:root:/root:/bin/sh\n+::::::\n", encoding="utf-8")
     exist = sandbox._is_unused(ids, "uid", "passwd", tmp_path)
     for file, line in {"passwd": f"ada:x:{ids[5]}:100:Ada:/home/ada:/bin/sh", "subuid": f"ada:{ids[0] - 5}:6"}.items():
@@ -535,7 +535,7 @@ def test_container_that_forbids_namespaces_is_refused_with_what_is_missing(tmp_p
     """As Docker does, with a system-call filter; here it is that of the sandbox."""
     code = """
 from coursegrader import sandbox
-sandbox._find_users = lambda: None
+sandbox.find_users = lambda: None
 sandbox._drop_privileges(None)
 sandbox._forbid_system_calls()
 sandbox._try()

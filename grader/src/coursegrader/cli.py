@@ -333,7 +333,7 @@ def _check_isolation(options: argparse.Namespace, sandbox, items: list[str]) -> 
         raise ValueError(
             f"students' code cannot be isolated here: {obstacle}. To grade without isolation, use --unsafe"
         )
-    readable = sandbox.readable_paths(items)
+    readable = sandbox.readable_paths(tuple(items))
     for path in [options.assignment, options.out, *options.submissions, *filter(None, [options.roster])]:
         if any(path.resolve().is_relative_to(folder) for folder in readable):
             raise ValueError(f"{path}: students' code can read this folder; move it elsewhere")

@@ -28,6 +28,7 @@ import traceback
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any, NoReturn
 
 import numpy as np
@@ -291,6 +292,8 @@ def serve(channel: socket.socket, *, unsafe: bool) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the command handles Ctrl-C
     notebook = Notebook.instance()  # each student process runs cells in its own copy
     notebook.run("pass")  # what IPython does the first time
+    sandbox.find_users()  # once: a fork would not keep what it finds
+    gc.set_threshold(10_000)  # collections cost a tenth of building a model, and a student process is soon over
     channel.send(b"+")
     while True:
         length, ancillary, _, _ = channel.recvmsg(4, socket.CMSG_SPACE(8))
@@ -300,9 +303,10 @@ def serve(channel: socket.socket, *, unsafe: bool) -> None:
         descriptors.frombytes(ancillary[0][2])
         request = json.loads(_receive_exactly(channel, int.from_bytes(length, "big")))
         preload.load(request["items"])
+        paths = sandbox.readable_paths(tuple(request["items"]))
         gc.freeze()  # otherwise the first garbage collection in a child would copy every page
         if os.fork() == 0:
-            _guard(Limits(**request["limits"]), *descriptors, notebook=notebook, items=request["items"], unsafe=unsafe)
+            _guard(Limits(**request["limits"]), *descriptors, notebook=notebook, paths=paths, unsafe=unsafe)
         for descriptor in descriptors:
             os.close(descriptor)
 
@@ -325,7 +329,7 @@ def _receive_exactly(channel: socket.socket, size: int) -> bytes:
 
 
 def _guard(
-    limits: Limits, channel: int, control: int, *, notebook: Notebook, items: Sequence[str], unsafe: bool
+    limits: Limits, channel: int, control: int, *, notebook: Notebook, paths: Sequence[Path], unsafe: bool
 ) -> NoReturn:
     """Run a supervisor: start the student process, kill it when its time is up or the worker closes `control`.
 
@@ -338,7 +342,7 @@ def _guard(
         ours = os.pidfd_open(os.getpid())
         pid = os.fork()
         if pid == 0:
-            _be_student(limits, channel, parent=ours, notebook=notebook, items=items, unsafe=unsafe, user=user)
+            _be_student(limits, channel, parent=ours, notebook=notebook, paths=paths, unsafe=unsafe, user=user)
         os.close(channel)
         poll = select.poll()
         poll.register(os.pidfd_open(pid), select.POLLIN)
@@ -360,7 +364,7 @@ def _be_student(
     *,
     parent: int,
     notebook: Notebook,
-    items: Sequence[str],
+    paths: Sequence[Path],
     unsafe: bool,
     user: int | None,
 ) -> NoReturn:
@@ -378,7 +382,7 @@ def _be_student(
             os.close(parent)
             sandbox.set_limits(limits)
         else:
-            sandbox.confine(limits, user=user, parent=parent, paths=sandbox.readable_paths(items))
+            sandbox.confine(limits, user=user, parent=parent, paths=paths)
             sys.path.insert(0, "")  # as in a notebook; the folder is empty, and the student's own
         link = _Link(socket.socket(fileno=kept), notebook)
         protocol.send(link._channel, "ready")

@@ -162,7 +162,7 @@ def _installed(items: tuple[str, ...]) -> dict[str, str]:
     for package in sorted(packages, key=str.casefold):
         with contextlib.suppress(importlib.metadata.PackageNotFoundError):
             versions[package] = importlib.metadata.version(package)
-    course = [path for path in sandbox.readable_paths(list(items)) if path not in sandbox.readable_paths()]
+    course = [path for path in sandbox.readable_paths(items) if path not in sandbox.readable_paths()]
     code = {"grader": _hash_code([Path(__file__).parent]), "course": _hash_code(course)}
     return {**code, "Python": platform.python_version(), **versions}
 

@@ -121,7 +121,8 @@ def die_with_parent(parent: int | None = None) -> None:
             os._exit(0)
 
 
-def readable_paths(items: Sequence[str] = ()) -> list[Path]:
+@functools.cache
+def readable_paths(items: tuple[str, ...] = ()) -> list[Path]:
     """Return what a student's code can read: system libraries, Python, this package and the course's packages.
 
     Parameters
@@ -151,7 +152,7 @@ def enter_namespaces() -> int | None:
         The kernel or the container forbids it.
     """
     flags = _CLONE_NEWNS | _CLONE_NEWPID | _CLONE_NEWNET | _CLONE_NEWIPC
-    if users := _find_users():
+    if users := find_users():
         user = users[os.getpid() % len(users)]
         try:
             _unshare(flags)
@@ -170,7 +171,7 @@ def enter_namespaces() -> int | None:
 
 
 @functools.cache
-def _find_users() -> range | None:
+def find_users() -> range | None:
     """Return ids that are unused as ids of users and of groups; None if this is not root or there are none."""
     if os.geteuid() != 0:
         return None
