@@ -109,7 +109,7 @@ def test_text_of_students_is_escaped_against_spreadsheet_formulas(tmp_path: Path
 
 
 def test_formula_behind_a_separator_of_cells_is_escaped() -> None:
-    """Where lists are separated by semicolons, a spreadsheet splits at them, and reads two quotation marks as nothing."""
+    """Where semicolons separate cells, a spreadsheet splits at them, and reads two quotation marks as nothing."""
     assert escape_formulas("Ada;=1+1,\t@x") == "Ada;'=1+1,\t'@x"
     assert escape_formulas('Ada;"=1+1;') == "Ada;\"'=1+1;"
     for text in ("Ada-Lou O'Neill", "a=b", "only notes.pdf, -x", "-", "+3,5", ""):
