@@ -5,6 +5,8 @@ import socket
 import struct
 import threading
 import time
+from decimal import Decimal
+from fractions import Fraction
 from typing import Any
 
 import keras
@@ -71,6 +73,7 @@ class Text(str):
     ("value", "arrives"),
     [
         (range(3), [0, 1, 2]),
+        ([Fraction(6, 2), Fraction(1, 4), Decimal("0.5")], [3, 0.25, 0.5]),
         ((x for x in (1, 2)), [1, 2]),
         (map(abs, [-1]), [1]),
         (zip([1], [2], strict=True), [(1, 2)]),

@@ -15,6 +15,8 @@ import struct
 import time
 from collections import deque
 from collections.abc import Callable, ItemsView, Iterable, Iterator, KeysView, ValuesView
+from decimal import Decimal
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -161,6 +163,9 @@ def _encode(value: Any, arrays: list[np.ndarray], lent: list[Any] | None = None)
         return float.__float__(value)
     if isinstance(value, str):
         return str.__str__(value)
+    if isinstance(value, Fraction | Decimal):
+        number = float(value)
+        return int(value) if number.is_integer() else number
     if callable(value) and lent is not None:
         lent.append(value)
         return {"borrowed": "function", "place": len(lent) - 1}
