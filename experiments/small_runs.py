@@ -141,7 +141,7 @@ def distill(design: str, seeds: Sequence[int], epochs: int) -> list[Row]:
     images, _ = split_mnist().train
     keras.utils.set_random_seed(100)
     teacher = build_fast_cnn(1, deep=True)
-    fit_fast(teacher, split_mnist().train, seed=100, epochs=4, augment=random_warp)  # as recipes.fast_995
+    fit_fast(teacher, split_mnist().train, seed=100, epochs=4, augment=random_warp)  # much as recipes.fast_995
     targets = teacher.predict(images, batch_size=1000, verbose=0)
     rows = []
     for seed in seeds:

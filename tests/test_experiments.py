@@ -35,7 +35,7 @@ def test_stored_table_says_what_made_it(file: Any) -> None:
     script = Path(__file__).parents[1] / "experiments" / f"{note['command'].split()[3]}.py"
     assert f'"{file.stem}"' in script.read_text(encoding="utf-8")
     assert note["cpu_seconds"] > 0
-    assert "/" not in text
+    assert not re.search(r"(?<!\d)/", text)  # no path; the layers of small networks have a stride after a slash
 
 
 def test_each_stored_table_makes_a_chapter_stale() -> None:
