@@ -186,7 +186,8 @@ async function keyboard(page) {
     scrollTo(0, 0);
   });
   const result = { unseen: /** @type {string[]} */ ([]), first: "", missed: /** @type {string[]} */ ([]) };
-  const limit = (await page.evaluate(() => wanted.length)) + 5;
+  // Blocks of code that scroll are stops, too.
+  const limit = 2 * (await page.evaluate(() => wanted.length)) + 5;
   for (let press = 0; press < limit; press += 1) {
     await page.keyboard.press("Tab");
     const at = await page.evaluate(() => {
