@@ -5,7 +5,6 @@ tables of experiments and of the benchmark rest on the same runs. To measure a r
 Each run notes how busy the machine was, and where timing is the point, a run that had to wait is made again.
 """
 
-import contextlib
 import importlib
 import inspect
 import json
@@ -23,6 +22,7 @@ from experiments.clock import Clock
 from mnist_lessons.fingerprint import fingerprint, hash_files
 from mnist_lessons.store import lock, moved_when_whole, write_atomically
 from mnist_lessons.tables import STORED, Row, load_rows, save_rows
+from mnist_lessons.verification import cpuinfo
 
 ROOT = Path(__file__).resolve().parents[1]
 ENTER = ROOT / "web" / "sphinx" / "environment.py"  # what a run sees of the machine's variables and settings
@@ -175,24 +175,15 @@ def save_table(
 
 def machine() -> str:
     """Return what figures depend on besides code: the number of cores, system and processor."""
-    name = _cpuinfo().get("model name") or platform.processor() or "unknown processor"
+    name = cpuinfo().get("model name") or platform.processor() or "unknown processor"
     return f"{os.cpu_count()} cores, {platform.machine()}, {platform.system()}, {name}"
 
 
 def processor() -> str:
     """Return what tells processors of one name apart: family and model, and which wide arithmetic they have."""
-    found = _cpuinfo()
+    found = cpuinfo()
     wide = [name for name in found.get("flags", "").split() if name.startswith(("avx", "fma", "amx"))]
     return ", ".join([*(f"{name} {found[name]}" for name in ("cpu family", "model") if name in found), *wide])
-
-
-def _cpuinfo() -> dict[str, str]:
-    """Return what Linux says of a core, by its names for it; elsewhere nothing."""
-    lines: list[str] = []
-    with contextlib.suppress(OSError):
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").partition("\n\n")[0].splitlines()
-    pairs = [line.partition(":") for line in lines]
-    return {name.strip(): value.strip() for name, _, value in pairs}
 
 
 def _fingerprint(function: Callable[..., Any], files: Iterable[Path], call: list[Any]) -> str:

@@ -42,12 +42,6 @@ def summary(report: Report) -> str:
     return "; ".join(parts) + "."
 
 
-def platform(report: Report) -> str:
-    """Return a short name of the machine and the Python of a report."""
-    machine = report["machine"]
-    return f"Python {machine['python']}, {machine['system']}, {machine['processor']}"
-
-
 def state(source: Mapping[str, Any]) -> str:
     """Return in words which state of the sources it is."""
     commit = f"commit {source['commit'][:12]}" if source["commit"] else "no commit known"

@@ -5,6 +5,7 @@ package that comes with the notebooks carries a copy of it.
 """
 
 import argparse
+import contextlib
 import datetime
 import importlib.metadata
 import json
@@ -179,7 +180,7 @@ def write_report(report: Entry, file: Path) -> None:
 def describe_machine() -> dict[str, Any]:
     """Return what numbers may depend on besides code: processor, cores, memory, system and versions."""
     return {
-        "processor": _processor(),
+        "processor": cpuinfo().get("model name") or platform.processor() or "unknown",
         "architecture": platform.machine(),
         "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
         "memory_gb": _memory_gb(),
@@ -189,12 +190,13 @@ def describe_machine() -> dict[str, Any]:
     }
 
 
-def _processor() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-        return next(line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
-    except (OSError, StopIteration):
-        return platform.processor() or "unknown"
+def cpuinfo() -> dict[str, str]:
+    """Return what Linux says of a core, by its names for it; elsewhere nothing."""
+    lines: list[str] = []
+    with contextlib.suppress(OSError):
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").partition("\n\n")[0].splitlines()
+    pairs = [line.partition(":") for line in lines]
+    return {name.strip(): value.strip() for name, _, value in pairs}
 
 
 def _memory_gb() -> float | None:
