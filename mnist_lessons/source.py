@@ -1,8 +1,8 @@
 """Identify source code by its content: the identifier of Software Heritage, and the commit.
 
-An identifier such as ``swh:1:dir:…`` names the exact content of a directory, whoever has a copy of it and wherever. Its
-hash is the one that Git gives to a tree, so for a clean checkout it is what ``git rev-parse HEAD^{tree}`` prints. It is
-computed offline. Specification: ISO/IEC 18670, https://www.swhid.org.
+An identifier such as ``swh:1:dir:…`` names the exact content of a directory, the same for every copy. Its hash is the
+one that Git gives to a tree, so for a clean checkout it is what ``git rev-parse HEAD^{tree}`` prints. It is computed
+offline. Specification: ISO/IEC 18670, https://www.swhid.org.
 """
 
 import hashlib

@@ -186,7 +186,7 @@ def test_processor_is_told_from_others_of_its_name(monkeypatch: pytest.MonkeyPat
     assert runner.machine().endswith(", AMD EPYC")
 
 
-def test_table_keeps_what_is_stored_of_rows_that_are_not_made_anew(trial: Any) -> None:
+def test_table_keeps_what_is_stored_of_rows_that_are_not_renewed(trial: Any) -> None:
     def save(runs: Any, **options: Any) -> Any:
         return runner.save_table("first", [runner.Run(runs, 1, 1, 1)], experiment="trial", seeds="none", **options)
 

@@ -193,21 +193,21 @@ def test_models_may_be_nested_and_augment_images_and_metrics_may_be_functions(
     assert found.loss is keras.losses.sparse_categorical_crossentropy
 
 
+def repeat(model: Any, times: int) -> Any:
+    """Return a model that calls another one on its own outputs."""
+    inputs = outputs = keras.Input(model.input_shape[1:])
+    for _ in range(times):
+        outputs = model(outputs)
+    return keras.Model(inputs, outputs)
+
+
 def test_nested_models_are_measured_with_what_is_inside() -> None:
     """Each level calls the one below ten times."""
     model = keras.Sequential([keras.Input((100,)), keras.layers.Dense(100)])
-    for _ in range(2):
-        inputs = outputs = keras.Input((100,))
-        for _ in range(10):
-            outputs = model(outputs)
-        model = keras.Model(inputs, outputs)
+    model = repeat(repeat(model, 10), 10)
     with pytest.raises(ValueError, match="expected at most 100 uses of layers, got 321"):
         keras_models.rebuild_model(keras_models.describe_model(model), model.get_weights())
-    big = keras.Sequential([keras.Input((1400,)), keras.layers.Dense(1400)])
-    inputs = outputs = keras.Input((1400,))
-    for _ in range(30):
-        outputs = big(outputs)
-    model = keras.Model(inputs, outputs)
+    model = repeat(keras.Sequential([keras.Input((1400,)), keras.layers.Dense(1400)]), 30)
     with pytest.raises(ValueError, match="expected at most 50,000,000 multiplications per example, got 58,"):
         keras_models.rebuild_model(keras_models.describe_model(model), model.get_weights())
 
