@@ -55,7 +55,8 @@ def test_wheel_holds_the_package_its_data_and_licenses_only(dist: Path) -> None:
     assert {name.split("/")[0].split("-")[0] for name in names} == {"mnist_lessons"}
     licenses = [name for name in names if "/licenses/" in name]
     assert any(name.endswith("LICENSE") for name in licenses)
-    assert any(name.endswith("LICENSE-MNIST.md") for name in licenses)
+    for data in ("MNIST", "UCI"):
+        assert any(name.endswith(f"LICENSE-{data}.md") for name in licenses)
 
 
 def test_source_archive_builds_the_same_wheel(dist: Path, tmp_path: Path) -> None:
