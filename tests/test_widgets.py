@@ -235,6 +235,38 @@ def test_gradients_agree_with_tensorflow(activation: str, arithmetic: Callable[.
         np.testing.assert_allclose(ours, theirs, atol=1e-6)
 
 
+def test_every_step_of_backpropagation_agrees_with_keras(arithmetic: Callable[..., Any]) -> None:
+    import keras
+    import tensorflow as tf
+
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(2, activation="relu"), keras.layers.Dense(2)])
+    cross_entropy = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    off = 0
+    for practice in arithmetic("backprop", count=30):
+        network, passes = practice["network"], practice["passes"]
+        model.set_weights([np.array(network[name], "float32") for name in ("w1", "b1", "w2", "b2")])
+        with tf.GradientTape() as tape:
+            logits = model(np.array([network["x"]], "float32"))
+            loss = cross_entropy(np.array([network["label"]]), logits)
+        expected = [np.asarray(gradient) for gradient in tape.gradient(loss, model.trainable_variables)]
+        for name, gradient in zip(("w1", "errors1", "w2", "errors2"), expected, strict=True):
+            np.testing.assert_allclose(passes[name], gradient, atol=1e-6)
+        np.testing.assert_allclose(passes["s"], logits[0], atol=1e-6)
+        assert passes["loss"] == pytest.approx(float(loss), abs=1e-6)
+        # What the steps show are these numbers, each once.
+        shown = {step["key"]: step["value"] for step in practice["steps"]}
+        found = {f"{mark}{i}{j}": passes[name][i][j] for mark, name in (("u", "w1"), ("v", "w2")) for i, j in PLACES}
+        names = {"z": "z", "h": "h", "s": "s", "p": "p", "d": "errors1", "e": "errors2"}
+        found |= {f"{mark}{i}": passes[name][i] for mark, name in names.items() for i in (0, 1)}
+        assert shown == found | {"loss": passes["loss"]}
+        assert len(practice["steps"]) == len(shown)
+        off += min(passes["z"]) < 0
+    assert 0 < off < 30  # units that are off occur in practice, and ones that are on
+
+
+PLACES = [(0, 0), (0, 1), (1, 0), (1, 1)]
+
+
 # The same preparation as the package's
 
 

@@ -5,8 +5,15 @@
 // Large arrays are files of their own, named in the request.
 
 import { readFileSync, writeFileSync } from "node:fs";
+import { compute, operations, randomNetwork } from "../../web/widgets/arithmetic/backprop.js";
 import { decodeHalves, readModel } from "../../web/widgets/arithmetic/model.js";
-import { buildDense, computeGradients, forward, zeroGradients } from "../../web/widgets/arithmetic/network.js";
+import {
+  buildDense,
+  computeGradients,
+  forward,
+  randomNumbers,
+  zeroGradients,
+} from "../../web/widgets/arithmetic/network.js";
 import { prepareDrawing } from "../../web/widgets/arithmetic/prepare.js";
 import { createRunner } from "../../web/widgets/arithmetic/race.js";
 
@@ -58,6 +65,13 @@ const commands = {
       kernels: gradients.kernels.map((each) => Array.from(each)),
       biases: gradients.biases.map((each) => Array.from(each)),
     };
+  },
+  backprop({ count }) {
+    const random = randomNumbers(1);
+    return Array.from({ length: count }, () => {
+      const network = randomNetwork(random);
+      return { network, passes: compute(network), steps: operations(network) };
+    });
   },
   prepare({ drawings, width, height, out }) {
     writeFileSync(

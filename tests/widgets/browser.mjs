@@ -639,6 +639,88 @@ async function gradientStep() {
   await checkDamage("neuron");
 }
 
+async function backpropSteps() {
+  const { page, widget, close } = await ready();
+  const goal = () => widget.locator(".ml-state").first().innerText();
+  const field = widget.getByLabel("Your number, to two decimals");
+  const { CHAPTER, operations } = await import("../../web/widgets/arithmetic/backprop.js");
+  const steps = operations(CHAPTER);
+  const picture = widget.locator(".ml-backprop-picture svg");
+  const uncovered = async () => find(/(\d+) are there/, await goal())[1];
+
+  assert.match(String(await picture.getAttribute("aria-label")), /All computed numbers are covered/);
+  for (const text of ["", "two"]) {
+    await field.fill(text);
+    await page.keyboard.press("Enter");
+    assert.match(await widget.locator(".ml-formula").first().innerText(), /That is not a number/);
+  }
+  await field.fill("−2");
+  await page.keyboard.press("Enter");
+  assert.match(await widget.locator(".ml-formula").first().innerText(), /the sign is not/);
+  await field.fill("2");
+  await page.keyboard.press("Enter"); // right, but not at the first try
+  for (const { value } of steps.slice(1, 9)) {
+    await field.fill(value.toFixed(2).replace(".", ",").replace("-", "−"));
+    await page.keyboard.press("Enter");
+  }
+  assert.equal(await goal(), `Goal: work out all 21 numbers. 9 are there, 8 found by you at the first try.`);
+  await becomes(() => spoken(page), /^Right\. Loss: −ln 0\.5 = 0\.693\. Next: error of output 0\.$/);
+  await press(page, "Show it");
+  await press(page, "One back");
+  assert.equal(await uncovered(), "9");
+  await press(page, "Play");
+  await becomes(uncovered, "11");
+  await press(page, "Pause");
+  while (await field.isVisible()) {
+    await field.fill(steps[Number(await uncovered())].value.toFixed(2));
+    await page.keyboard.press("Enter");
+  }
+  assert.match(await goal(), /^Goal reached: all 21 numbers are there, and you found 18 of them/);
+  assert.notEqual(await page.evaluate(() => document.activeElement?.tagName), "BODY", "the focus is lost");
+  assert.match(String(await picture.getAttribute("aria-label")), /weight from input 2 to B 5\./);
+  await widget.getByText("The network in numbers").click();
+  await becomes(() => widget.locator(".ml-numbers-of tbody tr").count(), 12 + 21);
+
+  // Small changes are predicted, large ones are not; both goals can be reached.
+  const test = widget.locator(".ml-backprop-side").last();
+  const outcome = async () =>
+    find(/Predicted: .* = (\S+)\. Actual: .*, a change of (\S+)\.$/, await test.locator(".ml-formula").innerText())
+      .slice(1)
+      .map((text) => Number(text.replace("−", "-")));
+  await test.getByLabel("Change").fill("0.05");
+  const [predicted, actual] = await outcome();
+  assert.ok(Math.abs(predicted / actual - 1) < 0.15, `${predicted} and ${actual}`);
+  await test.getByLabel("Change").focus();
+  for (let presses = 0; presses < 11; presses++) await page.keyboard.press("ArrowLeft");
+  assert.match(await test.locator(".ml-state").innerText(), /^Goal reached/);
+  const [promised, found] = await outcome();
+  assert.ok(promised < 3 * found && found < 0, "the line leaves the curve");
+  await test.getByLabel("Which number").selectOption("bias of output 1");
+  assert.match(await test.locator(".ml-state").innerText(), /^Goal: halve the loss/);
+  const box = await boxOf(widget.locator(".ml-drag svg"));
+  await page.mouse.move(box.x + box.width / 2, box.y + box.height / 2);
+  await page.mouse.down();
+  await page.mouse.move(box.x + box.width - 2, box.y + box.height / 2, { steps: 4 });
+  await page.mouse.up();
+  assert.equal(await test.locator("output").innerText(), "2.00");
+  assert.match(await test.locator(".ml-state").innerText(), /^Goal reached/);
+
+  await press(page, "Random numbers");
+  assert.equal(await uncovered(), "0");
+  await widget.locator("summary").scrollIntoViewIfNeeded();
+  const given = (await widget.locator(".ml-numbers-of tbody tr td:nth-child(2)").allInnerTexts()).join();
+  await press(page, "Random numbers");
+  const others = (await widget.locator(".ml-numbers-of tbody tr td:nth-child(2)").allInnerTexts()).join();
+  assert.notEqual(others, given);
+  for (const _ of steps) await press(page, "Show it");
+  assert.match(await goal(), /^Goal reached: all 21 numbers are there, and you found 0 of them/);
+  await press(page, "Numbers of the chapter");
+  await field.fill("2");
+  await press(page, "Check");
+  assert.match(await goal(), /1 are there, 1 found by you/);
+  await close();
+}
+
 async function convolution() {
   const { page, widget, close } = await ready();
   const sum = async () =>
@@ -712,6 +794,7 @@ const USE = {
   "relu-race": race,
   "one-neuron": oneNeuron,
   "gradient-step": gradientStep,
+  "backprop-steps": backpropSteps,
   convolution: convolution,
   "error-gallery": errorGallery,
 };
