@@ -227,6 +227,16 @@ def test_reported_networks_have_the_learning_rates_that_were_chosen() -> None:
         assert row["learning_rate"] == best_rate(rates, *cell)
 
 
+def test_deep_networks_have_the_learning_rates_that_were_chosen() -> None:
+    from experiments.depth import CHOOSING_SEED, best_rate
+
+    rates, table = load_table("depth-rates"), load_table("depth")
+    assert {row["seed"] for row in rates} == {CHOOSING_SEED}
+    for row in table:
+        assert row["seed"] != CHOOSING_SEED
+        assert row["learning_rate"] == best_rate(rates, row["depth"], row["kind"])
+
+
 def test_linear_denoisers_are_those_of_scikit_learn() -> None:
     from sklearn.decomposition import PCA
     from sklearn.linear_model import LinearRegression
@@ -270,6 +280,7 @@ TINY = "conv4x3/2 pool weigh"
         ("data_size", {"SIZES": (1000,), "STEPS": 24}, 1),
         ("data_stream", {"ALL": 2500, "SHOWN": (2500,)}, 2),
         ("dense_rates", {"SEEDS": (0,)}, 0),
+        ("depth", {"DEPTHS": (2,), "SEEDS": (0,), "LONGER": (("he", "adam", 0.001, 1e-7),), "EPOCHS": 1}, 0),
         ("old_protocol", {}, 0),
         ("relu_vs_sigmoid", {}, 0),
         ("scoreboard", {"CHOOSING_SEEDS": (100,), "SEEDS": (0,)}, 2),
