@@ -14,6 +14,7 @@ SMALLEST = 28  # pixels of a photo's side
 LOWEST = 8  # pixels of a digit's longer side, in the reduced photo
 TILES = 40  # along the longer side, to find the paper and the light on it
 BAND = 4  # how far a ruled line may lie from its path, in pixels
+CHUNK = 32  # columns of a path that move together
 STROKE = 7  # a digit of MNIST is about seven times as high as its stroke is wide
 AROUND = np.ones((3, 3), bool)
 
@@ -229,23 +230,38 @@ def erase_ruling(darkness: Gray, paper: Mask, noise: int) -> Gray:
 def _erase_lines(darkness: Gray, paper: Mask, noise: int) -> Gray:
     columns = np.arange(darkness.shape[1])
     erased = darkness.copy()
-    for path in _find_lines(darkness, paper, 2 * noise + 6):
-        rows = path + np.arange(-BAND - 1, BAND + 2)[:, None]
+    for straight in _find_lines(darkness, paper, 2 * noise + 6):
+        path = _follow(darkness, straight, _along(paper, straight))
+        rows = path + np.arange(-BAND, BAND + 1)[:, None]
         band = _along(darkness, rows)
         on_paper = _along(paper, path)
         profile = np.array([_quantile(row[on_paper], 1, 2) for row in band])
-        is_line = profile > noise
-        if not is_line.any():
+        is_line = 5 * profile > profile.max()
+        dark = int(profile.max())
+        if dark <= noise:
             continue
         first, last = np.flatnonzero(is_line)[[0, -1]]
-        limit = 3 * profile.max() // 2 + 3 * noise
         above, below = (
-            ndimage.maximum_filter1d(band[row], 3, mode="constant") > 4 * noise + 12
-            for row in (max(first - 1, 0), min(last + 1, len(band) - 1))
+            ndimage.maximum_filter1d(_along(darkness, path + step), 3, mode="constant") > 5 * dark // 4 + 3 * noise
+            for step in (first - BAND - 1, last - BAND + 1)
         )
-        drop = (band <= limit) & is_line[:, None] & ~(above & below) & (band > 0)
+        is_ink = (band > 3 * dark // 2 + 3 * noise) | (above & below)
+        drop = is_line[:, None] & ~is_ink & (band > 0)
         erased[rows[drop], np.broadcast_to(columns, rows.shape)[drop]] = 0
     return erased
+
+
+def _follow(darkness: Gray, path: Gray, on_paper: Mask) -> Gray:
+    """Move every 32 columns of a path by up to 3 pixels to where the line is darkest: paper is never quite flat."""
+    if not on_paper.any():
+        return path
+    band = _along(darkness, path + np.arange(-BAND, BAND + 1)[:, None])
+    most = 3 * _quantile(band.max(axis=0)[on_paper], 1, 2) // 2
+    sums = np.add.reduceat(np.minimum(band, most), np.arange(0, len(path), CHUNK), axis=1)
+    smooth = sums[:-2] + 2 * sums[1:-1] + sums[2:]
+    moves = np.array(sorted(range(1 - BAND, BAND), key=abs))  # of equally dark ones, the nearest
+    best = moves[smooth[moves + BAND - 1].argmax(axis=0)]
+    return path + np.repeat(best, CHUNK)[: len(path)]
 
 
 def _find_lines(darkness: Gray, paper: Mask, least: int) -> list[Gray]:
@@ -278,7 +294,7 @@ def _find_lines(darkness: Gray, paper: Mask, least: int) -> list[Gray]:
 def _along(values: npt.NDArray[Any], rows: Gray) -> npt.NDArray[Any]:
     """The values at the given row of each column, in the last axis; 0 outside."""
     inside = (rows >= 0) & (rows < len(values))
-    return np.where(inside, values[np.clip(rows, 0, len(values) - 1), np.arange(values.shape[1])], 0)
+    return np.where(inside, values[np.clip(rows, 0, len(values) - 1), np.arange(values.shape[1])], values.dtype.type(0))
 
 
 # Digits
@@ -321,17 +337,18 @@ def find_digits(ink: Gray, paper: Mask, level: int) -> tuple[npt.NDArray[np.int3
     """Return a label for each pixel of ink, and the digits as parts that join one or more labels."""
     labels, count = ndimage.label(ink > level, AROUND)
     pixels = np.bincount(labels.ravel(), minlength=count + 1)
-    cut_off = set(labels[_border(paper)])
+    darkness = np.bincount(labels.ravel(), weights=ink.ravel(), minlength=count + 1)
+    # What was cut off by the edge, or is hardly dark enough: what is left of a ruling.
+    left_out = set(labels[_border(paper)]) | set(np.flatnonzero(3 * darkness < 4 * level * pixels))
     parts = [
         Part(rows.start, columns.start, rows.stop, columns.stop, int(pixels[label]), (label,))
         for label, (rows, columns) in enumerate(ndimage.find_objects(labels), start=1)
-        if label not in cut_off
+        if label not in left_out
     ]
     if not parts:
         return labels, []
     usual = _usual_side(parts)
-    parts = [part for part in parts if 8 * part.side >= usual]
-    parts = _join(parts, usual)
+    parts = _join(sorted(part for part in parts if 8 * part.side >= usual), usual)
     return labels, [part for part in parts if part.side >= max(LOWEST, -(-usual // 3))]
 
 
@@ -345,34 +362,34 @@ def _usual_side(parts: Sequence[Part]) -> int:
     return part.side
 
 
-def _join(parts: list[Part], usual: int) -> list[Part]:
-    """Join the pieces of broken strokes: stacked ones, and a fragment with what is nearest to it."""
-    joined = True
-    while joined:
-        joined = False
-        pairs = [
-            (_distance(first, second), i, j)
-            for i, first in enumerate(parts)
-            for j, second in enumerate(parts[:i])
-            if _belong_together(first, second, usual)
-        ]
-        if pairs:
-            _, i, j = min(pairs)
-            parts[j] = _union(parts[i], parts[j])
-            del parts[i]
-            joined = True
-    return parts
+def _join(parts: Sequence[Part], usual: int) -> list[Part]:
+    """Join the pieces of broken strokes, those that are nearest to each other first."""
+    groups, owner = list(parts), list(range(len(parts)))
+    pairs = [
+        (_distance(first, second), i, j)
+        for i, first in enumerate(parts)
+        for j, second in enumerate(parts[:i])
+        if _belong_together(first, second, usual)
+    ]
+    for _, i, j in sorted(pairs):
+        first, second = owner[i], owner[j]
+        if first != second and _belong_together(groups[first], groups[second], usual):
+            groups[first] = _union(groups[first], groups[second])
+            owner = [first if each == second else each for each in owner]
+    return [groups[i] for i in sorted(set(owner))]
 
 
 def _belong_together(first: Part, second: Part, usual: int) -> bool:
-    whole = _union(first, second)
-    smaller = min(first.side, second.side)
+    """Whether one is a fragment near the other, or both are halves of a digit that was cut across."""
     distance = _distance(first, second)
-    fragment = 2 * smaller < usual and 25 * distance <= usual**2 and 2 * whole.side <= 3 * max(usual, first.side, second.side)
+    if 25 * distance > usual**2:
+        return False
+    whole = _union(first, second)
+    smaller, larger = sorted((first.side, second.side))
+    fragment = 2 * smaller < usual and 2 * whole.side <= 3 * max(usual, larger)
     shared = min(first.right, second.right) - max(first.left, second.left)
     narrower = min(first.right - first.left, second.right - second.left)
-    stacked = 2 * shared >= narrower and 36 * distance <= usual**2 and 4 * (whole.bottom - whole.top) <= 5 * usual
-    return fragment or stacked
+    return fragment or (2 * shared >= narrower and 4 * (whole.bottom - whole.top) <= 5 * usual)
 
 
 def _union(first: Part, second: Part) -> Part:

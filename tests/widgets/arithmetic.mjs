@@ -16,6 +16,7 @@ import {
 } from "../../web/widgets/arithmetic/network.js";
 import { prepareDrawing } from "../../web/widgets/arithmetic/prepare.js";
 import { createRunner } from "../../web/widgets/arithmetic/race.js";
+import { readSheet } from "../../web/widgets/arithmetic/sheet.js";
 
 /** @typedef {import("../../web/widgets/arithmetic/network.js").Dense} Dense */
 
@@ -80,6 +81,15 @@ const commands = {
         rows(drawings, width * height).map((ink) => /** @type {Uint8Array} */ (prepareDrawing(ink, width))),
       ),
     );
+  },
+  sheets({ photos, width }) {
+    return photos.map((/** @type {string} */ file) => {
+      try {
+        return readSheet(readFileSync(file), width).map((digit) => ({ ...digit, image: Array.from(digit.image) }));
+      } catch (error) {
+        return /** @type {Error} */ (error).message;
+      }
+    });
   },
   race({ images, labels, activation, settings, steps }) {
     const runner = createRunner({ images: scaled(rows(images, 784)), labels, activation, settings });
