@@ -86,7 +86,7 @@ def read_sheet(photo: npt.ArrayLike) -> Sheet:
     paper, inner, light = find_paper(gray)
     darkness, noise = remove_light(gray, paper, light)
     ink = np.where(inner, erase_ruling(darkness, paper, noise), 0)
-    level = _check_ink(ink, inner, noise)
+    level = _check_ink(ink, darkness, inner, noise)
     labels, parts = find_digits(ink, inner, level)
     if not parts:
         raise ValueError(
@@ -252,15 +252,18 @@ def _erase_lines(darkness: Gray, paper: Mask, noise: int) -> Gray:
 
 
 def _follow(darkness: Gray, path: Gray, on_paper: Mask) -> Gray:
-    """Move every 32 columns of a path by up to 3 pixels to where the line is darkest: paper is never quite flat."""
+    """Move every 32 columns of a path by up to 3 pixels to where the line is darkest: paper is never quite flat.
+
+    Digits do not count for more than the line, and a move that the columns around do not share is none.
+    """
     if not on_paper.any():
         return path
     band = _along(darkness, path + np.arange(-BAND, BAND + 1)[:, None])
-    most = 3 * _quantile(band.max(axis=0)[on_paper], 1, 2) // 2
+    most = _quantile(band.max(axis=0)[on_paper], 1, 2)
     sums = np.add.reduceat(np.minimum(band, most), np.arange(0, len(path), CHUNK), axis=1)
     smooth = sums[:-2] + 2 * sums[1:-1] + sums[2:]
     moves = np.array(sorted(range(1 - BAND, BAND), key=abs))  # of equally dark ones, the nearest
-    best = moves[smooth[moves + BAND - 1].argmax(axis=0)]
+    best = ndimage.median_filter(moves[smooth[moves + BAND - 1].argmax(axis=0)], 5, mode="nearest")
     return path + np.repeat(best, CHUNK)[: len(path)]
 
 
@@ -300,13 +303,13 @@ def _along(values: npt.NDArray[Any], rows: Gray) -> npt.NDArray[Any]:
 # Digits
 
 
-def _check_ink(ink: Gray, paper: Mask, noise: int) -> int:
+def _check_ink(ink: Gray, darkness: Gray, paper: Mask, noise: int) -> int:
     """Return the darkness from which on something is ink: two fifths of what ink has.
 
     Raises
     ------
     ValueError
-        If ink covers more than half of the paper, or more than half of its border.
+        If ink covers more than half of the paper, or, with what passed for ruling, of its border.
     """
     faint = 4 * noise + 12
     values = ink[ink > faint]
@@ -314,7 +317,7 @@ def _check_ink(ink: Gray, paper: Mask, noise: int) -> int:
     if 2 * np.count_nonzero(values > level) > np.count_nonzero(paper):
         raise ValueError("photo: expected less than half of the paper covered by ink, got more; is it inverted?")
     border = _border(paper)
-    covered = np.count_nonzero(ink[border] > level)
+    covered = np.count_nonzero(darkness[border] > level)
     if 2 * covered > np.count_nonzero(border):
         raise ValueError(
             f"photo: expected paper all around the digits, got ink on {100 * covered // np.count_nonzero(border)} % of "

@@ -40,7 +40,7 @@ export function readSheet(photo, width) {
   const { darkness, noise } = removeLight(gray, paper, light);
   const clear = eraseRuling(darkness, paper, noise);
   const ink = filled(clear, (i) => (inner.values[i] ? clear.values[i] : 0));
-  const level = checkInk(ink, inner, noise);
+  const level = checkInk(ink, darkness, inner, noise);
   const { labels, parts } = findDigits(ink, inner, level);
   if (!parts.length) {
     const least = `at least ${LOWEST * scale} pixels high`;
@@ -295,16 +295,17 @@ function follow(darkness, path, onPaper) {
   if (!onPaper.includes(1)) return path;
   const bands = Array.from({ length: 2 * BAND + 1 }, (_, i) => along(darkness, path, i - BAND));
   const strongest = path.map((_, column) => max(...bands.map((band) => band[column])));
-  const most = floor((3 * quantileWhere(strongest, onPaper)) / 2);
-  const moved = path.slice();
+  const most = quantileWhere(strongest, onPaper);
+  const best = grid(1, ceil(path.length / CHUNK));
   for (let start = 0; start < path.length; start += CHUNK) {
     const end = min(start + CHUNK, path.length);
     const sums = bands.map((band) => band.subarray(start, end).reduce((sum, value) => sum + min(value, most), 0));
     const smooth = MOVES.map((move) => sums[move + BAND - 1] + 2 * sums[move + BAND] + sums[move + BAND + 1]);
-    const best = MOVES[smooth.indexOf(max(...smooth))];
-    for (let column = start; column < end; column++) moved[column] += best;
+    best.values[start / CHUNK] = MOVES[smooth.indexOf(max(...smooth))];
   }
-  return moved;
+  // A move that the columns around do not share is none: it comes from a digit. One row has each value five times.
+  const shared = around(best, 2, null, (near) => near.sort((a, b) => a - b)[12]).values;
+  return path.map((row, column) => row + shared[floor(column / CHUNK)]);
 }
 
 /** @param {Grid} darkness @param {Grid} paper @param {number} least @returns {Int32Array[]} */
@@ -345,15 +346,14 @@ function findLines(darkness, paper, least) {
 
 // Digits
 
-/** @param {Grid} ink @param {Grid} paper @param {number} noise */
-function checkInk(ink, paper, noise) {
+/** @param {Grid} ink @param {Grid} darkness @param {Grid} paper @param {number} noise */
+function checkInk(ink, darkness, paper, noise) {
   const faint = 4 * noise + 12;
   const level = max(faint, floor((2 * typical(ink.values.filter((value) => value > faint))) / 5));
   const count = (/** @type {Int32Array} */ mask) => mask.reduce((sum, value) => sum + value, 0);
-  const isInk = ink.values.map((value) => Number(value > level));
-  if (2 * count(isInk) > count(paper.values)) throw new Error("more than half of it is ink; is it inverted?");
+  if (2 * count(ink.values.map((value) => Number(value > level))) > count(paper.values)) throw new Error("more than half of it is ink; is it inverted?");
   const border = borderOf(paper).values;
-  const covered = count(isInk.map((value, i) => value & border[i]));
+  const covered = count(border.map((value, i) => Number(value && darkness.values[i] > level)));
   if (2 * covered > count(border)) {
     const share = floor((100 * covered) / count(border));
     throw new Error(`there is ink on ${share} % of its border; photograph the sheet with its margin`);
