@@ -21,7 +21,13 @@ STROKES: dict[int, list[list[list[tuple[int, int]]]]] = {
         [[(60, 0), (36, 32), (8, 64)], [(8, 64), (50, 65), (95, 62)], [(68, 30), (67, 65), (66, 100)]],
         [[(22, 0), (18, 28), (12, 52)], [(12, 52), (50, 54), (92, 50)], [(78, 0), (76, 50), (74, 100)]],
     ],
-    5: [[[(22, 2), (19, 22), (16, 44)], [(16, 44), (45, 36), (84, 50), (86, 80), (50, 100), (8, 90)], [(20, 2), (90, 0)]]],
+    5: [
+        [
+            [(22, 2), (19, 22), (16, 44)],
+            [(16, 44), (45, 36), (84, 50), (86, 80), (50, 100), (8, 90)],
+            [(20, 2), (90, 0)],
+        ]
+    ],
     6: [[[(70, 0), (35, 22), (12, 60), (22, 92), (50, 100), (82, 88), (80, 62), (50, 52), (18, 66)]]],
     7: [[[(8, 4), (50, 4), (90, 2)], [(90, 2), (60, 45), (40, 100)]]],
     8: [
@@ -180,9 +186,7 @@ def _place_fields(
     return np.array(fields)
 
 
-def _compose(
-    ink: npt.NDArray[np.float64], ruling: str, unit: int, rng: np.random.Generator
-) -> npt.NDArray[np.float64]:
+def _compose(ink: npt.NDArray[np.float64], ruling: str, unit: int, rng: np.random.Generator) -> npt.NDArray[np.float64]:
     """Paper, ruling and ink in RGB, 0 to 1."""
     paper = np.array([1.0, 0.99, 0.96]) * rng.uniform(0.9, 1)
     lines = np.zeros(ink.shape)
@@ -193,15 +197,18 @@ def _compose(
         if ruling == "squared":
             lines[:, start + step // 2 :: step] = 1
     line_color = np.array([0.45, 0.55, 0.75]) if rng.random() < 0.6 else np.array([0.6, 0.6, 0.6])
-    ink_color = np.array([[0.1, 0.12, 0.4], [0.1, 0.1, 0.1], [0.45, 0.45, 0.46]])[rng.integers(3)]  # blue, black, pencil
+    ink_color = np.array([[0.1, 0.12, 0.4], [0.1, 0.1, 0.1], [0.45, 0.45, 0.46]])[
+        rng.integers(3)
+    ]  # blue, black, pencil
     sheet = paper * (1 - lines[:, :, None] * (1 - line_color) * rng.uniform(0.5, 1))
-    return sheet * (1 - ink[:, :, None] * (1 - ink_color))
+    written: npt.NDArray[np.float64] = sheet * (1 - ink[:, :, None] * (1 - ink_color))
+    return written
 
 
 def _choose_view(
     page: npt.NDArray[np.int64], size: tuple[int, int], rng: np.random.Generator
 ) -> npt.NDArray[np.float64]:
-    """The homography, of shape (3, 3), from a page to its photo: turned by up to 5 degrees, and not quite from above."""
+    """Choose the homography, of shape (3, 3), from a page to its photo: turned, and not quite from above."""
     angle = np.deg2rad(rng.uniform(-5, 5))
     turn = np.array([[np.cos(angle), np.sin(angle), 0], [-np.sin(angle), np.cos(angle), 0], [0, 0, 1]])
     to_middle, from_middle = np.eye(3), np.eye(3)

@@ -1,5 +1,6 @@
 """Find the handwritten digits on a photographed sheet of paper, and prepare them as MNIST's were."""
 
+import itertools
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -152,13 +153,13 @@ def find_paper(gray: Gray) -> tuple[Mask, Mask, Gray]:
 
 
 def _brightness(gray: Gray, tile: int) -> Gray:
-    """The brightness that four fifths of a tile's pixels do not exceed: that of the paper, if ink covers less."""
+    """Return what four fifths of a tile's pixels do not exceed: the paper's brightness, if ink covers less."""
     starts = [range(0, length, tile) for length in gray.shape]
     return np.array([[_quantile(gray[i : i + tile, j : j + tile], 4, 5) for j in starts[1]] for i in starts[0]])
 
 
 def _largest_region(tiles: Gray) -> Mask:
-    """Of the regions without jumps, the one with the largest sum.
+    """Return, of the regions without jumps, the one with the largest sum.
 
     Where a tile has less than seven tenths of the brightest within two tiles, there is a jump.
     """
@@ -181,7 +182,7 @@ def _fill(tiles: Gray, known: Mask) -> Gray:
 
 
 def _interpolate(tiles: Gray, tile: int, shape: Sequence[int]) -> Gray:
-    """Values at each pixel between those at the middle of each tile, linear in both directions."""
+    """Interpolate linearly between the values at the middle of each tile."""
     for axis, length in enumerate(shape):
         # In half pixels, so that the middle of a tile is a whole number.
         place = np.clip(2 * np.arange(length) + 1 - tile, 0, 2 * tile * (tiles.shape[axis] - 1))
@@ -235,11 +236,11 @@ def _erase_lines(darkness: Gray, paper: Mask, noise: int) -> Gray:
         rows = path + np.arange(-BAND, BAND + 1)[:, None]
         band = _along(darkness, rows)
         on_paper = _along(paper, path)
-        profile = np.array([_quantile(row[on_paper], 1, 2) for row in band])
+        profile = np.array([_quantile(row[on_paper], 3, 5) for row in band])
         is_line = 5 * profile > profile.max()
-        dark = int(profile.max())
-        if dark <= noise:
+        if profile.max() <= noise:
             continue
+        dark = _quantile(band[is_line].max(axis=0)[on_paper], 1, 2)
         first, last = np.flatnonzero(is_line)[[0, -1]]
         above, below = (
             ndimage.maximum_filter1d(_along(darkness, path + step), 3, mode="constant") > 5 * dark // 4 + 3 * noise
@@ -262,9 +263,10 @@ def _follow(darkness: Gray, path: Gray, on_paper: Mask) -> Gray:
     most = _quantile(band.max(axis=0)[on_paper], 1, 2)
     sums = np.add.reduceat(np.minimum(band, most), np.arange(0, len(path), CHUNK), axis=1)
     smooth = sums[:-2] + 2 * sums[1:-1] + sums[2:]
-    moves = np.array(sorted(range(1 - BAND, BAND), key=abs))  # of equally dark ones, the nearest
-    best = ndimage.median_filter(moves[smooth[moves + BAND - 1].argmax(axis=0)], 5, mode="nearest")
-    return path + np.repeat(best, CHUNK)[: len(path)]
+    # Of equally dark rows, always the uppermost: so the path stays at one side of a line of two rows.
+    best = ndimage.median_filter(smooth.argmax(axis=0) - BAND + 1, 5, mode="nearest")
+    moved: Gray = path + np.repeat(best, CHUNK)[: len(path)]
+    return moved
 
 
 def _find_lines(darkness: Gray, paper: Mask, least: int) -> list[Gray]:
@@ -281,7 +283,7 @@ def _find_lines(darkness: Gray, paper: Mask, least: int) -> list[Gray]:
     starts = height + 2 * steepest
     votes = np.stack([np.bincount(rows - shift[columns] + steepest, minlength=starts) for shift in shifts])
     shortest = np.count_nonzero(paper.any(axis=0)) // 6
-    found = []
+    found: list[Gray] = []
     while True:
         slope, start = np.unravel_index(votes.argmax(), votes.shape)
         if (dark := votes[slope, start]) < max(shortest, 1):
@@ -295,7 +297,7 @@ def _find_lines(darkness: Gray, paper: Mask, least: int) -> list[Gray]:
 
 
 def _along(values: npt.NDArray[Any], rows: Gray) -> npt.NDArray[Any]:
-    """The values at the given row of each column, in the last axis; 0 outside."""
+    """Return the values at the given row of each column, which is the last axis; 0 outside."""
     inside = (rows >= 0) & (rows < len(values))
     return np.where(inside, values[np.clip(rows, 0, len(values) - 1), np.arange(values.shape[1])], values.dtype.type(0))
 
@@ -327,7 +329,7 @@ def _check_ink(ink: Gray, darkness: Gray, paper: Mask, noise: int) -> int:
 
 
 def _typical(values: Gray) -> int:
-    """The mean of values, each weighted by itself, which faint ones hardly change."""
+    """Return the mean of values, each weighted by itself: faint ones hardly change it."""
     return int((values**2).sum() // max(values.sum(), 1))
 
 
@@ -356,7 +358,7 @@ def find_digits(ink: Gray, paper: Mask, level: int) -> tuple[npt.NDArray[np.int3
 
 
 def _usual_side(parts: Sequence[Part]) -> int:
-    """The median of the longer sides, each counted as often as the part has pixels: specks do not matter."""
+    """Return the median of the longer sides, each counted once a pixel, so that specks do not matter."""
     half, counted = sum(part.pixels for part in parts), 0
     for part in sorted(parts, key=lambda part: part.side):
         counted += 2 * part.pixels
@@ -407,7 +409,7 @@ def _union(first: Part, second: Part) -> Part:
 
 
 def _distance(first: Part, second: Part) -> int:
-    """The squared distance between two boxes."""
+    """Return the squared distance between two boxes."""
     down = max(0, first.top - second.bottom, second.top - first.bottom)
     across = max(0, first.left - second.right, second.left - first.right)
     return down**2 + across**2
@@ -439,7 +441,7 @@ def arrange(boxes: Sequence[tuple[int, int, int, int]]) -> list[int]:
     usual = int(np.sort(bottom - top)[len(top) // 2])
     lines = np.zeros(len(top), int)
     order = sorted(range(len(top)), key=lambda i: (middles[i], i))
-    for before, after in zip(order, order[1:], strict=False):
+    for before, after in itertools.pairwise(order):
         # Middles are counted in half pixels: a new line begins after half a digit.
         lines[after] = lines[before] + (middles[after] - middles[before] > usual)
     return [int(line) for line in lines]
@@ -457,11 +459,11 @@ def _prepare(ink: Gray, labels: npt.NDArray[np.int32], part: Part, level: int) -
     # A stroke has two edges, so its width is twice its pixels for each pixel of its edge.
     edge = np.count_nonzero(own & ~ndimage.binary_erosion(own))
     thin = part.side * edge - STROKE * 2 * part.pixels
-    radius = max(0, thin // (2 * STROKE * edge))
+    radius = max(0, int(thin // (2 * STROKE * edge)))
     return prepare_drawing(ndimage.maximum_filter(np.pad(digit, radius), 2 * radius + 1).astype(np.uint8))
 
 
 def _quantile(values: Gray, part: int, whole: int) -> int:
-    """The value below which a share of the values lies, without interpolation."""
+    """Return the value below which a share of the values lies, without interpolation."""
     place = (values.size - 1) * part // whole
     return int(np.partition(values, place, axis=None)[place])

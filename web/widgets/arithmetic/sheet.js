@@ -8,7 +8,6 @@ const LOWEST = 8; // pixels of a digit's longer side, in the reduced photo
 const TILES = 40; // along the longer side, to find the paper and the light on it
 const BAND = 4; // how far a ruled line may lie from its path, in pixels
 const CHUNK = 32; // columns of a path that move together
-const MOVES = [0, -1, 1, -2, 2, -3, 3];
 const STROKE = 7; // a digit of MNIST is about seven times as high as its stroke is wide
 
 /**
@@ -253,10 +252,11 @@ function eraseLines(darkness, paper, noise) {
     const path = follow(darkness, straight, along(paper, straight));
     const onPaper = along(paper, path);
     const bands = Array.from({ length: 2 * BAND + 1 }, (_, i) => along(darkness, path, i - BAND));
-    const profile = bands.map((band) => quantileWhere(band, onPaper));
-    const dark = max(...profile);
-    if (dark <= noise) continue;
-    const isLine = profile.map((value) => 5 * value > dark);
+    const profile = bands.map((band) => quantileWhere(band, onPaper, 3, 5));
+    if (max(...profile) <= noise) continue;
+    const isLine = profile.map((value) => 5 * value > max(...profile));
+    const line = bands.filter((_, step) => isLine[step]);
+    const dark = quantileWhere(darkest(line), onPaper);
     const limit = floor((5 * dark) / 4) + 3 * noise;
     const above = widen(along(darkness, path, isLine.indexOf(true) - BAND - 1));
     const below = widen(along(darkness, path, isLine.lastIndexOf(true) - BAND + 1));
@@ -272,6 +272,9 @@ function eraseLines(darkness, paper, noise) {
   return { ...darkness, values: erased };
 }
 
+/** The largest of several values at each column. @param {Int32Array[]} rows */
+const darkest = ([first, ...others]) => first.map((value, i) => others.reduce((most, row) => max(most, row[i]), value));
+
 /** The larger of each value and its neighbors. @param {Int32Array} values */
 const widen = (values) => values.map((value, i) => max(value, values[i - 1] ?? 0, values[i + 1] ?? 0));
 
@@ -282,26 +285,26 @@ function along({ values, height, width }, rows, below = 0) {
   );
 }
 
-/** The median of those values where a mask is set. @param {Int32Array} values @param {Int32Array} where */
-const quantileWhere = (values, where) =>
+/** A quantile of those values where a mask is set. @param {Int32Array} values @param {Int32Array} where */
+const quantileWhere = (values, where, part = 1, whole = 2) =>
   quantile(
     values.filter((_, i) => where[i]),
-    1,
-    2,
+    part,
+    whole,
   );
 
 /** @param {Grid} darkness @param {Int32Array} path @param {Int32Array} onPaper */
 function follow(darkness, path, onPaper) {
   if (!onPaper.includes(1)) return path;
   const bands = Array.from({ length: 2 * BAND + 1 }, (_, i) => along(darkness, path, i - BAND));
-  const strongest = path.map((_, column) => max(...bands.map((band) => band[column])));
-  const most = quantileWhere(strongest, onPaper);
+  const most = quantileWhere(darkest(bands), onPaper);
   const best = grid(1, ceil(path.length / CHUNK));
   for (let start = 0; start < path.length; start += CHUNK) {
     const end = min(start + CHUNK, path.length);
     const sums = bands.map((band) => band.subarray(start, end).reduce((sum, value) => sum + min(value, most), 0));
-    const smooth = MOVES.map((move) => sums[move + BAND - 1] + 2 * sums[move + BAND] + sums[move + BAND + 1]);
-    best.values[start / CHUNK] = MOVES[smooth.indexOf(max(...smooth))];
+    const smooth = sums.slice(2).map((_, i) => sums[i] + 2 * sums[i + 1] + sums[i + 2]);
+    // Of equally dark rows, always the uppermost: so the path stays at one side of a line of two rows.
+    best.values[start / CHUNK] = smooth.indexOf(max(...smooth)) - BAND + 1;
   }
   // A move that the columns around do not share is none: it comes from a digit. One row has each value five times.
   const shared = around(best, 2, null, (near) => near.sort((a, b) => a - b)[12]).values;
