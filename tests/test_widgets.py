@@ -1,6 +1,8 @@
 """The widgets' arithmetic and data, against Keras and the package; the directive; sizes."""
 
+import base64
 import gzip
+import io
 import json
 import re
 import shutil
@@ -14,12 +16,15 @@ from typing import Any
 import numpy as np
 import pytest
 from filelock import FileLock
+from PIL import Image
 from scipy import ndimage
 
 import export_widgets
 from mnist_lessons import data, recipes
 from mnist_lessons.drawing import prepare_drawing
 from mnist_lessons.export import round_to_print
+from mnist_lessons.paper import RULINGS, render_sheet
+from mnist_lessons.sheets import read_sheet
 from mnist_lessons.small import fold
 from mnist_lessons.store import load_or_train
 from widgets import widget_names
@@ -294,6 +299,26 @@ def test_page_prepares_drawings_as_the_package_does(
     np.testing.assert_array_equal(page.reshape(-1, 28, 28), prepared)
 
 
+def test_page_reads_sheets_as_the_package_does(
+    arithmetic: Callable[..., Any], images_test: Any, tmp_path: Path
+) -> None:
+    size = (750, 1000)
+    photos = [
+        render_sheet(images_test[:16], seed=seed, ruling=ruling, table=seed % 2 == 1, size=size).pixels
+        for seed, ruling in enumerate(RULINGS)
+    ]
+    files = [tmp_path / f"photo-{i}" for i in range(len(photos) + 1)]
+    for file, photo in zip(files, [*photos, 255 - photos[0]], strict=True):
+        np.dstack([photo, np.full(size, 255, np.uint8)]).tofile(file)
+    *page, inverted = arithmetic("sheets", photos=[str(file) for file in files], width=size[1])
+    for found, photo in zip(page, photos, strict=True):
+        sheet = read_sheet(photo)
+        assert [[each[key] for key in ("top", "left", "height", "width")] for each in found] == sheet.boxes.tolist()
+        assert [each["line"] for each in found] == sheet.lines.tolist()
+        assert [each["image"] for each in found] == sheet.images.reshape(-1, 784).tolist()
+    assert inverted == "it has light marks on something dark; the ink has to be darker than the paper"
+
+
 @pytest.mark.parametrize("name", RECIPES)
 def test_moved_and_scaled_digits_are_recognized_as_well_as_unmoved_ones(
     name: str, prepared: np.ndarray, images_test: Any, labels_test: Any
@@ -372,6 +397,12 @@ def test_test_digits_on_offer_include_all_doubted_labels(built: Path, labels_tes
     assert content["labels"] == labels_test[content["indices"]].tolist()
 
 
+def test_sample_sheet_has_a_label_for_each_digit(built: Path) -> None:
+    content = read(built / "sheet.data.js")
+    photo = Image.open(io.BytesIO(base64.b64decode(content["jpeg"])))
+    assert len(read_sheet(np.asarray(photo)).boxes) == len(content["labels"]) >= 20
+
+
 def test_confidence_threshold_reaches_the_wanted_accuracy() -> None:
     probabilities = np.array([[0.9, 0.1], [0.6, 0.4], [0.3, 0.7], [0.45, 0.55]])
     labels = np.array([0, 0, 1, 0])
@@ -412,7 +443,7 @@ def test_scripts_and_data_stay_within_their_budgets(built: Path) -> None:
     assert size(*drawing, built / "model-sigmoid.data.js", built / "model-cnn.data.js") <= 350_000
     assert size(built / "race.data.js") <= 850_000
     # What loads without being asked for; the rest waits.
-    for name in ("errors", "neuron", "convolution"):
+    for name in ("errors", "neuron", "convolution", "sheet"):
         assert size(built / f"{name}.data.js") <= 300_000
 
 

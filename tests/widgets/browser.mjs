@@ -506,6 +506,119 @@ async function smallDigit() {
   await close();
 }
 
+// Read a sheet
+
+const sheetState = (/** @type {Page} */ page) => page.locator(".ml-read-sheet > .ml-state").innerText();
+const readAnswers = async (/** @type {Page} */ page) =>
+  (await page.locator(".ml-read-line button").allInnerTexts()).map((text) => text.trim());
+/** Give the widget a file, as somebody who chooses one. @param {Page} page @param {string} name @param {string} mimeType @param {Buffer} buffer */
+const choose = (page, name, mimeType, buffer) =>
+  page.locator(".ml-widget input").nth(1).setInputFiles({ name, mimeType, buffer });
+/** A picture that the page draws. @param {Page} page @param {{type: string, turned?: boolean}} options */
+async function drawPicture(page, { type, turned = false }) {
+  const url = await page.evaluate(
+    async ({ type, turned }) => {
+      const canvas = document.createElement("canvas");
+      const context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
+      [canvas.width, canvas.height] = [400, 300];
+      if (!turned) return canvas.toDataURL(type); // transparent, which is white paper
+      const { jpeg } = /** @type {any} */ (globalThis).mnistLessons.sheet;
+      const photo = await createImageBitmap(new Blob([Uint8Array.from(atob(jpeg), (each) => each.charCodeAt(0))]));
+      [canvas.width, canvas.height] = [photo.height, photo.width];
+      context.rotate(-Math.PI / 2);
+      context.drawImage(photo, -photo.width, 0);
+      return canvas.toDataURL(type, 0.95);
+    },
+    { type, turned },
+  );
+  return Buffer.from(url.split(",")[1], "base64");
+}
+/** EXIF data that asks a viewer to turn the picture clockwise by a quarter. */
+const TURN = Buffer.from("ffe1002245786966000049492a0008000000010012010300010000000600000000000000", "hex");
+
+async function readSheet() {
+  const { page, widget, close } = await ready();
+  await press(page, "Try a sample");
+  await becomes(() => sheetState(page), /^\d+ digits in \d+ lines\./, "state:");
+  const labels = await page.evaluate(() => /** @type {any} */ (globalThis).mnistLessons.sheet.labels.map(String));
+  const answers = await readAnswers(page);
+  assert.equal(answers.length, labels.length);
+  const right = answers.filter((text, i) => text === labels[i]).length;
+  assert.ok(right >= 0.9 * labels.length, `${right} of ${labels.length} right: ${answers} for ${labels}`);
+  await becomes(() => spoken(page), /^\d+ digits in \d+ lines\./, "live region:");
+
+  // A digit typed on an answer corrects it and goes on to the next; so does a press on a button.
+  const buttons = widget.locator(".ml-read-line button");
+  const other = answers[0] === "4" ? "5" : "4";
+  await buttons.first().focus();
+  await page.keyboard.press(other);
+  assert.equal((await readAnswers(page))[0], other);
+  assert.match(
+    String(await buttons.first().getAttribute("aria-label")),
+    new RegExp(`^Line 1, digit 1: ${other}, by you`),
+  );
+  assert.equal(await buttons.nth(1).getAttribute("aria-pressed"), "true");
+  assert.match(await sheetState(page), / You decided 1\.$/);
+  await page.keyboard.press("ArrowRight");
+  assert.ok(await buttons.nth(2).evaluate((each) => each === document.activeElement));
+  await press(page, `It is a ${other}`);
+  assert.equal((await readAnswers(page))[2], other);
+  // A tap on the photo takes the digit that is nearest.
+  const marks = widget.locator(".ml-mark rect");
+  const last = await boxOf(marks.nth((await marks.count()) - 2));
+  await page.mouse.click(last.x + last.width / 2, last.y + last.height / 2);
+  assert.equal(await widget.locator(".ml-read-line [aria-pressed=true]").count(), 1);
+  assert.ok(await page.evaluate(() => document.activeElement?.closest(".ml-read-line")));
+
+  // A photo that the camera took on its side.
+  const turned = await drawPicture(page, { type: "image/jpeg", turned: true });
+  await choose(page, "turned.jpg", "image/jpeg", Buffer.concat([turned.subarray(0, 2), TURN, turned.subarray(2)]));
+  await becomes(async () => (await readAnswers(page)).length, labels.length, "digits of the turned photo:");
+  const again = await readAnswers(page);
+  const same = again.filter((text, i) => text === labels[i]).length;
+  assert.ok(same >= 0.9 * labels.length, `${same} of ${labels.length} right: ${again} for ${labels}`);
+
+  // What cannot be read is said, and the next photo is read all the same.
+  const refuses = (/** @type {RegExp} */ expected) => becomes(() => sheetState(page), expected, "state:");
+  await choose(page, "empty.png", "image/png", await drawPicture(page, { type: "image/png" }));
+  await refuses(/^The photo cannot be read: there is no digit on it that is at least 8 pixels high/);
+  assert.ok(await widget.locator(".ml-read").isHidden());
+  await choose(page, "IMG_1.HEIC", "image/heic", Buffer.from("ftypheic"));
+  await refuses(/does not open HEIC pictures; save it as JPEG/);
+  await choose(page, "notes.txt", "text/plain", Buffer.from("7"));
+  await refuses(/notes.txt is no picture that this browser opens/);
+
+  // By paste and by drop.
+  for (const kind of ["paste", "drop"]) {
+    await page.evaluate((kind) => {
+      const { jpeg } = /** @type {any} */ (globalThis).mnistLessons.sheet;
+      const data = new DataTransfer();
+      const bytes = Uint8Array.from(atob(jpeg), (each) => each.charCodeAt(0));
+      data.items.add(new File([bytes], "sheet.jpg", { type: "image/jpeg" }));
+      const target = document.querySelector(".ml-read-sheet");
+      const more = kind === "paste" ? { clipboardData: data } : { dataTransfer: data };
+      const Kind = kind === "paste" ? ClipboardEvent : DragEvent;
+      target?.dispatchEvent(new Kind(kind, { ...more, bubbles: true, cancelable: true }));
+    }, kind);
+    await becomes(() => sheetState(page), /^\d+ digits in/, `${kind}:`);
+    await choose(page, "notes.txt", "text/plain", Buffer.from("7"));
+    await refuses(/notes.txt/);
+  }
+  await close();
+
+  if (!online) return;
+  const damaged = await ready({
+    alter: (each) => each.route("**/model-cnn.data.js", (route) => route.abort()),
+    faults: ["ERR_FAILED"],
+  });
+  await press(damaged.page, "Try a sample");
+  await becomes(() => sheetState(damaged.page), /the file model-cnn.data.js could not be loaded/, "state:");
+  await damaged.page.unroute("**/model-cnn.data.js");
+  await press(damaged.page, "Try a sample");
+  await becomes(() => sheetState(damaged.page), /^\d+ digits in/, "second try:");
+  await damaged.close();
+}
+
 // ReLU against sigmoid
 
 async function race() {
@@ -791,6 +904,7 @@ const USE = {
   "draw-digit": drawDigit,
   "try-digit": tryDigit,
   "small-digit": smallDigit,
+  "read-sheet": readSheet,
   "relu-race": race,
   "one-neuron": oneNeuron,
   "gradient-step": gradientStep,

@@ -7,6 +7,7 @@ The models are those that the chapters trained. A second call from the same sour
 
 import base64
 import hashlib
+import io
 import json
 import sys
 import zlib
@@ -15,12 +16,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from PIL import Image
 
 from folders import ROOT
 from mnist_lessons import data, recipes
 from mnist_lessons.data import DOUBTED_LABELS
 from mnist_lessons.export import round_to_print, to_javascript
 from mnist_lessons.fingerprint import fingerprint
+from mnist_lessons.paper import render_sheet, write_digit
 from mnist_lessons.small import fold
 from mnist_lessons.store import load_or_train, write_atomically
 from widgets import MANIFEST
@@ -56,6 +59,7 @@ def main(folder: Path) -> None:
     written["errors"] = _write(folder, "errors", errors_data(probabilities["dense"]))
     written["race"] = _write(folder, "race", race_data())
     written["neuron"] = _write(folder, "neuron", neuron_data())
+    written["sheet"] = _write(folder, "sheet", sheet_data())
     written["small"] = _write_script(folder, "small", f"{small_program()}{GLOBAL}.small=digit;\n")
     write_atomically(manifest, json.dumps({"sources": sources, "files": written}, indent=1))
 
@@ -305,6 +309,20 @@ def neuron_data(*, each: int = 100) -> dict[str, Any]:
     ink = np.stack([images[chosen].mean(axis=(1, 2)), images[chosen][:, 10:18, 10:18].mean(axis=(1, 2))], axis=1)
     points = (ink - ink.mean(axis=0)) / ink.std(axis=0)
     return {"points": np.round(points, 2).tolist(), "labels": labels[chosen].tolist()}
+
+
+def sheet_data(*, seed: int = 8) -> dict[str, Any]:
+    """Return a rendered photo of a ruled sheet as JPEG, and its labels: half test digits, half written by strokes."""
+    _, (images, labels) = data.load_mnist()
+    rng = np.random.default_rng(seed)
+    chosen = rng.choice(len(images), size=20, replace=False)
+    strokes = rng.integers(10, size=20)
+    digits = [image for i, j in zip(chosen, strokes, strict=True) for image in (images[i], write_digit(int(j), rng))]
+    photo = render_sheet(digits, seed=seed, ruling="ruled", table=True, size=(1200, 900))
+    file = io.BytesIO()
+    Image.fromarray(photo.pixels).save(file, "JPEG", quality=70)
+    shown = np.stack([labels[chosen], strokes], axis=1).ravel()[: len(photo.centers)]
+    return {"jpeg": base64.b64encode(file.getvalue()).decode(), "labels": shown.tolist()}
 
 
 def convolution_data(cnn: Any) -> dict[str, Any]:

@@ -82,7 +82,7 @@ const FACTORS = Float64Array.from(
   (_, head) => (head & 32 ? -1 : 1) * 2 ** (Math.max(1, head & 31) - 15),
 );
 
-/** @param {string} text base64 @returns {Uint8Array} */
+/** @param {string} text base64 @returns {Uint8Array<ArrayBuffer>} */
 export function decodeBytes(text) {
   return Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
 }

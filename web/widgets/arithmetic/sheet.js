@@ -176,9 +176,7 @@ function fill(tiles, mask) {
     const [sums, counts] = [around(values, 1, 0, sum), around(known, 1, 0, sum)];
     const before = { values, known };
     values = filled(tiles, (i) =>
-      !before.known.values[i] && counts.values[i]
-        ? floor(sums.values[i] / counts.values[i])
-        : before.values.values[i],
+      !before.known.values[i] && counts.values[i] ? floor(sums.values[i] / counts.values[i]) : before.values.values[i],
     );
     known = filled(tiles, (i) => Number(counts.values[i] > 0));
   }
@@ -354,7 +352,8 @@ function checkInk(ink, darkness, paper, noise) {
   const faint = 4 * noise + 12;
   const level = max(faint, floor((2 * typical(ink.values.filter((value) => value > faint))) / 5));
   const count = (/** @type {Int32Array} */ mask) => mask.reduce((sum, value) => sum + value, 0);
-  if (2 * count(ink.values.map((value) => Number(value > level))) > count(paper.values)) throw new Error("more than half of it is ink; is it inverted?");
+  if (2 * count(ink.values.map((value) => Number(value > level))) > count(paper.values))
+    throw new Error("more than half of it is ink; is it inverted?");
   const border = borderOf(paper).values;
   const covered = count(border.map((value, i) => Number(value && darkness.values[i] > level)));
   if (2 * covered > count(border)) {
@@ -454,7 +453,9 @@ function join(parts, usual) {
   const groups = parts.slice();
   const owner = parts.map((_, i) => i);
   const pairs = parts.flatMap((first, i) =>
-    parts.slice(0, i).flatMap((second, j) => (belongTogether(first, second, usual) ? [[distance(first, second), i, j]] : [])),
+    parts
+      .slice(0, i)
+      .flatMap((second, j) => (belongTogether(first, second, usual) ? [[distance(first, second), i, j]] : [])),
   );
   pairs.sort((a, b) => a[0] - b[0] || a[1] - b[1] || a[2] - b[2]);
   for (const [, i, j] of pairs) {
