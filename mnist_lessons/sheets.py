@@ -207,7 +207,7 @@ def remove_light(gray: Gray, paper: Mask, light: Gray) -> tuple[Gray, int]:
     middle, low = (_quantile(darkness[paper], part, 100) for part in (50, 16))
     darkness = np.where(paper, darkness - middle, 0)
     noise = max(middle - low, 1)
-    far = 48 + 4 * noise
+    far = min(48 + 4 * noise, 200)
     if (bright := np.count_nonzero(darkness < -far)) > np.count_nonzero(darkness > far):
         raise ValueError(
             f"photo: expected dark ink on light paper, got {bright} pixels far brighter than the paper and fewer that "
@@ -394,7 +394,7 @@ def _belong_together(first: Part, second: Part, usual: int) -> bool:
     fragment = 2 * smaller < usual and 2 * whole.side <= 3 * max(usual, larger)
     shared = min(first.right, second.right) - max(first.left, second.left)
     narrower = min(first.right - first.left, second.right - second.left)
-    return fragment or (2 * shared >= narrower and 4 * (whole.bottom - whole.top) <= 5 * usual)
+    return fragment or (3 * shared >= narrower and 4 * (whole.bottom - whole.top) <= 5 * usual)
 
 
 def _union(first: Part, second: Part) -> Part:

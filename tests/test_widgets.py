@@ -307,8 +307,10 @@ def test_page_reads_sheets_as_the_package_does(
         render_sheet(images_test[:16], seed=seed, ruling=ruling, table=seed % 2 == 1, size=size).pixels
         for seed, ruling in enumerate(RULINGS)
     ]
+    board = np.full((*size, 3), 30, np.uint8)
+    board[300:384, 300:384] = np.maximum(30, np.kron(images_test[0], np.ones((3, 3), np.uint8)))[:, :, None]
     files = [tmp_path / f"photo-{i}" for i in range(len(photos) + 1)]
-    for file, photo in zip(files, [*photos, 255 - photos[0]], strict=True):
+    for file, photo in zip(files, [*photos, board], strict=True):
         np.dstack([photo, np.full(size, 255, np.uint8)]).tofile(file)
     *page, inverted = arithmetic("sheets", photos=[str(file) for file in files], width=size[1])
     for found, photo in zip(page, photos, strict=True):

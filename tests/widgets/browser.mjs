@@ -564,6 +564,7 @@ async function readSheet() {
   await press(page, `It is a ${other}`);
   assert.equal((await readAnswers(page))[2], other);
   // A tap on the photo takes the digit that is nearest.
+  await widget.locator(".ml-photo").scrollIntoViewIfNeeded();
   const marks = widget.locator(".ml-mark rect");
   const last = await boxOf(marks.nth((await marks.count()) - 2));
   await page.mouse.click(last.x + last.width / 2, last.y + last.height / 2);

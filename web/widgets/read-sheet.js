@@ -208,8 +208,8 @@ function createView({ canvas, width, height }, answers, show) {
   };
   picture.addEventListener("click", (event) => {
     const box = picture.getBoundingClientRect();
-    const x = /** @type {MouseEvent} */ ((event.clientX - box.left) * width) / box.width;
-    const y = /** @type {MouseEvent} */ ((event.clientY - box.top) * height) / box.height;
+    const x = ((event.clientX - box.left) * width) / box.width;
+    const y = ((event.clientY - box.top) * height) / box.height;
     const far = answers.map((each) => Math.hypot(each.left + each.width / 2 - x, each.top + each.height / 2 - y));
     buttons[far.indexOf(Math.min(...far))].focus();
   });

@@ -214,7 +214,7 @@ function removeLight(gray, paper, light) {
   const on = darkness.values.filter((_, i) => paper.values[i]);
   const middle = quantile(on, 50, 100);
   const noise = max(middle - quantile(on, 16, 100), 1);
-  const far = 48 + 4 * noise;
+  const far = min(48 + 4 * noise, 200);
   let [bright, dark] = [0, 0];
   darkness.values.forEach((value, i) => {
     const less = paper.values[i] ? value - middle : 0;
@@ -475,7 +475,7 @@ function belongTogether(first, second, usual) {
   const fragment = 2 * smaller < usual && 2 * sideOf(whole) <= 3 * max(usual, larger);
   const shared = min(first.right, second.right) - max(first.left, second.left);
   const narrower = min(first.right - first.left, second.right - second.left);
-  return fragment || (2 * shared >= narrower && 4 * (whole.bottom - whole.top) <= 5 * usual);
+  return fragment || (3 * shared >= narrower && 4 * (whole.bottom - whole.top) <= 5 * usual);
 }
 
 /** @param {Part} first @param {Part} second @returns {Part} */
