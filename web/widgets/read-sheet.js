@@ -35,9 +35,9 @@ mount("read-sheet", async ({ root, say, load }) => {
     state.classList.remove("ml-warning");
     try {
       model ??= load("model-cnn").then(readModel);
-      const photo = await openPhoto(await fetchPhoto(), name);
+      const [network, photo] = await Promise.all([model, fetchPhoto().then((file) => openPhoto(file, name))]);
       await new Promise((resolve) => setTimeout(resolve, 30)); // so that the page shows that it reads
-      const answers = answer(await model, photo);
+      const answers = answer(network, photo);
       if (own !== turn) return;
       view.replaceChildren(...createView(photo, answers, show));
       view.hidden = false;
@@ -159,7 +159,8 @@ function describe({ chosen, known, digit, sure }) {
  */
 function createView({ canvas, width, height }, answers, show) {
   const lines = answers[answers.length - 1].line + 1;
-  const marks = answers.map((each) => createMark(each));
+  const sides = answers.map((each) => Math.max(each.height, each.width)).sort((a, b) => a - b);
+  const marks = answers.map((each) => createMark(each, sides[sides.length >> 1]));
   const picture = svg("svg", { viewBox: `0 0 ${width} ${height}`, "aria-hidden": "true" });
   picture.append(...marks.map(({ element }) => element));
   canvas.setAttribute("role", "img");
@@ -211,7 +212,7 @@ function createView({ canvas, width, height }, answers, show) {
     const x = ((event.clientX - box.left) * width) / box.width;
     const y = ((event.clientY - box.top) * height) / box.height;
     const far = answers.map((each) => Math.hypot(each.left + each.width / 2 - x, each.top + each.height / 2 - y));
-    buttons[far.indexOf(Math.min(...far))].focus();
+    buttons[far.indexOf(Math.min(...far))].focus({ preventScroll: true }); // what it says stands below the photo
   });
   answers.forEach((_, i) => refresh(i));
   const unknown = answers.findIndex((each) => symbol(each) === "?");
@@ -225,13 +226,6 @@ function createView({ canvas, width, height }, answers, show) {
     h(
       "div",
       { class: "ml-read-answers" },
-      ...Array.from({ length: lines }, (_, line) =>
-        h(
-          "div",
-          { class: "ml-read-line", role: "group", "aria-label": `Line ${line + 1}` },
-          ...buttons.filter((_, i) => answers[i].line === line),
-        ),
-      ),
       h(
         "div",
         { class: "ml-read-one" },
@@ -239,6 +233,14 @@ function createView({ canvas, width, height }, answers, show) {
         h("div", {}, about, h("p", { class: "ml-note" }, "Wrong? Press the right digit, here or on your keyboard.")),
       ),
       h("div", { class: "ml-buttons", role: "group", "aria-label": "Correct this digit" }, ...digits),
+      h("p", { class: "ml-title" }, "All answers"),
+      ...Array.from({ length: lines }, (_, line) =>
+        h(
+          "div",
+          { class: "ml-read-line", role: "group", "aria-label": `Line ${line + 1}` },
+          ...buttons.filter((_, i) => answers[i].line === line),
+        ),
+      ),
     ),
   ];
 }
@@ -254,16 +256,19 @@ function summary(answers, lines) {
   const corrected = answers.filter(({ chosen }) => chosen !== null).length;
   const found = `${count(answers.length, "digit")} in ${count(lines, "line")}. `;
   const left = unknown
-    ? `The network answers “I don’t know” ${unknown === 1 ? "once" : `${unknown} times`}, marked “?”: your turn.`
+    ? `The network answers “I don’t know” to ${unknown} of them, marked “?”: your turn.`
     : "Every digit has an answer.";
   return found + left + (corrected ? ` You decided ${corrected}.` : "");
 }
 
-/** The box of a digit, with its answer at the upper right corner. @param {Answer} answer */
-function createMark({ top, left, width, height }) {
-  const [edge, size] = [0.12 * height, 0.55 * height];
+/**
+ * The box of a digit, with its answer at the upper right corner.
+ * @param {Answer} answer @param {number} side  of a usual digit, in pixels of the photo
+ */
+function createMark({ top, left, width, height }, side) {
+  const [edge, size] = [0.1 * side, 0.5 * side];
   const box = svg("rect", { x: left - edge, y: top - edge, width: width + 2 * edge, height: height + 2 * edge });
-  const text = svg("text", { x: left + width + edge, y: top + 0.1 * size, style: `font-size: ${size}px` });
+  const text = svg("text", { x: left + width + edge, y: top + 0.2 * size, style: `font-size: ${size}px` });
   const element = svg("g", { class: "ml-mark" }, box, text);
   const show = (/** @type {string} */ answer, /** @type {boolean} */ unsure) => {
     text.textContent = answer;
