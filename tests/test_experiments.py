@@ -296,6 +296,7 @@ TINY = "conv4x3/2 pool weigh"
             1,
         ),
         ("train_fast", {}, 1),
+        ("your_data", {"SEEDS": ((0,),), "STEPS": {"frozen": 25, "scratch": 25}}, 0),
     ],
 )
 def test_experiment_on_few_images_makes_tables_with_the_columns_of_the_stored_ones(
