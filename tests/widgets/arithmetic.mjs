@@ -6,7 +6,16 @@
 
 import { readFileSync, writeFileSync } from "node:fs";
 import { compute, operations, randomNetwork } from "../../web/widgets/arithmetic/backprop.js";
-import { decodeHalves, readModel } from "../../web/widgets/arithmetic/model.js";
+import {
+  backward,
+  createNearest,
+  erase,
+  gradientTimesInput,
+  occlusion,
+  pixelsFor,
+  preference,
+} from "../../web/widgets/arithmetic/explain.js";
+import { decodeHalves, decodeShades, readModel } from "../../web/widgets/arithmetic/model.js";
 import {
   buildDense,
   computeGradients,
@@ -43,6 +52,35 @@ const commands = {
     const results = new Float32Array(inputs.length * size);
     inputs.forEach((image, i) => results.set(forward(layers, image), i * size));
     writeFileSync(out, results);
+  },
+  /** The gradients of a score for the pixels of each image: weights of the last layer's outputs. */
+  backward({ model, images, weights, out }) {
+    const { layers } = readModel(read(model));
+    const score = { layers, weights: Float32Array.from(weights) };
+    const results = rows(images, 784).map((image) => {
+      forward(layers, image);
+      return backward(score, image);
+    });
+    writeFileSync(out, Buffer.concat(results.map((each) => Buffer.from(each.buffer))));
+  },
+  /** How the preference for an answer changes when the strongest pixels for it, or against it, are erased. */
+  erasing({ model, images, method, count }) {
+    const { layers } = readModel(read(model));
+    const explain = { gradientTimesInput, occlusion }[method];
+    return rows(images, 784).map((image) => {
+      const { value, score } = preference(layers, image);
+      const evidence = explain(score, image);
+      const without = (/** @type {Float64Array} */ parts) => {
+        const pixels = pixelsFor(parts).slice(0, count);
+        const sums = forward(score.layers, erase(image, pixels));
+        return pixels.length ? score.weights.reduce((sum, weight, i) => sum + weight * sums[i], 0) - value : null;
+      };
+      return [without(evidence), without(evidence.map((part) => -part))];
+    });
+  },
+  nearest({ model, neighbors, race, images, count }) {
+    const find = createNearest(readModel(read(model)).layers, read(neighbors), decodeShades(read(race).shades));
+    return rows(images, 784).map((image) => find(image, count));
   },
   program({ program, images, out }) {
     const digit = read(program);

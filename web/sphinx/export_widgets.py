@@ -11,7 +11,7 @@ import io
 import json
 import sys
 import zlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +33,7 @@ MODELS = {
     "sigmoid": (recipes.train_sigmoid, "Dense network, sigmoid"),
     "cnn": (recipes.train_cnn, "Convolutional network"),
 }
+TRAINING_DIGITS = 5000  # that the page gets to see
 ACTIVATIONS = {"relu", "sigmoid", "tanh", "softmax"}
 GLOBAL = "(globalThis.mnistLessons??={})"
 DIGITS = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
@@ -55,6 +56,10 @@ def main(folder: Path) -> None:
         written[name] = {"accuracy": stored["accuracy"]} | _write(folder, f"model-{name}", stored)
         if name == "cnn":
             written["convolution"] = _write(folder, "convolution", convolution_data(model))
+            layer = last_hidden_layer(model)
+            training = layer(data.split_mnist().train[0][:TRAINING_DIGITS])
+            written["neighbors"] = _write(folder, "neighbors", neighbors_data(training))
+            written["map"] = _write(folder, "map", map_data(layer, training, probabilities[name]))
     written["digits"] = _write(folder, "digits", digits_data())
     written["errors"] = _write(folder, "errors", errors_data(probabilities["dense"]))
     written["race"] = _write(folder, "race", race_data())
@@ -289,14 +294,15 @@ def errors_data(probabilities: np.ndarray) -> dict[str, Any]:
     }
 
 
-def race_data(*, count: int = 5000) -> dict[str, Any]:
-    """Return the first training digits, in 64 shades of gray: half of what 256 would cost the reader.
-
-    The race trains on most of them and measures accuracy on the last 500.
-    """
+def race_data(*, count: int = TRAINING_DIGITS) -> dict[str, Any]:
+    """Return the first training digits: the race trains on most of them and measures accuracy on the last 500."""
     images, labels = data.split_mnist().train
-    shades = np.rint(images[:count].ravel() * (63 / 255)).astype(np.uint8)
-    return {"labels": "".join(map(str, labels[:count])), "shades": _digits(shades)}
+    return {"labels": "".join(map(str, labels[:count])), "shades": _shades(images[:count])}
+
+
+def _shades(images: np.ndarray) -> str:
+    """Write images in 64 shades of gray: half of what 256 would cost the reader."""
+    return _digits(np.rint(images.ravel() * (63 / 255)).astype(np.uint8))
 
 
 def neuron_data(*, each: int = 100) -> dict[str, Any]:
@@ -307,8 +313,100 @@ def neuron_data(*, each: int = 100) -> dict[str, Any]:
     images, labels = data.split_mnist().train
     chosen = np.concatenate([np.flatnonzero(labels == digit)[:each] for digit in (0, 1)])
     ink = np.stack([images[chosen].mean(axis=(1, 2)), images[chosen][:, 10:18, 10:18].mean(axis=(1, 2))], axis=1)
-    points = (ink - ink.mean(axis=0)) / ink.std(axis=0)
-    return {"points": np.round(points, 2).tolist(), "labels": labels[chosen].tolist()}
+    points = np.round((ink - ink.mean(axis=0)) / ink.std(axis=0), 2)
+    return {
+        "points": points.tolist(),
+        "labels": labels[chosen].tolist(),
+        "best": most_right(points, labels[chosen]),
+        "images": _encode_images(images[chosen]),
+    }
+
+
+def most_right(points: np.ndarray, labels: np.ndarray) -> int:
+    """Return how many points (n, 2) a neuron gets right at most, with weights and bias from -6 to 6 by steps of 0.1."""
+    steps = np.arange(-60, 61) / 10
+    best = 0
+    for w1 in steps:
+        sums = w1 * points[:, 0] + np.multiply.outer(steps, points[:, 1])  # (w2, point)
+        for bias in steps:
+            best = max(best, int(((sums + bias > 0) == labels).sum(axis=1).max()))
+    return best
+
+
+# The CNN's last hidden layer
+
+
+def last_hidden_layer(model: Any) -> Callable[[np.ndarray], np.ndarray]:
+    """Return a function from images (n, 28, 28) to what the model's last layer gets, (n, units) float32."""
+    import keras
+
+    layer = keras.Model(model.inputs, model.layers[-1].input)
+
+    def compute(images: np.ndarray) -> np.ndarray:
+        values: np.ndarray = layer.predict(images, batch_size=500, verbose=0)
+        return values
+
+    return compute
+
+
+def principal_components(values: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the directions (units, count) in which values (n, units) vary most, and each one's share of the variance.
+
+    Each direction's largest number is positive, so that the same values give the same map.
+    """
+    centered = values - values.mean(axis=0)
+    variances, directions = np.linalg.eigh(centered.T @ centered)
+    directions = directions[:, ::-1][:, :count]
+    largest = directions[np.abs(directions).argmax(axis=0), np.arange(count)]
+    return directions * np.sign(largest), variances[::-1][:count] / variances.sum()
+
+
+def neighbors_data(training: np.ndarray, *, count: int = 24) -> dict[str, Any]:
+    """Return the last hidden layer for the race's digits, (n, units), in few dimensions and 64 steps.
+
+    That is enough to find candidates; the page compares these in full.
+    """
+    directions = principal_components(training, count)[0].astype(np.float16)
+    projected = training @ directions.astype(np.float32)
+    middle = (projected.min(axis=0) + projected.max(axis=0)) / 2
+    step = float(np.abs(projected - middle).max() / 31)
+    return {
+        "directions": encode_halves(directions.ravel()),
+        "middle": np.round(middle, 3).tolist(),
+        "step": step,
+        "table": _digits((np.rint((projected - middle) / step) + 32).astype(np.uint8).ravel()),
+    }
+
+
+def map_data(
+    layer: Callable[[np.ndarray], np.ndarray],
+    training: np.ndarray,
+    probabilities: np.ndarray,
+    *,
+    count: int = 1000,
+    neighbors: int = 5,
+) -> dict[str, Any]:
+    """Return the first test digits, placed by two principal components of the last hidden layer.
+
+    The components are those of training digits, (n, units). Neighbors are nearest in the whole layer, not on the map.
+    """
+    images, labels = (part[:count] for part in data.load_mnist()[1])
+    directions, shares = principal_components(training, 2)
+    values = layer(images)
+    points = (values - training.mean(axis=0)) @ directions
+    squares = np.sum(values**2, axis=1)
+    distances = squares[:, np.newaxis] + squares - 2 * values @ values.T
+    np.fill_diagonal(distances, np.inf)
+    return {
+        "units": values.shape[1],
+        "share": float(shares.sum()),
+        "points": np.round(points, 2).tolist(),
+        "labels": "".join(map(str, labels)),
+        "predicted": "".join(map(str, probabilities[:count].argmax(axis=1))),
+        "certainty": np.round(probabilities[:count].max(axis=1), 4).tolist(),
+        "neighbors": np.argsort(distances, axis=1, kind="stable")[:, :neighbors].tolist(),
+        "shades": _shades(images),
+    }
 
 
 def sheet_data(*, seed: int = 18) -> dict[str, Any]:
@@ -333,8 +431,8 @@ def convolution_data(cnn: Any) -> dict[str, Any]:
     return {
         "labels": labels[first].tolist(),
         "images": _encode_images(images[first]),
-        # (height, width, 1, filters) to one square of numbers a filter
-        "kernels": np.round(np.moveaxis(kernels[:, :, 0], -1, 0), 3).tolist(),
+        # (height, width, 1, filters) to one square of numbers a filter; as float64, which prints as it was rounded
+        "kernels": np.round(np.moveaxis(kernels[:, :, 0], -1, 0).astype(np.float64), 2).tolist(),
     }
 
 

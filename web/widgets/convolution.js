@@ -3,16 +3,18 @@
 import { convolve, productsAt, total } from "./arithmetic/convolve.js";
 import { decodeBytes } from "./arithmetic/model.js";
 import { button, chooser, h, mount, numbersOf, paintInk, setAttributes, slider, svg, table } from "./page/page.js";
+import { createGoal } from "./page/goal.js";
+import { signedSquares } from "./page/marks.js";
 import { signed } from "./page/plane.js";
 
 /** @type {Record<string, number[][]>} */
 const PRESETS = {
-  "Upright edges": [
+  "Left edges": [
     [-1, 0, 1],
     [-1, 0, 1],
     [-1, 0, 1],
   ],
-  "Level edges": [
+  "Upper edges": [
     [-1, -1, -1],
     [0, 0, 0],
     [1, 1, 1],
@@ -42,11 +44,13 @@ const PRESETS = {
 mount("convolution", async ({ root, say, load }) => {
   const { labels, images, kernels } = await load("convolution");
   const pixels = Float64Array.from(decodeBytes(images), (value) => Number((value / 255).toFixed(2)));
-  const state = { kernel: PRESETS["Upright edges"], digit: 7, row: 13, column: 15, positiveOnly: false };
+  const state = { kernel: PRESETS["Upper edges"], digit: 7, row: 13, column: 15, positiveOnly: false };
   const image = () => pixels.subarray(784 * state.digit, 784 * (state.digit + 1));
 
   const input = createInput((row, column) => move(row, column));
   const output = createOutput();
+  const goal = createGoal("move the window to a place where the sum is as large as it gets.");
+  let moved = false; // by the reader
   const sum = h("p", { class: "ml-formula" });
   const grids = h("div", { class: "ml-grids" });
   const sums = numbersOf("All sums in numbers", () => {
@@ -68,8 +72,11 @@ mount("convolution", async ({ root, say, load }) => {
     output.show(positiveOnly ? values.map((value) => Math.max(0, value)) : values, side, row, column);
     const value = total(productsAt(image(), kernel, row, column));
     sum.textContent =
-      `Row ${row}, column ${column}: the products add up to ${signed(value, 2)}` +
-      (positiveOnly ? `; ReLU makes it ${signed(Math.max(0, value), 2)}.` : ".");
+      `Row ${row}, column ${column}: the products add up to ${exact(value)}` +
+      (positiveOnly ? `; ReLU makes it ${exact(Math.max(0, value))}.` : ".");
+    // Sums that differ in their last bit only are equal.
+    const found = value > 0 && value > Math.max(...values) - 1e-9;
+    const news = moved ? goal.check(found, `no place has a sum above ${exact(value)}.`) : "";
     grids.replaceChildren(
       numbers(
         "Pixels",
@@ -78,7 +85,7 @@ mount("convolution", async ({ root, say, load }) => {
       numbers("Products", productsAt(image(), kernel, row, column)),
     );
     sums.refresh();
-    say(sum.textContent);
+    say(news + sum.textContent);
   };
   const move = (/** @type {number} */ row, /** @type {number} */ column) => {
     const last = 28 - state.kernel.length;
@@ -113,7 +120,7 @@ mount("convolution", async ({ root, say, load }) => {
       chooser({
         label: "Kernel",
         options: Object.keys(all).map((name) => [name, name]),
-        value: "Upright edges",
+        value: "Upper edges",
         onchange: (name) => setKernel(all[name]),
       }).element,
       chooser({
@@ -137,13 +144,18 @@ mount("convolution", async ({ root, say, load }) => {
       columns.element,
       button("Next place", next, { class: "ml-primary" }),
     ),
+    goal.element,
     h("div", { class: "ml-pictures" }, input.element, output.element),
     h("div", { class: "ml-grids" }, editor, grids),
     sum,
     sums.element,
   );
   setKernel(state.kernel);
+  moved = true;
 });
+
+/** A number with the decimals that it has, four at most: what is shown is what is added. @param {number} value */
+const exact = (value) => signed(Number(value.toFixed(4)), 4).replace(/\.?0+$/, "");
 
 /** @param {string} label @param {(value: number) => void} oninput */
 function createPlaceSlider(label, oninput) {
@@ -206,7 +218,7 @@ function createInput(onpick) {
   };
 }
 
-/** The sums at all places: blue and whole above 0, orange with a hole below. */
+/** The sums at all places. */
 function createOutput() {
   const picture = svg("svg", { role: "img" });
   const show = (
@@ -215,26 +227,16 @@ function createOutput() {
     /** @type {number} */ row,
     /** @type {number} */ column,
   ) => {
-    const largest = Math.max(1e-9, ...values.map(Math.abs));
     setAttributes(picture, {
       viewBox: `0 0 ${side} ${side}`,
       "aria-label":
         `The sums at all ${side} by ${side} places, ` +
         `from ${signed(Math.min(...values), 2)} to ${signed(Math.max(...values), 2)}`,
     });
-    const squares = [...values].flatMap((value, i) =>
-      Math.abs(value) < 0.02 * largest
-        ? []
-        : [
-            svg("path", {
-              class: value > 0 ? "ml-positive" : "ml-negative",
-              "fill-opacity": (Math.abs(value) / largest).toFixed(2),
-              // Below 0, the square has a hole, so that the sign does not rest on the color.
-              d: `M${i % side} ${Math.floor(i / side)}h1v1h-1z` + (value > 0 ? "" : "m.3 .3v.4h.4v-.4z"),
-            }),
-          ],
+    picture.replaceChildren(
+      ...signedSquares(values, side),
+      svg("rect", { class: "ml-window", x: column, y: row, width: 1, height: 1 }),
     );
-    picture.replaceChildren(...squares, svg("rect", { class: "ml-window", x: column, y: row, width: 1, height: 1 }));
   };
   return {
     element: h(
@@ -253,7 +255,7 @@ function numbers(caption, values) {
     "table",
     { class: "ml-numbers" },
     h("caption", {}, caption),
-    h("tbody", {}, ...values.map((row) => h("tr", {}, ...row.map((value) => h("td", {}, signed(value, 2)))))),
+    h("tbody", {}, ...values.map((row) => h("tr", {}, ...row.map((value) => h("td", {}, exact(value)))))),
   );
 }
 

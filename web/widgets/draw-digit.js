@@ -1,18 +1,20 @@
 // Draw a digit: what the book's networks see, and what they make of it.
 
 import { distort, UNCHANGED } from "./arithmetic/distort.js";
+import { createTenDigits } from "./page/goal.js";
 import { createInsides } from "./page/insides.js";
 import { decodeBytes, readModel } from "./arithmetic/model.js";
 import { forward } from "./arithmetic/network.js";
 import { button, chooser, h, mount, newId, paintInk, percent, slider, warning } from "./page/page.js";
 import { prepareDrawing } from "./arithmetic/prepare.js";
-import { createSurface, SIZE } from "./page/surface.js";
+import { createSurface, PENS, SIZE } from "./page/surface.js";
+import { createWhy } from "./page/why.js";
 
 /** @typedef {import("./arithmetic/model.js").Model} Model */
 /**
  * @typedef {{element: HTMLElement, show: (probabilities: Float32Array | null) => void, text: () => string,
- *   brief: () => string}} Column
- * @typedef {{element: HTMLElement, show: (drawn: boolean) => void}} Inside
+ *   brief: () => string, answer: () => number | null}} Column
+ * @typedef {{element: HTMLElement, show: (image: Uint8Array | null) => void}} Inside
  * @typedef {{model: Model, column: Column, inside: Inside}} Shown
  */
 
@@ -32,7 +34,28 @@ mount("draw-digit", async ({ root, say, load }) => {
 
   const seen = h("canvas", { class: "ml-ink ml-seen", role: "img", "aria-label": "Nothing yet" });
   const columns = h("div", { class: "ml-columns" });
-  const insides = createInsides();
+  const insides = createInsides(say);
+  const goal = createTenDigits();
+  const small = h("p", { class: "ml-note ml-hint" });
+  const why = createWhy({ load, say });
+  const whyOpen = details("Why this answer?", (body) => {
+    body.append(why.element);
+    explain();
+  });
+  const whyTitle = /** @type {HTMLElement} */ (whyOpen.querySelector("summary"));
+  const visible = () => [...shown.values()].filter(({ column }) => !column.element.hidden);
+  /** @type {Uint8Array | null} */
+  let current = null; // what the networks read; null if there is nothing
+  /** Reasons take longer than answers: they wait until the drawing rests. */
+  const explain = () => {
+    for (const { inside } of visible()) inside.show(current);
+    if (whyOpen.open)
+      why.show(
+        current,
+        visible().map(({ model }) => model),
+      );
+  };
+  let resting = 0;
   // Where the columns may be out of sight: above the sheet of a narrow page, beside what changes the image.
   const headline = h("p", { class: "ml-headline", "aria-hidden": "true" });
   /** @type {ReturnType<typeof createReadout>[]} */
@@ -43,22 +66,23 @@ mount("draw-digit", async ({ root, say, load }) => {
     paintInk(seen, image, 28);
     seen.setAttribute("aria-label", prepared ? "The drawing, scaled and centered, in 28 by 28 pixels" : "Nothing yet");
     surface.element.classList.toggle("ml-empty", !prepared);
-    const visible = [...shown.values()].filter(({ column }) => !column.element.hidden);
-    for (const { model, column, inside } of visible) {
-      const probabilities = forward(model.layers, image);
-      column.show(prepared ? probabilities : null);
-      inside.show(prepared !== null);
-    }
-    headline.textContent = prepared ? (visible[0]?.column.brief() ?? "") : "";
-    for (const readout of readouts)
-      readout.show(
-        image,
-        visible.map(({ column }) => column),
-      );
-    say(news + (prepared ? visible.map(({ column }) => column.text()).join(" ") : "The sheet is empty."));
+    current = prepared && image;
+    small.textContent = surface.isSmall() ? "A small drawing is enlarged before it is read." : "";
+    const answering = visible().map(({ model, column }) => {
+      column.show(prepared ? forward(model.layers, image) : null);
+      return column;
+    });
+    const answer = answering[0]?.answer() ?? null;
+    headline.textContent = prepared ? (answering[0]?.brief() ?? "") : "";
+    whyTitle.textContent = answer === null ? "Why this answer?" : `Why did it say ${answer}?`;
+    for (const readout of readouts) readout.show(image, answering);
+    say(news + (prepared ? answering.map((column) => column.text()).join(" ") : "The sheet is empty."));
     news = "";
+    goal.note(answer, say);
+    clearTimeout(resting);
+    resting = window.setTimeout(explain, 200);
   };
-  const surface = createSurface({ onchange: refresh, say });
+  const surface = createSurface({ onchange: refresh, say, keepAs: "ml-draw-digit" });
 
   const addReadout = (/** @type {HTMLElement} */ body) => {
     readouts.push(createReadout());
@@ -89,13 +113,28 @@ mount("draw-digit", async ({ root, say, load }) => {
         h(
           "div",
           { class: "ml-under" },
-          h("div", { class: "ml-buttons" }, button("Clear", surface.clear), button("Undo", surface.undo)),
+          h(
+            "div",
+            { class: "ml-buttons" },
+            button("Undo", surface.undo),
+            button("Redo", surface.redo),
+            button("Clear", surface.clear),
+            chooser({
+              label: "Pen",
+              options: PENS,
+              value: "26",
+              onchange: (width) => surface.setPen(Number(width)),
+            }).element,
+            small,
+          ),
           h("figure", {}, h("figcaption", {}, "What the network sees"), h("div", { class: "ml-paper" }, seen)),
         ),
       ),
       columns,
     ),
     modelChoice(shown, add, refresh),
+    goal.element,
+    whyOpen,
     h(
       "p",
       { class: "ml-note" },
@@ -103,7 +142,7 @@ mount("draw-digit", async ({ root, say, load }) => {
         "of its answers to validation images to be right.",
     ),
     details("Take a test digit instead", async (body) => {
-      await fillWithDigits(body, load, (image, about) => {
+      await fillWithDigits(body, load, say, (image, about) => {
         news = `${about} `;
         surface.putInk(image);
       });
@@ -118,7 +157,7 @@ mount("draw-digit", async ({ root, say, load }) => {
     }),
     insides.element,
   );
-  insides.onopen(refresh);
+  insides.onopen(explain);
   refresh();
 });
 
@@ -160,8 +199,11 @@ function createColumn({ title, accuracy, threshold }) {
       h("tbody", {}, ...rows.map(({ row }) => row)),
     ),
   );
+  /** @type {number | null} */
+  let answered = null;
   const show = (/** @type {Float32Array | null} */ probabilities) => {
     const best = probabilities ? Math.max(...probabilities) : 0;
+    answered = null;
     rows.forEach(({ bar, number, row }, digit) => {
       const share = probabilities ? probabilities[digit] : 0;
       bar.style.width = `${100 * share}%`;
@@ -176,6 +218,7 @@ function createColumn({ title, accuracy, threshold }) {
     }
     const digit = probabilities.indexOf(best);
     const sure = best >= threshold;
+    answered = sure ? digit : null;
     answer.textContent = sure ? String(digit) : "I don’t know";
     answer.classList.toggle("ml-unsure", !sure);
     note.textContent = sure
@@ -185,7 +228,7 @@ function createColumn({ title, accuracy, threshold }) {
   const brief = () =>
     answer.classList.contains("ml-unsure") ? `${answer.textContent}` : `${answer.textContent}, ${note.textContent}`;
   const text = () => `${title}: ${answer.textContent}, ${note.textContent}.`;
-  return { element, show, text, brief };
+  return { element, show, text, brief, answer: () => answered };
 }
 
 /** What the networks see and answer, in short; the columns and the live region say it to those who do not see it. */
@@ -245,24 +288,26 @@ function details(title, fill) {
 }
 
 /**
- * @param {HTMLElement} body @param {(name: string) => Promise<any>} load
+ * @param {HTMLElement} body @param {(name: string) => Promise<any>} load @param {(text: string) => void} say
  * @param {(image: Uint8Array, about: string) => void} put  takes the digit over
  */
-async function fillWithDigits(body, load, put) {
+async function fillWithDigits(body, load, say, put) {
   try {
     body.textContent = "Loading the digits …";
     const { indices, labels, doubted, images } = await load("digits");
     const pixels = decodeBytes(images);
+    const label = h("div", { class: "ml-label-of" });
     const list = h("div", { class: "ml-picker", role: "group", "aria-label": "Test digits" });
     /** @param {number} i  a digit that may be taken */
     const pick = (i) => {
       const image = pixels.subarray(784 * i, 784 * (i + 1));
       const doubt = doubted.includes(indices[i]);
-      const about = `Test image ${indices[i]}, labeled ${labels[i]}${doubt ? "; most reviewers did not agree." : "."}`;
+      const about = `Test image ${indices[i]}, ${doubt ? "its label is in doubt" : `labeled ${labels[i]}`}.`;
       const each = button(
         "",
         () => {
           for (const other of list.children) other.setAttribute("aria-pressed", String(other === each));
+          label.replaceChildren(doubt ? askFirst(indices[i], labels[i], say) : h("p", { class: "ml-state" }, about));
           put(image, about);
         },
         { "aria-label": about, title: about, "aria-pressed": "false" },
@@ -278,6 +323,7 @@ async function fillWithDigits(body, load, put) {
         .filter((/** @type {{index: number, i: number}} */ { index, i }) =>
           kind === "doubted" ? doubted.includes(index) : labels[i] === Number(kind),
         );
+      label.replaceChildren();
       list.replaceChildren(...chosen.map((/** @type {{i: number}} */ { i }) => pick(i)));
     };
     const choice = chooser({
@@ -293,10 +339,31 @@ async function fillWithDigits(body, load, put) {
       onchange: show,
     });
     show("doubted");
-    body.replaceChildren(choice.element, list);
+    body.replaceChildren(choice.element, list, label);
   } catch (error) {
     body.replaceChildren(warning(/** @type {Error} */ (error)));
   }
+}
+
+/** A label in doubt is shown once the reader has decided. @param {number} index @param {number} label @param {(text: string) => void} say */
+function askFirst(index, label, say) {
+  const verdict = h("p", { class: "ml-state", tabindex: -1 });
+  const decide = (/** @type {string} */ choice) => {
+    verdict.textContent =
+      `You say ${choice}. The data set’s label is ${label}` +
+      (choice === String(label) ? ", as you say" : "") +
+      "; fewer than three of five reviewers shared it.";
+    group.replaceWith(verdict);
+    verdict.focus();
+    say(verdict.textContent);
+  };
+  const digits = Array.from({ length: 10 }, (_, digit) => String(digit));
+  const group = h(
+    "div",
+    { class: "ml-buttons", role: "group", "aria-label": `What do you read in test image ${index}?` },
+    ...[...digits, "no digit"].map((choice) => button(choice, () => decide(choice))),
+  );
+  return h("div", { class: "ml-details-body" }, h("p", { class: "ml-title" }, "What do you read?"), group);
 }
 
 /** @param {HTMLElement} body @param {(distortion: import("./arithmetic/distort.js").Distortion) => void} onchange */

@@ -1,7 +1,9 @@
 // Every test digit that the chapter's network gets wrong, chosen from the cells of its confusion matrix.
 
-import { decodeBytes } from "./arithmetic/model.js";
-import { button, chooser, digitPicture, h, mount, percent } from "./page/page.js";
+import { decodeBytes, readModel } from "./arithmetic/model.js";
+import { createGoal } from "./page/goal.js";
+import { button, chooser, digitPicture, h, mount, percent, warning } from "./page/page.js";
+import { createWhy } from "./page/why.js";
 
 /**
  * @typedef {{confusion: number[][], indices: number[], labels: number[], predicted: number[],
@@ -16,6 +18,9 @@ mount("error-gallery", async ({ root, say, load }) => {
   const pixels = decodeBytes(errors.images);
   let [truth, answer, limit] = [ANY, ANY, EACH];
 
+  const most = Math.max(...errors.confusion.flatMap((row, label) => row.filter((_, digit) => digit !== label)));
+  const goal = createGoal("find the digit that is taken for another one most often.");
+  const explain = createExplainer({ load, say });
   const heading = h("p", { class: "ml-state" });
   const gallery = h("ul", { class: "ml-gallery" });
   const more = button("Show more", () => {
@@ -35,12 +40,15 @@ mount("error-gallery", async ({ root, say, load }) => {
       (truth === ANY ? "" : `, labeled ${truth}`) +
       (answer === ANY ? "" : `, taken for ${answer}`) +
       (chosen.length > 1 ? "; the surest first." : ".");
+    explain.close();
     gallery.replaceChildren(
-      ...chosen.slice(0, limit).map((i) => card(errors, i, pixels.subarray(784 * i, 784 * (i + 1)))),
+      ...chosen.slice(0, limit).map((i) => card(errors, i, pixels.subarray(784 * i, 784 * (i + 1)), explain.toggle)),
     );
+    const found = truth !== ANY && answer !== ANY && errors.confusion[Number(truth)][Number(answer)] === most;
+    const news = goal.check(found && truth !== answer, `${truth} is taken for ${answer}, ${most} times.`);
     more.hidden = chosen.length <= limit;
     matrix.mark(truth, answer);
-    say(heading.textContent);
+    say(news + heading.textContent);
   };
   const choose = (/** @type {string} */ newTruth, /** @type {string} */ newAnswer) => {
     [truth, answer, limit] = [newTruth, newAnswer, EACH];
@@ -74,6 +82,7 @@ mount("error-gallery", async ({ root, say, load }) => {
         button("All errors", () => choose(ANY, ANY)),
       ),
     ),
+    goal.element,
     heading,
     gallery,
     h("div", { class: "ml-buttons" }, more),
@@ -136,9 +145,49 @@ function createMatrix(confusion, choose) {
   return { element, mark };
 }
 
-/** @param {Errors} errors @param {number} i @param {Uint8Array} image */
-function card({ indices, labels, predicted, probabilities, doubted }, i, image) {
+/**
+ * Opens the reasons for one mistake below its card; the network itself is loaded for the first one.
+ * @param {{load: (name: string) => Promise<any>, say: (text: string) => void}} page
+ */
+function createExplainer({ load, say }) {
+  /** @type {HTMLElement | null} */
+  let opened = null; // the button of the card that is explained
+  const panel = h("li", { class: "ml-panel" });
+  const why = createWhy({ load, say });
+  const close = () => {
+    panel.remove();
+    opened?.setAttribute("aria-expanded", "false");
+    opened = null;
+  };
+  const toggle = async (/** @type {HTMLElement} */ pressed, /** @type {Uint8Array} */ image) => {
+    const again = opened === pressed;
+    close();
+    if (again) return;
+    opened = pressed;
+    pressed.setAttribute("aria-expanded", "true");
+    pressed.closest("li")?.after(panel);
+    try {
+      const model = readModel(await load("model-dense"));
+      panel.replaceChildren(why.element);
+      why.show(image, [model]);
+      say(why.element.querySelector("figcaption")?.textContent ?? "");
+    } catch (error) {
+      panel.replaceChildren(warning(/** @type {Error} */ (error)));
+    }
+  };
+  return { close, toggle };
+}
+
+/**
+ * @param {Errors} errors @param {number} i @param {Uint8Array} image
+ * @param {(pressed: HTMLElement, image: Uint8Array) => void} explain
+ */
+function card({ indices, labels, predicted, probabilities, doubted }, i, image, explain) {
   const [label, answer] = [labels[i], predicted[i]];
+  const why = button(`Why ${answer}?`, () => explain(why, image), {
+    "aria-expanded": "false",
+    "aria-label": `Why ${answer}? Test image ${indices[i]}`,
+  });
   return h(
     "li",
     {},
@@ -154,5 +203,6 @@ function card({ indices, labels, predicted, probabilities, doubted }, i, image) 
       { class: "ml-note" },
       `test image ${indices[i]}${doubted.includes(indices[i]) ? "; its label is in doubt" : ""}`,
     ),
+    why,
   );
 }

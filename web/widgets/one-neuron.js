@@ -1,7 +1,9 @@
 // One neuron with two inputs: move its weights and its bias, and the line between its two answers moves.
 
+import { decodeBytes } from "./arithmetic/model.js";
 import { evaluate, sigmoid } from "./arithmetic/neuron.js";
-import { button, chooser, h, mount, numbersOf, percent, setAttributes, slider, svg, table } from "./page/page.js";
+import { createGoal } from "./page/goal.js";
+import { button, chooser, h, mount, numbersOf, paintInk, percent, setAttributes, slider, svg, table } from "./page/page.js";
 import { createPlane, createShades, factor, signed } from "./page/plane.js";
 
 const RANGE = /** @type {[number, number]} */ ([-3, 3]);
@@ -9,9 +11,10 @@ const RANGE = /** @type {[number, number]} */ ([-3, 3]);
 const ACTIVATIONS = { sigmoid, ReLU: (z) => Math.max(0, z), none: (z) => z };
 
 mount("one-neuron", async ({ root, say, load }) => {
-  /** @type {import("./arithmetic/neuron.js").Digits} */
+  /** @type {import("./arithmetic/neuron.js").Digits & {best: number, images: string}} */
   const digits = await load("neuron");
-  const { points, labels } = digits;
+  const { points, labels, best } = digits;
+  const images = decodeBytes(digits.images);
   const state = { w1: 1, w2: 1, b: 0, activation: "sigmoid", chosen: 0 };
 
   const plane = createPlane({
@@ -24,7 +27,7 @@ mount("one-neuron", async ({ root, say, load }) => {
       [-2, 0, 2],
     ],
   });
-  const shade = createShades(plane, { xRange: RANGE, yRange: RANGE, count: 24, style: "ml-shade" });
+  const shade = createShades(plane, { xRange: RANGE, yRange: RANGE, count: 24, style: "ml-output" });
   const line = svg("path", { class: "ml-border" });
   const ring = svg("circle", { class: "ml-ring", r: 8 });
   plane.content.append(...points.map(([x, y], i) => mark(labels[i], plane.toX(x), plane.toY(y))), line, ring);
@@ -42,6 +45,10 @@ mount("one-neuron", async ({ root, say, load }) => {
       ]),
     ),
   );
+  const goal = createGoal(
+    `bring ${best - 1} of the ${points.length} digits to their side of the line. (${best} is the most that these steps allow.)`,
+  );
+  const picture = h("canvas", { class: "ml-ink", role: "img" });
   const sum = h("p", { class: "ml-formula" });
   const result = h("p", { class: "ml-state" });
   const refresh = () => {
@@ -56,7 +63,10 @@ mount("one-neuron", async ({ root, say, load }) => {
       `Digit ${chosen + 1}, a ${labels[chosen] ? "one" : "zero"}: ` +
       `z = ${signed(w1, 1)} × ${factor(x1, 2)} + ${factor(w2, 1)} × ${factor(x2, 2)} + ${factor(b, 1)} = ${signed(z, 2)}` +
       (activation === "none" ? "" : `; ${activation}(z) = ${signed(output(z), 2)}`);
+    paintInk(picture, images.subarray(784 * chosen, 784 * (chosen + 1)), 28);
+    picture.setAttribute("aria-label", `Digit ${chosen + 1}, a ${labels[chosen] ? "one" : "zero"}`);
     const { right, loss } = evaluate(digits, [w1, w2], b);
+    const news = goal.check(right >= best - 1, `${right} digits lie on their side.`);
     result.textContent =
       `${right} of ${points.length} digits lie on their side of the line (${percent(right / points.length)}). ` +
       `With a sigmoid, the cross-entropy is ${loss.toFixed(3)}; that of knowing nothing is ln 2 = 0.693.`;
@@ -66,7 +76,7 @@ mount("one-neuron", async ({ root, say, load }) => {
         `z is 0: ${right} lie on their side`,
     );
     numbers.refresh();
-    say(result.textContent);
+    say(news + result.textContent);
   };
   const move = (/** @type {"w1" | "w2" | "b"} */ key, /** @type {string} */ label) =>
     slider({
@@ -81,12 +91,19 @@ mount("one-neuron", async ({ root, say, load }) => {
         refresh();
       },
     }).element;
-  const choose = (/** @type {number} */ by) => {
-    state.chosen = (state.chosen + by + points.length) % points.length;
+  const choose = (/** @type {number} */ digit) => {
+    state.chosen = (digit + points.length) % points.length;
     refresh();
   };
+  // A press chooses the nearest digit; keys have the buttons.
+  plane.element.addEventListener("click", (event) => {
+    const [x, y] = plane.at(/** @type {MouseEvent} */ (event));
+    const distances = points.map(([x1, x2]) => Math.hypot(plane.toX(x1) - x, plane.toY(x2) - y));
+    choose(distances.indexOf(Math.min(...distances)));
+  });
   root.classList.add("ml-neuron");
   root.append(
+    goal.element,
     h(
       "div",
       { class: "ml-figure" },
@@ -94,7 +111,8 @@ mount("one-neuron", async ({ root, say, load }) => {
       h(
         "p",
         { class: "ml-note" },
-        "○ zeros, ▲ ones of the training set; both inputs standardized. Shaded: the neuron’s output, from 0 to 1 and more.",
+        "○ zeros, ▲ ones of the training set; both inputs standardized. Shaded: the neuron’s output, from 0 to 1 and more. " +
+          "Press a digit to choose it.",
       ),
     ),
     h(
@@ -112,12 +130,12 @@ mount("one-neuron", async ({ root, say, load }) => {
           refresh();
         },
       }).element,
-      sum,
+      h("div", { class: "ml-chosen" }, h("div", { class: "ml-paper" }, picture), sum),
       h(
         "div",
         { class: "ml-buttons" },
-        button("Previous digit", () => choose(-1)),
-        button("Next digit", () => choose(1)),
+        button("Previous digit", () => choose(state.chosen - 1)),
+        button("Next digit", () => choose(state.chosen + 1)),
       ),
       result,
     ),

@@ -1,7 +1,7 @@
 // ReLU against sigmoid: two networks that differ in nothing else train side by side in the reader's browser.
 
 import { createChart } from "./page/chart.js";
-import { decodeDigits } from "./arithmetic/model.js";
+import { decodeShades } from "./arithmetic/model.js";
 import { button, chooser, h, mount, numbersOf, percent, slider, table } from "./page/page.js";
 import { HELD_OUT, STEPS } from "./arithmetic/race.js";
 
@@ -65,7 +65,7 @@ mount("relu-race", async ({ root, say, load }) => {
   /** @param {Race} mine */
   const prepare = async (mine) => {
     const { labels, shades } = await load("race");
-    const pixels = decodeDigits(shades).map((shade) => Math.round((shade * 255) / 63));
+    const pixels = decodeShades(shades);
     mine.workers = RUNNERS.map(startWorker);
     return RUNNERS.map((activation) => ({
       start: { pixels, labels: Array.from(labels, Number), activation, settings },

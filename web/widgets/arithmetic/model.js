@@ -62,6 +62,9 @@ export function decodeDigits(text) {
   return values;
 }
 
+/** Images as the build wrote them in 64 shades. @param {string} text  a base64 digit a pixel @returns {Uint8Array} */
+export const decodeShades = (text) => decodeDigits(text).map((shade) => Math.round((shade * 255) / 63));
+
 /**
  * Numbers in IEEE half precision.
  * @param {string[]} texts  a base64 digit for each number: sign and exponent; mantissa, upper 6 bits; lower 4 bits

@@ -108,7 +108,7 @@ function pool(layer, input) {
  * @param {Geometry} geometry
  * @param {(cell: number, pixel: number, offset: number) => void} visit  offset: the pixel's place in the window
  */
-function eachPair({ input: [height, width], window: [rows, columns], strides, padding, shape }, visit) {
+export function eachPair({ input: [height, width], window: [rows, columns], strides, padding, shape }, visit) {
   for (let cell = 0; cell < shape[0] * shape[1]; cell++) {
     const top = Math.floor(cell / shape[1]) * strides[0] - padding[0];
     const left = (cell % shape[1]) * strides[1] - padding[1];
@@ -244,7 +244,7 @@ function deltaBelow({ name, output }, kernel, delta) {
 }
 
 /** The activation's derivative, from its output. @param {string} name @param {number} y */
-function derivative(name, y) {
+export function derivative(name, y) {
   return name === "relu" ? Number(y > 0) : name === "sigmoid" ? y * (1 - y) : 1 - y * y;
 }
 

@@ -27,7 +27,20 @@ export function createPlane({ x, y, xRange, yRange, ticks: [xTicks, yTicks] }) {
     svg("text", { x: middle, y: SIDE - 4, "text-anchor": "middle" }, x),
     svg("text", { x: 0, y: 0, "text-anchor": "middle", transform: `translate(11 ${8 + inner / 2}) rotate(-90)` }, y),
   );
-  return { element, content, toX, toY };
+  /** Where an event happened, in the picture's own units. @param {MouseEvent} event @returns {[number, number]} */
+  const at = ({ clientX, clientY }) => {
+    const box = element.getBoundingClientRect();
+    return [((clientX - box.left) * SIDE) / box.width, ((clientY - box.top) * SIDE) / box.height];
+  };
+  /** The same as values of the two axes. @param {MouseEvent} event @returns {[number, number]} */
+  const valuesAt = (event) => {
+    const [left, top] = at(event);
+    return [
+      xRange[0] + ((left - MARGIN) / inner) * (xRange[1] - xRange[0]),
+      yRange[0] + ((8 + inner - top) / inner) * (yRange[1] - yRange[0]),
+    ];
+  };
+  return { element, content, toX, toY, at, valuesAt };
 }
 
 /**

@@ -3,79 +3,176 @@
 import { h } from "./page.js";
 
 export const SIZE = 336; // twelve times the network's 28, whatever the size on screen
-const PEN = 26;
+const LONGEST = 240; // of what is read: 20 of the network's pixels
+export const PENS = /** @type {[string, string][]} */ ([
+  ["18", "thin"],
+  ["26", "medium"],
+  ["38", "thick"],
+]);
 const HINT =
   "Drawing sheet. Draw with a pointer, or with keys: arrows move the pen, two at once go aslant, " +
-  "Shift makes longer moves, Space puts the pen down or lifts it.";
+  "Shift makes longer moves, Space puts the pen down or lifts it, Control and Z take back the last stroke.";
 /** @type {Record<string, [number, number]>} */
 const MOVES = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 
 /**
  * @typedef {{x: number, y: number}} Point
+ * @typedef {{pen: number, points: Point[]}} Stroke
+ * @typedef {{image: Uint8Array | null, strokes: Stroke[]}} Drawing  strokes over an image of 28 x 28, or over paper
  * @typedef {{element: HTMLElement, readInk: () => Uint8Array, putInk: (image: Uint8Array) => void,
- *   undo: () => void, clear: () => void}} Surface
- *   readInk: SIZE x SIZE, 0 is paper, 255 full ink; putInk: take a 28 x 28 image over
+ *   setPen: (width: number) => void, isSmall: () => boolean,
+ *   undo: () => void, redo: () => void, clear: () => void}} Surface
+ *   readInk: SIZE x SIZE, 0 is paper, 255 full ink, the strokes as large as the network wants them;
+ *   putInk: take a 28 x 28 image over; setPen: the width of the next strokes in canvas pixels
  */
 
 /**
- * @param {{onchange: () => void, say: (text: string) => void}} options
- *   onchange: called at most once a frame after the drawing changed
+ * @param {{onchange: () => void, say: (text: string) => void, keepAs?: string}} options
+ *   onchange: called at most once a frame after the drawing changed; keepAs: keep the strokes over a reload
  * @returns {Surface}
  */
-export function createSurface({ onchange, say }) {
+export function createSurface({ onchange, say, keepAs = "" }) {
   const canvas = h("canvas", { width: SIZE, height: SIZE });
-  const pen = h("span", { class: "ml-pen", "aria-hidden": "true" });
+  const mark = h("span", { class: "ml-pen", "aria-hidden": "true" });
   const element = h(
     "div",
     { class: "ml-sheet ml-empty", role: "application", tabindex: 0, "aria-label": HINT },
     canvas,
-    pen,
+    mark,
   );
-  const context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d", { willReadFrequently: true }));
-  Object.assign(context, { lineWidth: PEN, lineCap: "round", lineJoin: "round" });
-  const report = oncePerFrame(onchange);
-  /** @type {ImageData[]} */
-  const earlier = [];
-
-  const keep = () => {
-    earlier.push(context.getImageData(0, 0, SIZE, SIZE));
-    if (earlier.length > 30) earlier.shift();
+  const context = contextOf(canvas);
+  const enlarged = contextOf(h("canvas", { width: SIZE, height: SIZE }));
+  let pen = 26;
+  /** @type {Drawing[]} */
+  let history = [{ image: null, strokes: recall(keepAs) }];
+  let now = 0; // the place in the history
+  const drawing = () => history[now];
+  const report = oncePerFrame(() => {
+    remember(keepAs, drawing());
+    onchange();
+  });
+  /** @param {Drawing} next */
+  const add = (next) => {
+    history = [...history.slice(0, now + 1), next];
+    now++;
   };
-  const line = (/** @type {Point} */ from, /** @type {Point} */ to) => {
-    context.beginPath();
-    context.moveTo(from.x, from.y);
-    // A line of no length leaves no ink; a pen that is put down does.
-    context.lineTo(to.x, from.x === to.x && from.y === to.y ? to.y + 0.01 : to.y);
-    context.stroke();
+  const repaint = () => {
+    context.clearRect(0, 0, SIZE, SIZE);
+    const { image, strokes } = drawing();
+    if (image) paintBlocks(context, image);
+    for (const { pen, points } of strokes) points.forEach((point, i) => line(context, pen, points[i - 1] ?? point, point));
     report();
   };
-
-  drawWithPointer(canvas, { keep, line });
-  drawWithKeys(element, pen, { keep, line, say });
-  return {
-    element,
-    // The alpha channel is the ink, whatever color the page's theme gives it.
-    readInk: () => {
-      const { data } = context.getImageData(0, 0, SIZE, SIZE);
-      return Uint8Array.from({ length: SIZE * SIZE }, (_, i) => data[4 * i + 3]);
-    },
-    putInk: (image) => {
-      keep();
-      context.clearRect(0, 0, SIZE, SIZE);
-      paintBlocks(context, image);
-      report();
-    },
-    undo: () => {
-      const last = earlier.pop();
-      if (last) context.putImageData(last, 0, 0);
-      report();
-    },
-    clear: () => {
-      keep();
-      context.clearRect(0, 0, SIZE, SIZE);
+  /** @param {number} by @param {string} complaint */
+  const go = (by, complaint) => {
+    if (!history[now + by]) return say(complaint);
+    now += by;
+    repaint();
+  };
+  const [undo, redo] = [() => go(-1, "Nothing to undo."), () => go(1, "Nothing to redo.")];
+  const ink = {
+    begin: () => add({ ...drawing(), strokes: [...drawing().strokes, { pen, points: [] }] }),
+    to: (/** @type {Point} */ point) => {
+      const { strokes } = drawing();
+      const { pen, points } = strokes[strokes.length - 1];
+      line(context, pen, points[points.length - 1] ?? point, point);
+      points.push(point);
       report();
     },
   };
+  drawWithPointer(canvas, ink);
+  drawWithKeys(element, mark, { ...ink, say, undo, redo });
+  if (drawing().strokes.length) repaint();
+  return {
+    element,
+    readInk: () => {
+      const { image, strokes } = drawing();
+      return readAlpha(image ? context : fit(enlarged, strokes));
+    },
+    isSmall: () => !drawing().image && drawing().strokes.length > 0 && boxOf(drawing().strokes).longest < 0.3 * SIZE,
+    putInk: (image) => {
+      add({ image: Uint8Array.from(image), strokes: [] });
+      repaint();
+    },
+    setPen: (width) => (pen = width),
+    undo,
+    redo,
+    clear: () => {
+      add({ image: null, strokes: [] });
+      repaint();
+    },
+  };
+}
+
+/** @param {HTMLCanvasElement} canvas */
+function contextOf(canvas) {
+  const context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d", { willReadFrequently: true }));
+  return Object.assign(context, { lineCap: "round", lineJoin: "round" });
+}
+
+/** The alpha channel is the ink, whatever color the page's theme gives it. @param {CanvasRenderingContext2D} context */
+function readAlpha(context) {
+  const { data } = context.getImageData(0, 0, SIZE, SIZE);
+  return Uint8Array.from({ length: SIZE * SIZE }, (_, i) => data[4 * i + 3]);
+}
+
+/** @param {CanvasRenderingContext2D} context @param {number} width @param {Point} from @param {Point} to */
+function line(context, width, from, to) {
+  context.lineWidth = width;
+  context.beginPath();
+  context.moveTo(from.x, from.y);
+  // A line of no length leaves no ink; a pen that is put down does.
+  context.lineTo(to.x, from.x === to.x && from.y === to.y ? to.y + 0.01 : to.y);
+  context.stroke();
+}
+
+/** The box around the middle of all strokes. @param {Stroke[]} strokes */
+function boxOf(strokes) {
+  let [left, right, top, bottom] = [Infinity, -Infinity, Infinity, -Infinity];
+  for (const { x, y } of strokes.flatMap(({ points }) => points)) {
+    [left, right] = [Math.min(left, x), Math.max(right, x)];
+    [top, bottom] = [Math.min(top, y), Math.max(bottom, y)];
+  }
+  return { left, top, longest: Math.max(right - left, bottom - top) };
+}
+
+/**
+ * Draw the strokes as large as they are read, with the same pen: a small drawing scaled up as a picture would come
+ * out thick. @param {CanvasRenderingContext2D} context @param {Stroke[]} strokes
+ */
+function fit(context, strokes) {
+  context.clearRect(0, 0, SIZE, SIZE);
+  const { left, top, longest } = boxOf(strokes);
+  const scale = longest ? Math.min(8, (LONGEST - 26) / longest) : 1;
+  const place = (/** @type {Point} */ { x, y }) => ({ x: 48 + scale * (x - left), y: 48 + scale * (y - top) });
+  for (const { pen, points } of strokes) {
+    context.lineWidth = pen;
+    context.beginPath();
+    points.map(place).forEach(({ x, y }, i) => {
+      if (i === 0) context.moveTo(x, y + 0.01);
+      context.lineTo(x, y);
+    });
+    context.stroke();
+  }
+  return context;
+}
+
+/** The strokes kept for this tab, if there are any. @param {string} name @returns {Stroke[]} */
+function recall(name) {
+  try {
+    return JSON.parse((name && sessionStorage.getItem(name)) || "[]");
+  } catch {
+    return [];
+  }
+}
+
+/** @param {string} name @param {Drawing} drawing */
+function remember(name, { image, strokes }) {
+  try {
+    if (name) sessionStorage.setItem(name, JSON.stringify(image ? [] : strokes));
+  } catch {
+    // A browser that keeps nothing: the drawing is lost with the page.
+  }
 }
 
 /** @param {() => void} act */
@@ -91,38 +188,29 @@ function oncePerFrame(act) {
   };
 }
 
-/**
- * @typedef {{keep: () => void, line: (from: Point, to: Point) => void}} Ink
- *   keep: remember the drawing as it is, for undo
- */
+/** @typedef {{begin: () => void, to: (point: Point) => void}} Ink  begin: a stroke; to: lead it to a point */
 
 /** The first pointer draws; others are ignored until it is lifted. @param {HTMLCanvasElement} canvas @param {Ink} ink */
-function drawWithPointer(canvas, { keep, line }) {
+function drawWithPointer(canvas, { begin, to }) {
   /** @type {number | null} */
   let active = null;
-  /** @type {Point} */
-  let last;
   // Measured at each event: the page may be scrolled or resized in the middle of a stroke.
   const place = (/** @type {PointerEvent} */ event) => {
     const box = canvas.getBoundingClientRect();
-    return { x: ((event.clientX - box.left) * SIZE) / box.width, y: ((event.clientY - box.top) * SIZE) / box.height };
+    const at = (/** @type {number} */ share) => Math.round(10 * SIZE * share) / 10;
+    return { x: at((event.clientX - box.left) / box.width), y: at((event.clientY - box.top) / box.height) };
   };
   canvas.addEventListener("pointerdown", (event) => {
     if (active !== null || event.button !== 0) return;
     active = event.pointerId;
     canvas.setPointerCapture(active);
-    keep();
-    last = place(event);
-    line(last, last);
+    begin();
+    to(place(event));
   });
   canvas.addEventListener("pointermove", (event) => {
     if (event.pointerId !== active) return;
     const between = event.getCoalescedEvents?.() ?? [];
-    for (const each of between.length ? between : [event]) {
-      const next = place(each);
-      line(last, next);
-      last = next;
-    }
+    for (const each of between.length ? between : [event]) to(place(each));
   });
   for (const end of ["pointerup", "pointercancel", "lostpointercapture"]) {
     canvas.addEventListener(end, (event) => {
@@ -132,17 +220,17 @@ function drawWithPointer(canvas, { keep, line }) {
 }
 
 /**
- * @param {HTMLElement} element  has the focus @param {HTMLElement} pen  shows where the pen is
- * @param {Ink & {say: (text: string) => void}} options
+ * @param {HTMLElement} element  has the focus @param {HTMLElement} mark  shows where the pen is
+ * @param {Ink & {say: (text: string) => void, undo: () => void, redo: () => void}} options
  */
-function drawWithKeys(element, pen, { keep, line, say }) {
+function drawWithKeys(element, mark, { begin, to, say, undo, redo }) {
   const at = { x: SIZE / 2, y: SIZE / 4 };
   const held = new Set();
   let down = false;
   const show = () => {
-    pen.style.left = `${(100 * at.x) / SIZE}%`;
-    pen.style.top = `${(100 * at.y) / SIZE}%`;
-    pen.classList.toggle("ml-pen-down", down);
+    mark.style.left = `${(100 * at.x) / SIZE}%`;
+    mark.style.top = `${(100 * at.y) / SIZE}%`;
+    mark.classList.toggle("ml-pen-down", down);
   };
   const lift = () => {
     down = false;
@@ -150,23 +238,27 @@ function drawWithKeys(element, pen, { keep, line, say }) {
     show();
   };
   element.addEventListener("keydown", (event) => {
-    if (event.ctrlKey || event.metaKey || event.altKey) return;
-    if (event.key === " ") {
+    const key = event.key.toLowerCase();
+    if ((event.ctrlKey || event.metaKey) && (key === "z" || key === "y")) {
+      lift();
+      key === "y" || event.shiftKey ? redo() : undo();
+    } else if (event.ctrlKey || event.metaKey || event.altKey) {
+      return;
+    } else if (event.key === " ") {
       down = !down;
       if (down) {
-        keep();
-        line(at, at);
+        begin();
+        to({ ...at });
       }
       say(down ? "Pen down" : "Pen up");
     } else if (event.key in MOVES) {
       held.add(event.key);
-      const before = { ...at };
       const step = event.shiftKey ? 36 : 12;
       for (const key of held) {
         at.x = Math.min(SIZE, Math.max(0, at.x + MOVES[key][0] * step));
         at.y = Math.min(SIZE, Math.max(0, at.y + MOVES[key][1] * step));
       }
-      if (down) line(before, at);
+      if (down) to({ ...at });
     } else {
       return;
     }

@@ -1,6 +1,7 @@
 // A sheet to draw on and one answer below it. Whatever answers comes when the reader comes to the sheet.
 
 import { prepareDrawing } from "../arithmetic/prepare.js";
+import { createTenDigits } from "./goal.js";
 import { button, h, paintInk, warning } from "./page.js";
 import { createSurface, SIZE } from "./surface.js";
 
@@ -17,6 +18,7 @@ export function buildTry(root, say, fetchReader) {
   let read = null;
   let asked = false;
 
+  const goal = createTenDigits();
   const seen = h("canvas", { class: "ml-ink", role: "img" });
   const answer = h("p", { class: "ml-answer" });
   const note = h("p", { class: "ml-note" });
@@ -39,6 +41,8 @@ export function buildTry(root, say, fetchReader) {
     if (!image) show("", "With a mouse, a finger, or the arrow keys and Space.");
     else if (!read) show("…", "The network is on its way.");
     else show(...read(image));
+    const digit = answer.textContent ?? "";
+    goal.note(image && /^\d$/.test(digit) ? Number(digit) : null, say);
     say(image ? `${answer.textContent} ${note.textContent}` : "The sheet is empty.");
   };
   const surface = createSurface({ onchange: refresh, say });
@@ -59,6 +63,7 @@ export function buildTry(root, say, fetchReader) {
     h("div", { class: "ml-head" }, h("p", { class: "ml-title" }, "Draw a digit here"), button("Clear", surface.clear)),
     surface.element,
     answers,
+    goal.element,
   );
   refresh();
 }

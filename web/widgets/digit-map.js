@@ -1,0 +1,210 @@
+// A map of test digits: where the convolutional network's last hidden layer puts them.
+
+import { nearestPoints, pointAt, pointToward } from "./arithmetic/map.js";
+import { decodeShades } from "./arithmetic/model.js";
+import { createGoal } from "./page/goal.js";
+import { chooser, digitPicture, h, mount, numbersOf, percent, setAttributes, svg, table } from "./page/page.js";
+import { createPlane, signed } from "./page/plane.js";
+
+/**
+ * @typedef {{units: number, share: number, points: [number, number][], labels: string, predicted: string,
+ *   certainty: number[], neighbors: number[][], shades: string}} Digits
+ *   units: of the layer; share: of its variance that the map shows; neighbors: nearest in the whole layer
+ */
+
+/** @type {Record<string, [number, number]>} */
+const MOVES = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] };
+const [ALL, WRONG] = ["all", "wrong"];
+
+mount("digit-map", async ({ root, say, load }) => {
+  /** @type {Digits} */
+  const digits = await load("map");
+  const { points, labels, predicted, neighbors, units } = digits;
+  const pixels = decodeShades(digits.shades);
+  const picture = (/** @type {number} */ place) =>
+    digitPicture(pixels.subarray(784 * place, 784 * (place + 1)), `Test image ${place}`, "ml-thumb");
+  let kept = 0; // the digit that was pressed
+  let shown = ALL;
+  const isWrong = (/** @type {number} */ place) => labels[place] !== predicted[place];
+  const isShown = (/** @type {number} */ place) =>
+    shown === ALL || (shown === WRONG ? isWrong(place) : labels[place] === shown);
+
+  const map = createMap(digits, isWrong);
+  const goal = createGoal(
+    "find a 4 that lies among the 9s: press a 4 of which at least three of the five nearest digits on the map are 9s.",
+  );
+  const text = h("p", { class: "ml-state" });
+  const portrait = h("div", { class: "ml-portrait" });
+  const around = h("ul", { class: "ml-gallery ml-small" });
+  const title = h("p", { class: "ml-title" }, `Nearest in all ${units.toLocaleString("en")} units`);
+  const onMap = h("p", { class: "ml-note" });
+  /** Show a digit, whether it is pressed or only pointed at. @param {number} place */
+  const show = (place) => {
+    const near = nearestPoints(points, place, neighbors[place].length);
+    map.mark(place, neighbors[place]);
+    text.textContent = describe(digits, place);
+    portrait.replaceChildren(picture(place));
+    around.replaceChildren(
+      ...neighbors[place].map((each) => h("li", {}, picture(each), h("p", {}, h("strong", {}, labels[each])))),
+    );
+    onMap.textContent = `Nearest on the map: ${list(labels, near)}.`;
+    return near;
+  };
+  /** @param {number | undefined} place */
+  const press = (place) => {
+    if (place === undefined) return;
+    kept = place;
+    const near = show(place);
+    const nines = near.filter((each) => labels[each] === "9").length;
+    const found = `test image ${place}; in the whole layer, its nearest digits are ${list(labels, neighbors[place])}.`;
+    const news = labels[place] === "4" ? goal.check(nines >= 3, found, `This 4 has ${nines} of five.`) : "";
+    say(`${news}${text.textContent} Nearest: ${list(labels, neighbors[place])}. ${onMap.textContent}`);
+  };
+  map.listen({
+    point: (position) => show((position && pointAt(points, position, isShown)) ?? kept),
+    press: (position) => press(pointAt(points, position, isShown)),
+    move: (direction) => press(pointToward(points, kept, direction, isShown)),
+  });
+
+  const filter = (/** @type {string} */ value) => {
+    shown = value;
+    const count = map.filter(isShown, value === WRONG);
+    if (!isShown(kept)) press(pointAt(points, points[kept], isShown));
+    say(`${count} digits on the map. ${text.textContent}`);
+  };
+  root.classList.add("ml-map");
+  root.append(
+    goal.element,
+    h(
+      "div",
+      { class: "ml-controls" },
+      chooser({
+        label: "Show",
+        options: [
+          [ALL, "all digits"],
+          [WRONG, "wrong answers alone"],
+          ...Array.from(
+            { length: 10 },
+            (_, digit) => /** @type {[string, string]} */ ([String(digit), `digits labeled ${digit}`]),
+          ),
+        ],
+        value: ALL,
+        onchange: filter,
+      }).element,
+    ),
+    map.element,
+    h(
+      "div",
+      { class: "ml-about" },
+      portrait,
+      h("div", {}, text, title, around, onMap),
+    ),
+    h(
+      "p",
+      { class: "ml-note" },
+      `Each number is a test digit and says its label; an underlined one is read wrongly. ` +
+        `The two axes keep ${percent(digits.share, 0)} of the variance of the layer’s ${units.toLocaleString("en")} units, ` +
+        "so that neighbors in the layer, joined by lines, can lie apart.",
+    ),
+    numbersOf("All digits in numbers", () =>
+      table(
+        "Test digits on the map",
+        ["test image", "label", "answer", "certainty", "first axis", "second axis"],
+        points.map(([x, y], place) => [
+          String(place),
+          labels[place],
+          predicted[place],
+          percent(digits.certainty[place]),
+          signed(x, 2),
+          signed(y, 2),
+        ]),
+      ),
+    ).element,
+  );
+  show(kept);
+});
+
+/** @param {string} labels @param {number[]} places */
+const list = (labels, places) => places.map((place) => labels[place]).join(" ");
+
+/** @param {Digits} digits @param {number} place */
+function describe({ labels, predicted, certainty }, place) {
+  const right = labels[place] === predicted[place];
+  return (
+    `Test image ${place}, labeled ${labels[place]}: the network says ${predicted[place]}, ` +
+    `${percent(certainty[place])} sure${right ? "" : ", and is wrong"}.`
+  );
+}
+
+/** @param {Digits} digits @param {(place: number) => boolean} isWrong */
+function createMap({ points, labels, predicted, neighbors }, isWrong) {
+  const { xRange, yRange, ticks } = frameOf(points);
+  const plane = createPlane({ x: "first principal component", y: "second principal component", xRange, yRange, ticks });
+  const at = (/** @type {number} */ place) => ({ x: plane.toX(points[place][0]), y: plane.toY(points[place][1]) });
+  const marks = points.map((_, place) => {
+    const mark = svg("text", { class: `ml-point ${isWrong(place) ? "ml-miss" : ""}`, ...at(place) }, labels[place]);
+    mark.style.setProperty("--hue", String(36 * Number(labels[place])));
+    return mark;
+  });
+  const joints = neighbors[0].map(() => svg("line", { class: "ml-joint" }));
+  const rings = neighbors[0].map(() => svg("circle", { class: "ml-near", r: 5 }));
+  const ring = svg("circle", { class: "ml-ring", r: 8 });
+  plane.content.append(...marks, ...joints, ...rings, ring);
+  plane.element.setAttribute("aria-label", `${points.length} test digits, placed by two principal components`);
+  const element = h(
+    "div",
+    {
+      class: "ml-points",
+      role: "application",
+      tabindex: 0,
+      "aria-label": "Map of test digits: press one, or go from one to the next with the arrow keys",
+    },
+    plane.element,
+  );
+  /** @param {number} place @param {number[]} near */
+  const mark = (place, near) => {
+    const { x, y } = at(place);
+    setAttributes(ring, { cx: x, cy: y });
+    near.forEach((each, i) => {
+      const to = at(each);
+      setAttributes(rings[i], { cx: to.x, cy: to.y });
+      setAttributes(joints[i], { x1: x, y1: y, x2: to.x, y2: to.y });
+    });
+  };
+  /** Show some of the digits; of the wrong ones, the answer, too. @param {(place: number) => boolean} isShown @param {boolean} answers */
+  const filter = (isShown, answers) => {
+    marks.forEach((each, place) => {
+      each.toggleAttribute("hidden", !isShown(place));
+      each.textContent = labels[place] + (answers ? `→${predicted[place]}` : "");
+    });
+    return marks.filter((_, place) => isShown(place)).length;
+  };
+  /**
+   * @param {{point: (position: [number, number] | null) => void, press: (position: [number, number]) => void,
+   *   move: (direction: [number, number]) => void}} act  positions on the map; point: null where it is left
+   */
+  const listen = ({ point, press, move }) => {
+    const position = (/** @type {MouseEvent} */ event) => plane.valuesAt(event);
+    element.addEventListener("pointermove", (event) => event.pointerType === "mouse" && point(position(event)));
+    element.addEventListener("pointerleave", () => point(null));
+    element.addEventListener("click", (event) => press(position(event)));
+    element.addEventListener("keydown", (event) => {
+      if (!(event.key in MOVES) || event.ctrlKey || event.metaKey || event.altKey) return;
+      event.preventDefault();
+      move(MOVES[event.key]);
+    });
+  };
+  return { element, mark, filter, listen };
+}
+
+/** Two ranges of one length, so that distances are true. @param {[number, number][]} points */
+function frameOf(points) {
+  const ends = [0, 1].map((axis) => {
+    const values = points.map((point) => point[axis]);
+    return [Math.min(...values), Math.max(...values)];
+  });
+  const half = Math.max(...ends.map(([low, high]) => high - low)) / 2 + 1;
+  const ranges = ends.map(([low, high]) => /** @type {[number, number]} */ ([(low + high) / 2 - half, (low + high) / 2 + half]));
+  const ticks = ranges.map(([low, high]) => [-20, -10, 0, 10, 20].filter((tick) => tick > low && tick < high));
+  return { xRange: ranges[0], yRange: ranges[1], ticks };
+}

@@ -1,0 +1,187 @@
+// "Why did it say 8?": pixels for and against an answer, what erasing them does, and the training images most like it.
+
+import {
+  createNearest,
+  erase,
+  gradientTimesInput,
+  occlusion,
+  pixelsFor,
+  preference,
+} from "../arithmetic/explain.js";
+import { decodeShades, readModel } from "../arithmetic/model.js";
+import { forward } from "../arithmetic/network.js";
+import { createGoal } from "./goal.js";
+import { createEvidence } from "./marks.js";
+import { button, chooser, digitPicture, h, percent, slider, warning } from "./page.js";
+import { signed } from "./plane.js";
+
+/** @typedef {import("../arithmetic/model.js").Model} Model */
+
+/** @type {Record<string, import("../arithmetic/explain.js").Method>} */
+const METHODS = { "Gradient × input": gradientTimesInput, Occlusion: occlusion };
+const ABOUT = {
+  "Gradient × input": "the slope at each pixel, times its ink: what erasing it would change if the network were linear",
+  Occlusion: "what changes when a patch of 4 by 4 pixels is really erased, shared among its pixels by their ink",
+};
+
+/**
+ * @param {{load: (name: string) => Promise<any>, say: (text: string) => void}} page
+ * @returns {{element: HTMLElement, show: (image: Uint8Array | null, models: Model[]) => void}}
+ *   show: explain what these models say to an image; null is an empty sheet
+ */
+export function createWhy({ load, say }) {
+  let method = "Gradient × input";
+  let erased = 0;
+  /** @type {{image: Uint8Array | null, models: Model[]}} */
+  let shown = { image: null, models: [] };
+  /** @type {Map<string, ReturnType<typeof createPart>>} */
+  const parts = new Map();
+
+  const goal = createGoal("find how few pixels it takes to change the answer.");
+  const about = h("p", { class: "ml-note" });
+  const figures = h("div", { class: "ml-layers" });
+  const nearest = createNearestImages(load, say);
+  const refresh = () => {
+    const { image, models } = shown;
+    about.textContent = `■ speaks for the answer, □ for the digit that comes second; ${ABOUT[method]}. Paper counts as 0, so that neither can say what missing ink speaks for.`;
+    nearest.show(image);
+    for (const { name, title } of models) if (!parts.has(name)) parts.set(name, createPart(title));
+    const chosen = models.map(({ name }) => /** @type {ReturnType<typeof createPart>} */ (parts.get(name)));
+    figures.replaceChildren(...chosen.map(({ element }) => element));
+    if (!image) {
+      for (const part of chosen) part.clear();
+      return "";
+    }
+    const results = models.map((model, i) => chosen[i].show(model, image, METHODS[method], erased));
+    const changed = results.find(({ change }) => change);
+    const news = goal.check(Boolean(changed), changed?.change ?? "");
+    return news + results.map(({ text }) => text).join(" ");
+  };
+  const eraser = slider({
+    label: "Erase the strongest pixels for the answer",
+    min: 0,
+    max: 60,
+    step: 1,
+    value: 0,
+    show: (count) => `${count} pixels`,
+    oninput: (count) => {
+      erased = count;
+      say(refresh());
+    },
+  });
+  const methods = chooser({
+    label: "Pixels found by",
+    options: Object.keys(METHODS).map((name) => [name, name]),
+    value: method,
+    onchange: (name) => {
+      method = name;
+      say(refresh());
+    },
+  });
+  const element = h(
+    "div",
+    { class: "ml-why" },
+    h("div", { class: "ml-controls" }, methods.element, eraser.element),
+    goal.element,
+    figures,
+    about,
+    nearest.element,
+  );
+  const show = (/** @type {Uint8Array | null} */ image, /** @type {Model[]} */ models) => {
+    shown = { image, models };
+    refresh();
+  };
+  return { element, show };
+}
+
+/** One network's reasons. @param {string} title */
+function createPart(title) {
+  const caption = h("figcaption");
+  const evidence = createEvidence();
+  const element = h("figure", {}, evidence.element, caption);
+  /** What was computed last: occlusion takes a while. @type {{image?: Uint8Array, method?: object, parts: Float64Array}} */
+  let last = { parts: new Float64Array(784) };
+  const clear = () => {
+    evidence.show(new Uint8Array(784), [], "Nothing yet");
+    caption.textContent = `${title}: draw a digit first.`;
+  };
+  /**
+   * @param {Model} model @param {Uint8Array} image
+   * @param {import("../arithmetic/explain.js").Method} method @param {number} count  pixels to erase
+   */
+  const show = ({ layers }, image, method, count) => {
+    const { answer, second, value, score } = preference(layers, image);
+    if (last.image !== image || last.method !== method) last = { image, method, parts: method(score, image) };
+    const { parts } = last;
+    const strongest = pixelsFor(parts).slice(0, count);
+    const rest = erase(image, strongest);
+    const [positive, negative] = [1, -1].map((sign) => parts.reduce((sum, part) => sum + Math.max(0, sign * part), 0));
+    evidence.show(
+      rest,
+      parts.map((part, pixel) => (strongest.includes(pixel) ? 0 : part)),
+      `Pixels for ${answer} and, with a hole, for ${second}`,
+    );
+    const probabilities = forward(layers, rest);
+    const best = Math.max(...probabilities);
+    const now = probabilities.indexOf(best);
+    const without = `without ${strongest.length} pixels it says ${now}, ${percent(best)} sure`;
+    const change = strongest.length && now !== answer ? `${without}.` : "";
+    const text =
+      `${title}: why ${answer} and not ${second}? Its sum is larger by ${signed(value, 2)}. ` +
+      `The pixels for ${answer} make ${signed(positive, 2)} of that, those for ${second} ${signed(-negative, 2)}` +
+      (strongest.length ? `; ${without}.` : ".");
+    caption.textContent = text;
+    return { text, change };
+  };
+  return { element, clear, show };
+}
+
+/** @param {(name: string) => Promise<any>} load @param {(text: string) => void} say */
+function createNearestImages(load, say) {
+  /** @type {Uint8Array | null} */
+  let image = null;
+  /** @type {((image: Uint8Array) => HTMLElement[]) | null} */
+  let find = null;
+  const list = h("ul", { class: "ml-gallery" });
+  const refresh = () => list.replaceChildren(...(find && image ? find(image) : []));
+  let asked = false;
+  const ask = async () => {
+    if (asked) return;
+    asked = true;
+    try {
+      const [stored, neighbors, { labels, shades }] = await Promise.all(["model-cnn", "neighbors", "race"].map(load));
+      const pixels = decodeShades(shades);
+      const nearest = createNearest(readModel(stored).layers, neighbors, pixels);
+      find = (image) =>
+        nearest(image, 3).map((place) =>
+          h(
+            "li",
+            {},
+            digitPicture(pixels.subarray(784 * place, 784 * (place + 1)), `Training image ${place}`, "ml-thumb"),
+            h("p", {}, h("strong", {}, `labeled ${labels[place]}`)),
+            h("p", { class: "ml-note" }, `training image ${place}`),
+          ),
+        );
+      refresh();
+      const focused = document.activeElement === asking;
+      asking.replaceWith(title);
+      if (focused) title.focus();
+      say(`Three training images: ${Array.from(list.children, (item) => item.textContent).join("; ")}.`);
+    } catch (error) {
+      asking.replaceWith(warning(/** @type {Error} */ (error)));
+    }
+  };
+  const asking = button("Show the three training images most like it (loads 0.9 MB once)", ask);
+  const title = h(
+    "p",
+    { class: "ml-title", tabindex: -1 },
+    "The three of 5,000 training images that the convolutional network’s last hidden layer takes for most like it",
+  );
+  return {
+    element: h("div", { class: "ml-nearest" }, asking, list),
+    show: (/** @type {Uint8Array | null} */ next) => {
+      image = next;
+      refresh();
+    },
+  };
+}
