@@ -150,9 +150,8 @@ def every_layer() -> Any:
     )
 
 
-def test_every_supported_layer_type_agrees_with_keras(
-    arithmetic: Callable[..., Any], images_test: Any, tmp_path: Path
-) -> None:
+def write_every_layer(folder: Path) -> tuple[Any, Path]:
+    """A model of every supported layer, with random weights, and the file that the page reads it from."""
     import keras
 
     keras.utils.set_random_seed(0)
@@ -166,9 +165,15 @@ def test_every_supported_layer_type_agrees_with_keras(
         export_widgets.round_weights(np.concatenate([array.ravel() for array in exported]))
     )
     stored = {"name": "every", "layers": layers, "weights": encoded, "crc32": zlib.crc32("".join(encoded).encode())}
-    export_widgets._write(tmp_path, "every", stored)
+    export_widgets._write(folder, "every", stored)
+    return model, folder / "every.data.js"
 
-    page = arithmetic("forward", model=str(tmp_path / "every.data.js"), images=images_test[:50], out=np.float32)
+
+def test_every_supported_layer_type_agrees_with_keras(
+    arithmetic: Callable[..., Any], images_test: Any, tmp_path: Path
+) -> None:
+    model, file = write_every_layer(tmp_path)
+    page = arithmetic("forward", model=str(file), images=images_test[:50], out=np.float32)
     expected = model.predict(images_test[:50], verbose=0)
     assert expected.std(axis=0).max() > 0.01  # the images make a difference
     np.testing.assert_allclose(page.reshape(50, 10), expected, atol=1e-6)
@@ -270,6 +275,105 @@ def test_every_step_of_backpropagation_agrees_with_keras(arithmetic: Callable[..
 
 
 PLACES = [(0, 0), (0, 1), (1, 0), (1, 1)]
+
+
+# Why an answer
+
+
+def test_gradients_for_the_pixels_agree_with_tensorflow(
+    built: Path, arithmetic: Callable[..., Any], images_test: Any, tmp_path: Path
+) -> None:
+    import keras
+
+    keras.utils.set_random_seed(0)
+    cnn = load_or_train(recipes.train_cnn)
+    cnn.set_weights([export_widgets.round_weights(array).astype(np.float32) for array in cnn.get_weights()])
+    weights = np.random.default_rng(0).normal(size=10).tolist()
+    every, stored = write_every_layer(tmp_path)
+    for model, file in ((cnn, built / "model-cnn.data.js"), (every, stored)):
+        page = arithmetic("backward", model=str(file), images=images_test[:40], weights=weights, out=np.float32)
+        expected = input_gradients(model, images_test[:40], weights)
+        largest = np.abs(expected).max(axis=1, keepdims=True)
+        np.testing.assert_allclose(page.reshape(40, 784) / largest, expected / largest, atol=2e-3)
+
+
+def input_gradients(model: Any, images: np.ndarray, weights: list[float]) -> Any:
+    """The gradients of weighted probabilities for the pixels, (n, 784)."""
+    import tensorflow as tf
+
+    pixels = tf.constant(images, tf.float32)
+    with tf.GradientTape() as tape:
+        tape.watch(pixels)
+        values = pixels
+        for layer in model.layers:
+            values = layer(values)
+        score = tf.reduce_sum(values * weights)
+    return np.asarray(tape.gradient(score, pixels)).reshape(-1, 784)
+
+
+@pytest.mark.parametrize(
+    ("name", "method", "count", "least_for", "least_against"),
+    [
+        ("dense", "gradientTimesInput", 500, 0.99, 0.99),
+        ("sigmoid", "gradientTimesInput", 500, 0.99, 0.97),
+        # Erasing takes a convolutional network further than its gradient reaches.
+        ("cnn", "gradientTimesInput", 500, 0.99, 0.75),
+        ("dense", "occlusion", 500, 0.99, 0.99),
+        ("cnn", "occlusion", 50, 0.99, 0.95),
+    ],
+)
+def test_erasing_pixels_for_an_answer_weakens_it_and_pixels_against_strengthen_it(
+    name: Any,
+    method: Any,
+    count: int,
+    least_for: float,
+    least_against: float,
+    built: Path,
+    arithmetic: Callable[..., Any],
+    images_test: Any,
+) -> None:
+    file = str(built / f"model-{name}.data.js")
+    changes = arithmetic("erasing", model=file, images=images_test[:count], method=method, count=10)
+    assert np.mean([change < 0 for change, _ in changes if change is not None]) >= least_for
+    assert np.mean([change > 0 for _, change in changes if change is not None]) >= least_against
+
+
+@pytest.fixture(scope="module")
+def layer() -> Callable[[np.ndarray], np.ndarray]:
+    return export_widgets.last_hidden_layer(load_or_train(recipes.train_cnn))
+
+
+def test_page_finds_the_nearest_training_images_of_the_last_hidden_layer(
+    built: Path, arithmetic: Callable[..., Any], images_test: Any, layer: Callable[[np.ndarray], np.ndarray]
+) -> None:
+    files = {"model": "model-cnn", "neighbors": "neighbors", "race": "race"}
+    paths = {key: str(built / f"{name}.data.js") for key, name in files.items()}
+    page = arithmetic("nearest", images=images_test[:30], count=3, **paths)
+    training = layer(data.split_mnist().train[0][:5000])
+    distances = [np.sum((training - values) ** 2, axis=1) for values in layer(images_test[:30])]
+    same = [len(set(found) & set(np.argsort(row)[:3])) / 3 for found, row in zip(page, distances, strict=True)]
+    assert np.mean(same) > 0.95
+
+
+def test_map_shows_the_cnns_layer_and_has_a_four_among_nines(
+    built: Path, images_test: Any, labels_test: Any, layer: Callable[[np.ndarray], np.ndarray]
+) -> None:
+    content = read(built / "map.data.js")
+    labels, points = np.array([int(label) for label in content["labels"]]), np.array(content["points"])
+    assert labels.tolist() == labels_test[:1000].tolist()
+    distances = np.sum((layer(images_test[:1000]) - layer(images_test[7:8])) ** 2, axis=1)
+    assert content["neighbors"][7] == np.argsort(distances)[1:6].tolist()
+    on_map = np.linalg.norm(points[:, np.newaxis] - points, axis=2)
+    nines = (labels[np.argsort(on_map, axis=1)[:, 1:6]] == 9).sum(axis=1)
+    assert np.sum((labels == 4) & (nines >= 3)) >= 3
+    assert 3 <= sum(a != b for a, b in zip(content["labels"], content["predicted"], strict=True)) <= 30
+
+
+def test_principal_components_are_the_directions_of_most_variance() -> None:
+    values = np.random.default_rng(0).normal(size=(500, 3)) * [1, 5, 3]
+    directions, shares = export_widgets.principal_components(values, 2)
+    np.testing.assert_allclose(directions, [[0, 0], [1, 0], [0, 1]], atol=0.1)
+    np.testing.assert_allclose(shares, [25 / 35, 9 / 35], atol=0.03)
 
 
 # The same preparation as the package's
@@ -405,6 +509,18 @@ def test_sample_sheet_has_a_label_for_each_digit(built: Path) -> None:
     assert len(read_sheet(np.asarray(photo)).boxes) == len(content["labels"]) >= 20
 
 
+def test_weights_of_learned_filters_are_short_enough_to_be_read(built: Path) -> None:
+    kernels = read(built / "convolution.data.js")["kernels"]
+    assert max(len(str(weight)) for kernel in kernels for row in kernel for weight in row) <= len("-0.12")
+
+
+def test_goal_of_the_neuron_can_be_reached(built: Path) -> None:
+    points = np.array([[-1, 0], [1, 0], [1, 0.05], [2, 0]])
+    assert export_widgets.most_right(points, np.array([0, 0, 1, 1])) == 4
+    assert export_widgets.most_right(points[[0, 1, 1, 3]], np.array([0, 0, 1, 1])) == 3
+    assert 190 <= read(built / "neuron.data.js")["best"] <= 200
+
+
 def test_confidence_threshold_reaches_the_wanted_accuracy() -> None:
     probabilities = np.array([[0.9, 0.1], [0.6, 0.4], [0.3, 0.7], [0.45, 0.55]])
     labels = np.array([0, 0, 1, 0])
@@ -445,7 +561,7 @@ def test_scripts_and_data_stay_within_their_budgets(built: Path) -> None:
     assert size(*drawing, built / "model-sigmoid.data.js", built / "model-cnn.data.js") <= 350_000
     assert size(built / "race.data.js") <= 850_000
     # What loads without being asked for; the rest waits.
-    for name in ("errors", "neuron", "convolution", "sheet"):
+    for name in ("errors", "neuron", "convolution", "map", "sheet"):
         assert size(built / f"{name}.data.js") <= 300_000
 
 

@@ -66,10 +66,11 @@ const commands = {
   /** How the preference for an answer changes when the strongest pixels for it, or against it, are erased. */
   erasing({ model, images, method, count }) {
     const { layers } = readModel(read(model));
-    const explain = { gradientTimesInput, occlusion }[method];
+    /** @type {Record<string, import("../../web/widgets/arithmetic/explain.js").Method>} */
+    const methods = { gradientTimesInput, occlusion };
     return rows(images, 784).map((image) => {
       const { value, score } = preference(layers, image);
-      const evidence = explain(score, image);
+      const evidence = methods[method](score, image);
       const without = (/** @type {Float64Array} */ parts) => {
         const pixels = pixelsFor(parts).slice(0, count);
         const sums = forward(score.layers, erase(image, pixels));

@@ -4,6 +4,8 @@ import assert from "node:assert/strict";
 import test from "node:test";
 import { convolve, productsAt, total } from "../../web/widgets/arithmetic/convolve.js";
 import { distort, UNCHANGED } from "../../web/widgets/arithmetic/distort.js";
+import { gradientTimesInput, occlusion, receptiveField, unitScore } from "../../web/widgets/arithmetic/explain.js";
+import { nearestPoints, pointAt, pointToward } from "../../web/widgets/arithmetic/map.js";
 import { checksum, decodeBytes, decodeDigits, readModel } from "../../web/widgets/arithmetic/model.js";
 import {
   buildDense,
@@ -123,6 +125,59 @@ test("a kernel's sums are the products' sums", () => {
   assert.equal(side, 26);
   assert.equal(values[3 * 26 + 5], total(productsAt(image, kernel, 3, 5)));
   assert.equal(values[0], image[0] + 2 * image[1] + 3 * image[2] - image[29] + 5 * image[56] - 2 * image[58]);
+});
+
+/** A convolution of stride 2 with a border, pooling, one more convolution. @returns {any[]} */
+const stack = () => [
+  { type: "conv", input: [28, 28, 1], shape: [14, 14, 2], window: [5, 5], strides: [2, 2], padding: [1, 1] },
+  { type: "activation", name: "relu", shape: [14, 14, 2] },
+  { type: "pool", input: [14, 14, 2], shape: [7, 7, 2], window: [2, 2], strides: [2, 2], padding: [0, 0] },
+  { type: "conv", input: [7, 7, 2], shape: [5, 5, 3], window: [3, 3], strides: [1, 1], padding: [0, 0] },
+];
+
+test("a unit's receptive field is what its windows cover", () => {
+  assert.deepEqual(receptiveField(stack(), 1, 0), { top: 0, left: 0, bottom: 3, right: 3 });
+  assert.deepEqual(receptiveField(stack(), 1, 2 * (14 * 3 + 4) + 1), { top: 5, left: 7, bottom: 9, right: 11 });
+  assert.deepEqual(receptiveField(stack(), 3, 3 * (5 * 1 + 2)), { top: 3, left: 7, bottom: 17, right: 21 });
+});
+
+test("of a linear unit, either method gives each pixel its product", () => {
+  const kernel = Float32Array.from({ length: 784 }, (_, i) => (i % 2 ? 0.5 : -1));
+  const layers = /** @type {any[]} */ ([
+    { type: "dense", kernel, bias: Float32Array.of(3), output: new Float32Array(1) },
+    { type: "activation", name: "relu", output: new Float32Array(1) },
+  ]);
+  const image = dot();
+  const score = unitScore(layers, 1, 0);
+  for (const method of [gradientTimesInput, occlusion]) {
+    const parts = method(score, image);
+    assert.equal(parts[14 * 28 + 14], -200);
+    assert.ok(parts[0] === 0); // or -0
+  }
+});
+
+test("on the map, keys lead to the nearest digit ahead", () => {
+  /** @type {[number, number][]} */
+  const points = [
+    [0, 0],
+    [3, 1],
+    [1, 5],
+    [-1, 0],
+    [2, 2.5],
+  ];
+  const all = () => true;
+  assert.equal(pointToward(points, 0, [1, 0], all), 1);
+  assert.equal(pointToward(points, 0, [0, 1], all), 4);
+  assert.equal(
+    pointToward(points, 0, [0, 1], (place) => place !== 4),
+    2,
+  );
+  assert.equal(pointToward(points, 0, [0, -1], all), undefined);
+  assert.deepEqual(nearestPoints(points, 0, 2), [3, 1]);
+  assert.equal(
+    pointAt(points, [2.9, 1.1], (place) => place !== 1),
+    4,
+  );
 });
 
 test("the neuron's gradient is the slope of its loss, and its loss at 0 is ln 2", () => {

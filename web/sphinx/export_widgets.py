@@ -403,7 +403,8 @@ def map_data(
         "points": np.round(points, 2).tolist(),
         "labels": "".join(map(str, labels)),
         "predicted": "".join(map(str, probabilities[:count].argmax(axis=1))),
-        "certainty": np.round(probabilities[:count].max(axis=1), 4).tolist(),
+        # A softmax is never quite 1.
+        "certainty": np.minimum(np.round(probabilities[:count].max(axis=1).astype(np.float64), 4), 0.9999).tolist(),
         "neighbors": np.argsort(distances, axis=1, kind="stable")[:, :neighbors].tolist(),
         "shades": _shades(images),
     }

@@ -93,12 +93,7 @@ mount("digit-map", async ({ root, say, load }) => {
       }).element,
     ),
     map.element,
-    h(
-      "div",
-      { class: "ml-about" },
-      portrait,
-      h("div", {}, text, title, around, onMap),
-    ),
+    h("div", { class: "ml-about" }, portrait, h("div", {}, text, title, around, onMap)),
     h(
       "p",
       { class: "ml-note" },
@@ -204,7 +199,9 @@ function frameOf(points) {
     return [Math.min(...values), Math.max(...values)];
   });
   const half = Math.max(...ends.map(([low, high]) => high - low)) / 2 + 1;
-  const ranges = ends.map(([low, high]) => /** @type {[number, number]} */ ([(low + high) / 2 - half, (low + high) / 2 + half]));
+  const ranges = ends.map(
+    ([low, high]) => /** @type {[number, number]} */ ([(low + high) / 2 - half, (low + high) / 2 + half]),
+  );
   const ticks = ranges.map(([low, high]) => [-20, -10, 0, 10, 20].filter((tick) => tick > low && tick < high));
   return { xRange: ranges[0], yRange: ranges[1], ticks };
 }

@@ -133,14 +133,14 @@ mount("draw-digit", async ({ root, say, load }) => {
       columns,
     ),
     modelChoice(shown, add, refresh),
-    goal.element,
-    whyOpen,
     h(
       "p",
       { class: "ml-note" },
       "A network answers “I don’t know” when it is less sure than it must be for 99.5 % " +
         "of its answers to validation images to be right.",
     ),
+    goal.element,
+    whyOpen,
     details("Take a test digit instead", async (body) => {
       await fillWithDigits(body, load, say, (image, about) => {
         news = `${about} `;

@@ -70,6 +70,7 @@ mount("error-gallery", async ({ root, say, load }) => {
   const matrix = createMatrix(errors.confusion, choose);
   root.classList.add("ml-errors");
   root.append(
+    goal.element,
     h("div", { class: "ml-scroll", role: "region", "aria-label": "Confusion matrix", tabindex: 0 }, matrix.element),
     h(
       "div",
@@ -82,7 +83,6 @@ mount("error-gallery", async ({ root, say, load }) => {
         button("All errors", () => choose(ANY, ANY)),
       ),
     ),
-    goal.element,
     heading,
     gallery,
     h("div", { class: "ml-buttons" }, more),

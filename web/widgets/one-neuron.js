@@ -3,7 +3,19 @@
 import { decodeBytes } from "./arithmetic/model.js";
 import { evaluate, sigmoid } from "./arithmetic/neuron.js";
 import { createGoal } from "./page/goal.js";
-import { button, chooser, h, mount, numbersOf, paintInk, percent, setAttributes, slider, svg, table } from "./page/page.js";
+import {
+  button,
+  chooser,
+  h,
+  mount,
+  numbersOf,
+  paintInk,
+  percent,
+  setAttributes,
+  slider,
+  svg,
+  table,
+} from "./page/page.js";
 import { createPlane, createShades, factor, signed } from "./page/plane.js";
 
 const RANGE = /** @type {[number, number]} */ ([-3, 3]);

@@ -3,6 +3,7 @@
 import { createChart } from "./page/chart.js";
 import { decodeShades } from "./arithmetic/model.js";
 import { button, chooser, h, mount, numbersOf, percent, slider, table } from "./page/page.js";
+import { createGoal } from "./page/goal.js";
 import { HELD_OUT, STEPS } from "./arithmetic/race.js";
 
 /** @typedef {import("./arithmetic/race.js").Settings} Settings */
@@ -16,6 +17,13 @@ const RUNNERS = /** @type {const} */ (["relu", "sigmoid"]);
 const NAMES = { relu: "ReLU", sigmoid: "sigmoid" };
 /** @type {Settings} */
 const DEFAULTS = { depth: 4, width: 50, rate: 0.1, initializer: "glorot", seed: 1 };
+/** Races that the chapter tells of. @type {Record<string, Settings>} */
+const PRESETS = {
+  "Four hidden layers": DEFAULTS,
+  "One hidden layer": { ...DEFAULTS, depth: 1 },
+  "Six layers, He’s weights": { ...DEFAULTS, depth: 6, initializer: "he" },
+  "Two layers, steps ten times as long": { ...DEFAULTS, depth: 2, rate: 1 },
+};
 const ALLOWED = {
   depth: (/** @type {number} */ value) => Number.isInteger(value) && value >= 1 && value <= 6,
   width: (/** @type {number} */ value) => [10, 25, 50, 100].includes(value),
@@ -41,14 +49,19 @@ const newRace = () => ({
 mount("relu-race", async ({ root, say, load }) => {
   let settings = readAddress();
   let race = newRace();
+  /** The race before this one, whose curves stay in sight. @type {{records: Records, text: string}} */
+  let earlier = { records: newRace().records, text: "" };
 
+  const goal = createGoal("find settings with which the sigmoid network ends more accurate than the ReLU network.");
+  const before = h("p", { class: "ml-note ml-before" });
   const charts = createCharts(settings.depth);
   const results = h("div", { class: "ml-scroll", role: "region", "aria-label": "The race in numbers", tabindex: 0 });
   const measurements = numbersOf("Every measurement", () => allMeasurements(race.records));
   const status = h("p", { class: "ml-state" });
   const draw = () => {
     const done = stepsDone(race);
-    charts.draw(race.records);
+    charts.draw(race.records, earlier.records);
+    before.textContent = earlier.text && `Pale: the race before, ${earlier.text}.`;
     measurements.refresh();
     results.replaceChildren(...tables(race.records, settings.depth));
     startButton.textContent = race.running ? "Pause" : done ? "Go on" : "Start";
@@ -104,11 +117,17 @@ mount("relu-race", async ({ root, say, load }) => {
     if (mine.looping) return;
     mine.looping = true;
     while (mine.running && (await attempt(mine))) {
-      if (stepsDone(mine) % 200 === 0) say(summary(mine.records));
       if (stepsDone(mine) >= STEPS) mine.running = false;
+      if (stepsDone(mine) % 200 === 0) say(finish(mine) + summary(mine.records));
     }
     mine.looping = false;
     if (mine === race && stepsDone(mine)) draw();
+  };
+  /** What to say of the goal when a race has ended. @param {Race} mine */
+  const finish = ({ records }) => {
+    const [relu, sigmoid] = RUNNERS.map((name) => records[name][records[name].length - 1]);
+    const won = relu.step >= STEPS && sigmoid.accuracy > relu.accuracy;
+    return goal.check(won, `${percent(sigmoid.accuracy)} against ${percent(relu.accuracy)}, with ${nameOf(settings)}.`);
   };
   const pause = () => {
     if (!race.running) return;
@@ -119,11 +138,14 @@ mount("relu-race", async ({ root, say, load }) => {
   const reset = () => {
     race.running = false;
     race.workers.forEach((worker) => worker.terminate());
+    if (stepsDone(race)) earlier = { records: race.records, text: nameOf(raced) };
     race = newRace();
+    raced = settings;
     charts.reset(settings.depth);
     draw();
   };
 
+  let raced = settings; // those of the race on the screen
   const startButton = button("Start", () => (race.running ? pause() : run()), { class: "ml-primary" });
   const stepButton = button(`${EACH} steps`, () => attempt(race));
   const resetButton = button("Reset", () => {
@@ -133,13 +155,22 @@ mount("relu-race", async ({ root, say, load }) => {
   document.addEventListener("visibilitychange", () => document.hidden && pause());
   root.classList.add("ml-race");
   root.append(
+    goal.element,
     controls(settings, (part) => {
       settings = { ...settings, ...part };
       writeAddress(settings);
       reset();
     }),
-    h("div", { class: "ml-buttons" }, startButton, stepButton, resetButton),
+    h(
+      "div",
+      { class: "ml-buttons" },
+      startButton,
+      stepButton,
+      resetButton,
+      button("Copy link to these settings", () => copyAddress(settings, status, say)),
+    ),
     status,
+    before,
     charts.element,
     results,
     measurements.element,
@@ -163,8 +194,16 @@ function ask(worker, message) {
   });
 }
 
+/** @param {Settings} settings */
+function nameOf({ depth, width, rate, initializer, seed }) {
+  const layers = `${depth} hidden ${depth === 1 ? "layer" : "layers"} of ${width} units`;
+  return `${layers}, rate ${rate}, ${initializer === "he" ? "He" : "Glorot"}, seed ${seed}`;
+}
+
 /** @param {Settings} settings @param {(part: Partial<Settings>) => void} change */
 function controls(settings, change) {
+  /** @type {Record<string, {element: HTMLElement, set: (value: any) => void}>} */
+  const all = {};
   const list = (
     /** @type {"width" | "rate" | "seed"} */ key,
     /** @type {string} */ label,
@@ -175,30 +214,37 @@ function controls(settings, change) {
       options: values.map((value) => [String(value), String(value)]),
       value: String(settings[key]),
       onchange: (value) => change({ [key]: Number(value) }),
-    }).element;
+    });
+  all.depth = slider({
+    label: "Hidden layers",
+    min: 1,
+    max: 6,
+    step: 1,
+    value: settings.depth,
+    oninput: (depth) => change({ depth }),
+  });
+  all.width = list("width", "Units a layer", [10, 25, 50, 100]);
+  all.rate = list("rate", "Learning rate", [0.003, 0.01, 0.03, 0.1, 0.3, 1]);
+  all.initializer = chooser({
+    label: "Initial weights",
+    options: [
+      ["glorot", "Glorot"],
+      ["he", "He"],
+    ],
+    value: settings.initializer,
+    onchange: (initializer) => change({ initializer }),
+  });
+  all.seed = list("seed", "Seed", [1, 2, 3, 4, 5, 6, 7, 8, 9]);
+  const preset = (/** @type {string} */ name) =>
+    button(name, () => {
+      for (const [key, value] of Object.entries(PRESETS[name])) all[key].set(String(value));
+      change(PRESETS[name]);
+    });
   return h(
     "div",
     { class: "ml-controls" },
-    slider({
-      label: "Hidden layers",
-      min: 1,
-      max: 6,
-      step: 1,
-      value: settings.depth,
-      oninput: (depth) => change({ depth }),
-    }).element,
-    list("width", "Units a layer", [10, 25, 50, 100]),
-    list("rate", "Learning rate", [0.003, 0.01, 0.03, 0.1, 0.3, 1]),
-    chooser({
-      label: "Initial weights",
-      options: [
-        ["glorot", "Glorot"],
-        ["he", "He"],
-      ],
-      value: settings.initializer,
-      onchange: (initializer) => change({ initializer }),
-    }).element,
-    list("seed", "Seed", [1, 2, 3, 4, 5, 6, 7, 8, 9]),
+    h("div", { class: "ml-buttons", role: "group", "aria-label": "Races to try" }, ...Object.keys(PRESETS).map(preset)),
+    ...Object.values(all).map(({ element }) => element),
   );
 }
 
@@ -251,14 +297,26 @@ function createCharts(depth) {
     byLayer.replaceChildren(gradients.element, idle.element);
     draw({ relu: [], sigmoid: [] });
   };
-  /** @param {Records} records */
-  const draw = (records) => {
+  /** @param {Records} records @param {Records} [earlier] */
+  const draw = (records, earlier = { relu: [], sigmoid: [] }) => {
+    const before = (/** @type {(each: Measurement) => [number, number]} */ point) =>
+      RUNNERS.map((name) => ({ label: NAMES[name], style: `ml-${name}`, points: earlier[name].map(point) }));
     const series = (/** @type {(all: Measurement[]) => [number, number][]} */ points) =>
       RUNNERS.map((name) => ({ label: NAMES[name], style: `ml-${name}`, points: points(records[name]) }));
     const lastOf = (/** @type {"gradients" | "idle"} */ key) =>
       series((all) => (all[all.length - 1]?.[key] ?? []).map((value, i) => [i + 1, value]));
-    loss.draw(series((all) => all.map((each) => [each.step, each.loss])));
-    accuracy.draw(series((all) => all.map((each) => [each.step, each.accuracy])));
+    /** @type {[typeof loss, "loss" | "accuracy"][]} */
+    const curves = [
+      [loss, "loss"],
+      [accuracy, "accuracy"],
+    ];
+    for (const [chart, key] of curves) {
+      const point = (/** @type {Measurement} */ each) => /** @type {[number, number]} */ ([each.step, each[key]]);
+      chart.draw(
+        series((all) => all.map(point)),
+        before(point),
+      );
+    }
     gradients.draw(lastOf("gradients"));
     idle.draw(lastOf("idle"));
   };
@@ -341,9 +399,26 @@ function readAddress() {
   return settings;
 }
 
-/** @param {Settings} settings */
-function writeAddress(settings) {
+/** This page's address with the settings, which set the race again where it is opened. @param {Settings} settings */
+function addressOf(settings) {
   const address = new URL(location.href);
   for (const [key, value] of Object.entries(settings)) address.searchParams.set(key, String(value));
-  history.replaceState(history.state, "", address);
+  return address;
+}
+
+/** @param {Settings} settings */
+function writeAddress(settings) {
+  history.replaceState(history.state, "", addressOf(settings));
+}
+
+/** @param {Settings} settings @param {HTMLElement} status @param {(text: string) => void} say */
+async function copyAddress(settings, status, say) {
+  const { href } = addressOf(settings);
+  try {
+    await navigator.clipboard.writeText(href);
+    status.textContent = "Copied. The link opens this page with these settings.";
+  } catch {
+    status.textContent = `The browser does not let this page copy. The link is ${href}`;
+  }
+  say(status.textContent);
 }

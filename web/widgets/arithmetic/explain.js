@@ -182,8 +182,8 @@ export function receptiveField(layers, index, unit) {
     if (layer.type !== "conv" && layer.type !== "pool") continue;
     const { input, window, strides, padding } = layer;
     [top, left] = [top, left].map((at, axis) => Math.max(0, at * strides[axis] - padding[axis]));
-    [bottom, right] = [bottom, right].map((at, axis) =>
-      Math.min(input[axis], at * strides[axis] - padding[axis] + window[axis]) - 1,
+    [bottom, right] = [bottom, right].map(
+      (at, axis) => Math.min(input[axis], at * strides[axis] - padding[axis] + window[axis]) - 1,
     );
   }
   return { top, left, bottom, right };

@@ -42,16 +42,21 @@ export function createChart({ title, x, xRange, xTicks, yRange, yTicks, log = fa
     lines,
   );
 
-  /** @param {Series[]} series */
-  const draw = (series) => {
-    lines.replaceChildren();
+  /** @param {Series[]} series @param {Series[]} [earlier]  to compare with, pale and without labels */
+  const draw = (series, earlier = []) => {
+    const pathOf = (/** @type {[number, number][]} */ points) =>
+      points.map(([px, py]) => `${toX(px).toFixed(1)},${toY(py).toFixed(1)}`).join(" ");
+    lines.replaceChildren(
+      ...earlier.map(({ style, points }) =>
+        svg("polyline", { class: `ml-line ml-earlier ${style}`, points: pathOf(points) }),
+      ),
+    );
     const shown = series.filter(({ points }) => points.length);
     const ends = apart(shown.map(({ points }) => toY(points[points.length - 1][1])));
     shown.forEach(({ label, style, points }, i) => {
-      const path = points.map(([px, py]) => `${toX(px).toFixed(1)},${toY(py).toFixed(1)}`).join(" ");
       const [lastX] = points[points.length - 1];
       lines.append(
-        svg("polyline", { class: `ml-line ${style}`, points: path }),
+        svg("polyline", { class: `ml-line ${style}`, points: pathOf(points) }),
         svg("circle", { class: `ml-dot ${style}`, r: 3, cx: toX(lastX), cy: toY(points[points.length - 1][1]) }),
         svg("text", { class: `ml-label ${style}`, x: Math.min(toX(lastX), WIDTH - RIGHT) + 8, y: ends[i] + 4 }, label),
       );

@@ -60,7 +60,8 @@ export function createSurface({ onchange, say, keepAs = "" }) {
     context.clearRect(0, 0, SIZE, SIZE);
     const { image, strokes } = drawing();
     if (image) paintBlocks(context, image);
-    for (const { pen, points } of strokes) points.forEach((point, i) => line(context, pen, points[i - 1] ?? point, point));
+    for (const { pen, points } of strokes)
+      points.forEach((point, i) => line(context, pen, points[i - 1] ?? point, point));
     report();
   };
   /** @param {number} by @param {string} complaint */

@@ -1,13 +1,6 @@
 // "Why did it say 8?": pixels for and against an answer, what erasing them does, and the training images most like it.
 
-import {
-  createNearest,
-  erase,
-  gradientTimesInput,
-  occlusion,
-  pixelsFor,
-  preference,
-} from "../arithmetic/explain.js";
+import { createNearest, erase, gradientTimesInput, occlusion, pixelsFor, preference } from "../arithmetic/explain.js";
 import { decodeShades, readModel } from "../arithmetic/model.js";
 import { forward } from "../arithmetic/network.js";
 import { createGoal } from "./goal.js";
@@ -19,6 +12,7 @@ import { signed } from "./plane.js";
 
 /** @type {Record<string, import("../arithmetic/explain.js").Method>} */
 const METHODS = { "Gradient × input": gradientTimesInput, Occlusion: occlusion };
+/** @type {Record<string, string>} */
 const ABOUT = {
   "Gradient × input": "the slope at each pixel, times its ink: what erasing it would change if the network were linear",
   Occlusion: "what changes when a patch of 4 by 4 pixels is really erased, shared among its pixels by their ink",
@@ -115,7 +109,6 @@ function createPart(title) {
     const { parts } = last;
     const strongest = pixelsFor(parts).slice(0, count);
     const rest = erase(image, strongest);
-    const [positive, negative] = [1, -1].map((sign) => parts.reduce((sum, part) => sum + Math.max(0, sign * part), 0));
     evidence.show(
       rest,
       parts.map((part, pixel) => (strongest.includes(pixel) ? 0 : part)),
@@ -127,13 +120,24 @@ function createPart(title) {
     const without = `without ${strongest.length} pixels it says ${now}, ${percent(best)} sure`;
     const change = strongest.length && now !== answer ? `${without}.` : "";
     const text =
-      `${title}: why ${answer} and not ${second}? Its sum is larger by ${signed(value, 2)}. ` +
-      `The pixels for ${answer} make ${signed(positive, 2)} of that, those for ${second} ${signed(-negative, 2)}` +
+      `${title}: why ${answer} and not ${second}? Its sum before the softmax is larger by ${signed(value, 2)}` +
+      (method === gradientTimesInput ? `: ${sharesOf(parts, value, answer, second)}` : "") +
       (strongest.length ? `; ${without}.` : ".");
     caption.textContent = text;
     return { text, change };
   };
   return { element, clear, show };
+}
+
+/** What a difference of sums is made of, in numbers that add up. @param {Float64Array} parts @param {number} value @param {number} answer @param {number} second */
+function sharesOf(parts, value, answer, second) {
+  const cents = (/** @type {number} */ number) => Math.round(100 * number);
+  const [positive, negative] = [1, -1].map((sign) =>
+    cents(sign * parts.reduce((sum, part) => sum + Math.max(0, sign * part), 0)),
+  );
+  const rest = cents(value) - positive - negative;
+  const [first, other, last] = [positive, negative, rest].map((number) => signed(number / 100, 2));
+  return `${first} from pixels for ${answer}, ${other} from pixels for ${second}, ${last} from what is not ink`;
 }
 
 /** @param {(name: string) => Promise<any>} load @param {(text: string) => void} say */
