@@ -53,9 +53,10 @@ const commands = {
     inputs.forEach((image, i) => results.set(forward(layers, image), i * size));
     writeFileSync(out, results);
   },
-  /** The gradients of a score for the pixels of each image: weights of the last layer's outputs. */
-  backward({ model, images, weights, out }) {
-    const { layers } = readModel(read(model));
+  /** The gradients for the pixels of each image of what the layers return but for the last ones, each times its weight. */
+  backward({ model, without, images, weights, out }) {
+    const all = readModel(read(model)).layers;
+    const layers = all.slice(0, all.length - without);
     const score = { layers, weights: Float32Array.from(weights) };
     const results = rows(images, 784).map((image) => {
       forward(layers, image);

@@ -237,18 +237,82 @@ async function drawDigit() {
   await press(page, "Undo");
   await answers(page, "7");
   assert.equal(await ink(page), seven);
+  await press(page, "Redo");
+  await answers(page, "The sheet is empty");
+  await page.locator(".ml-sheet").focus();
+  await page.keyboard.press("Control+z");
+  await answers(page, "7");
+  await page.reload();
+  await answers(page, "7");
+  assert.equal(await ink(page), seven, "a reload loses the drawing");
 
+  await saysWhy(page, widget);
   await comparesNetworks(page, widget);
   await takesTestDigits(page, widget);
   await changesWhatIsSeen(page, widget);
   await close();
 
   if (online) await survivesOddInput();
+  if (online) await readsSmallDrawings();
   await drawsByTouch();
   await drawsByKeys();
   if (online) await answersInSight();
   await checkDamage("model-dense");
   await reportsDamagedWeights();
+}
+
+/** @param {Page} page @param {Locator} widget */
+async function saysWhy(page, widget) {
+  const why = widget.locator(".ml-why");
+  const text = () => why.locator("figcaption").first().innerText();
+  await widget.getByText("Why did it say 7?").click();
+  await becomes(text, /why 7 and not \d\?/, "why:");
+  const shares = find(
+    /larger by ([\d.]+): ([\d.]+) from pixels for 7, −([\d.]+) from pixels for \d, (−?[\d.]+) from what/,
+    await text(),
+  )
+    .slice(1)
+    .map((part) => Number(part.replace("−", "-")));
+  assert.ok(Math.abs(shares[0] - shares[1] + shares[2] - shares[3]) < 0.001, `${shares} do not add up`);
+  assert.ok((await why.locator(".ml-positive").count()) > 20);
+  const marks = () => why.locator(".ml-stack svg").innerHTML();
+  const before = await marks();
+  await why.getByLabel("Pixels found by").selectOption("Occlusion");
+  assert.notEqual(await marks(), before, "occlusion finds the same");
+  assert.match(await why.locator(".ml-note").first().innerText(), /patch of 4 by 4 pixels/);
+  // Without its strongest pixels it is no 7, and the goal is reached.
+  assert.ok(!(await why.locator(".ml-goal").innerText()).includes("Reached"));
+  await why.getByLabel("Erase the strongest pixels for the answer").fill("60");
+  assert.match(await text(), /without 60 pixels it says [^7]/);
+  assert.match(await why.locator(".ml-goal").innerText(), /✓ Reached: without 60 pixels it says [^7]/);
+  await becomes(() => spoken(page), /^Goal reached: without 60 pixels/);
+  await why.getByRole("button", { name: /^Show the three training images/ }).click();
+  await becomes(() => why.locator(".ml-nearest li").count(), 3);
+  for (const label of await why.locator(".ml-nearest strong").allInnerTexts()) assert.equal(label, "labeled 7");
+  await widget.getByText("Why did it say 7?").click();
+}
+
+/** A unit leads back to what it sees, by pointer and by keys. @param {Page} page @param {Locator} widget */
+async function leadsBackToPixels(page, widget) {
+  const inside = widget.locator(".ml-insides section").last();
+  const text = () => inside.locator(".ml-unit figcaption").innerText();
+  const units = inside.getByRole("application");
+  await units.first().scrollIntoViewIfNeeded();
+  const box = await boxOf(units.first());
+  // The first filter's unit in row 7, column 7: 14 by 14 places, eight filters in a row.
+  await page.mouse.click(box.x + (7.5 / 119) * box.width, box.y + (7.5 / 29) * box.height);
+  const seen = /^Hidden layer 1, filter 1, row 7, column (\d): activation [\d.]+\. It sees rows 13 to 17 and/;
+  const column = Number(find(seen, await text())[1]);
+  const frame = inside.locator(".ml-evidence .ml-window");
+  assert.equal(await frame.getAttribute("x"), String(2 * column - 1));
+  assert.deepEqual([await frame.getAttribute("y"), await frame.getAttribute("height")], ["13", "5"]);
+  await units.first().focus();
+  for (let i = column; i < 14; i++) await page.keyboard.press("ArrowRight");
+  assert.match(await text(), /filter 2, row 7, column 0/);
+  await becomes(() => spoken(page), /^Hidden layer 1, filter 2/);
+  await units.nth(2).focus();
+  await page.keyboard.press("ArrowDown");
+  assert.match(await text(), /^Hidden layer 3, filter 1, row 1, column 0.* rows 3 to 21 and columns 0 to 17/);
 }
 
 /** @param {Page} page @param {Locator} widget */
@@ -267,6 +331,7 @@ async function comparesNetworks(page, widget) {
   assert.equal(labels.length, 7);
   assert.match(String(labels[0]), /^Hidden layer 1: 128 units; \d+ of 128 above 0$/);
   assert.match(String(labels[4]), /^Hidden layer 1: 16 filters, 14 by 14 places each; \d+ of 3136 above 0$/);
+  await leadsBackToPixels(page, widget);
   await widget.getByRole("checkbox", { name: "Dense network, sigmoid" }).uncheck();
   assert.equal(await widget.locator(".ml-column:visible").count(), 2);
   assert.equal(await sheet(), before, "the sheet moves when networks join");
@@ -277,13 +342,16 @@ async function takesTestDigits(page, widget) {
   await widget.getByText("Take a test digit instead").click();
   const digits = widget.locator(".ml-picker button");
   await digits.nth(14).waitFor();
-  assert.equal(
-    await digits.first().getAttribute("aria-label"),
-    "Test image 947, labeled 8; most reviewers did not agree.",
-  );
+  assert.equal(await digits.first().getAttribute("aria-label"), "Test image 947, its label is in doubt.");
   await digits.first().click();
   assert.equal(await digits.first().getAttribute("aria-pressed"), "true");
-  await becomes(() => spoken(page), /^Test image 947, labeled 8; .* Dense network, ReLU: /, "live region:");
+  await becomes(() => spoken(page), /^Test image 947, its label is in doubt\. Dense network, ReLU: /, "live region:");
+  assert.ok(!(await widget.locator(".ml-label-of").innerText()).includes("label is"), "the label is shown at once");
+  await widget
+    .getByRole("group", { name: "What do you read in test image 947?" })
+    .getByText("9", { exact: true })
+    .click();
+  assert.match(await widget.locator(".ml-label-of").innerText(), /You say 9\. The data set’s label is 8; fewer than/);
   await widget.getByLabel("Which").selectOption("3");
   assert.equal(await digits.count(), 28);
   await digits.nth(4).focus();
@@ -350,6 +418,21 @@ async function survivesOddInput() {
   await page.mouse.up();
   assert.ok((await ink(page)) > filled);
   await answers(page, /^(\d|I don’t know)$/);
+  await close();
+}
+
+/** What is drawn on a sixth of the sheet is read as it would be at full size. */
+async function readsSmallDrawings() {
+  const { page, widget, close } = await ready();
+  const small = SEVEN.map(([x, y]) => /** @type {Point} */ ([0.7 + 0.16 * x, 0.6 + 0.16 * y]));
+  await drawByMouse(page, small);
+  await answers(page, "7");
+  assert.match(await widget.locator(".ml-hint").innerText(), /enlarged/);
+  const thin = await ink(page);
+  await press(page, "Clear");
+  await widget.getByLabel("Pen").selectOption("thick");
+  await drawByMouse(page, small);
+  assert.ok((await ink(page)) > 1.2 * thin, "the pen is no thicker");
   await close();
 }
 
@@ -436,7 +519,7 @@ async function drawsByKeys() {
   await page.keyboard.press("Shift+ArrowRight");
   assert.equal(await ink(page), before);
   await page.keyboard.press("Tab");
-  assert.equal(await page.evaluate(() => document.activeElement?.textContent), "Clear");
+  assert.equal(await page.evaluate(() => document.activeElement?.textContent), "Undo");
   await close();
 }
 
@@ -661,6 +744,12 @@ async function race() {
 
   await press(page, "Reset");
   assert.match(await status.innerText(), /^Nothing runs/);
+  // The curves of the race before stay, pale.
+  assert.equal(await widget.locator(".ml-earlier").count(), 4);
+  assert.match(
+    await widget.locator(".ml-before").innerText(),
+    /^Pale: the race before, 2 hidden layers of 10 units, rate 0.3/,
+  );
   await press(page, "20 steps");
   await reach(20);
   assert.equal(await widget.locator(".ml-table").first().innerText(), numbers, "the same seed gives other numbers");
@@ -685,6 +774,21 @@ async function race() {
   await widget.getByText("Every measurement").click();
   await becomes(() => widget.locator(".ml-numbers-of tbody tr").count(), 41);
   await becomes(() => spoken(page), /^After 800 steps: ReLU loss/);
+  assert.ok(!(await widget.locator(".ml-goal").innerText()).includes("Reached"));
+  await press(page, "Copy link to these settings");
+  await becomes(() => status.innerText(), /^(Copied\. The link opens|The browser does not .* The link is .*depth=2)/);
+
+  // Steps that are too long for ReLU: there the sigmoid wins.
+  await press(page, "Two layers, steps ten times as long");
+  assert.equal(await widget.getByLabel("Learning rate").inputValue(), "1");
+  assert.match(page.url(), /rate=1&/);
+  await press(page, "Start");
+  await reach(800);
+  assert.match(
+    await widget.locator(".ml-goal").innerText(),
+    /✓ Reached: \d+\.\d % against \d+\.\d %, with 2 hidden layers/,
+  );
+  await becomes(() => spoken(page), /^Goal reached: /);
   await close();
 
   if (!online) return;
@@ -701,6 +805,13 @@ async function race() {
 
 // The smaller ones
 
+/** @type {[string, string][]} */
+const NEURON_OF_THE_GOAL = [
+  ["Weight w₁", "-4.8"],
+  ["Weight w₂", "2.4"],
+  ["Bias b", "-2"],
+];
+
 async function oneNeuron() {
   const { page, widget, close } = await ready();
   const text = () => widget.locator(".ml-state").innerText();
@@ -716,14 +827,25 @@ async function oneNeuron() {
     Number(part.replace(/[()]/g, "").replace("−", "-")),
   );
   assert.ok(Math.abs(w1 * x1 + w2 * x2 + b - z) < 0.006, "the formula does not add up");
+  // A digit can be pressed, and is shown.
+  const circle = widget.locator(".ml-zero").nth(40);
+  const spot = await boxOf(circle);
+  await page.mouse.click(spot.x + spot.width / 2, spot.y + spot.height / 2);
+  assert.match(await widget.locator(".ml-formula").innerText(), /^Digit 41, a zero/);
+  assert.equal(await widget.locator(".ml-chosen canvas").getAttribute("aria-label"), "Digit 41, a zero");
+  await press(page, "Previous digit");
+  assert.match(await widget.locator(".ml-formula").innerText(), /^Digit 40,/);
+  assert.ok(!(await widget.locator(".ml-goal").innerText()).includes("Reached"));
+  for (const [label, value] of NEURON_OF_THE_GOAL) await widget.getByLabel(label).fill(value);
+  assert.match(await widget.locator(".ml-goal").innerText(), /✓ Reached: 19[89] digits lie on their side/);
   await widget.getByLabel("Activation").selectOption("ReLU");
   assert.match(await widget.locator(".ml-formula").innerText(), /ReLU\(z\) = /);
   await widget.getByText("All digits in numbers").click();
   const rows = widget.locator(".ml-numbers-of tbody tr");
   await becomes(() => rows.count(), 200);
-  assert.ok(Math.abs(Number((await rows.first().locator("td").last().innerText()).replace("−", "-")) - z) < 0.006);
-  await press(page, "Previous digit");
-  assert.match(await widget.locator(".ml-formula").innerText(), /^Digit 200, a one/);
+  const first = (await rows.first().locator("td").allInnerTexts()).map((part) => Number(part.replace("−", "-")));
+  const weights = NEURON_OF_THE_GOAL.map(([, value]) => Number(value));
+  assert.ok(Math.abs(weights[0] * first[1] + weights[1] * first[2] + weights[2] - first[3]) < 0.006);
   for (const label of ["Weight w₁", "Weight w₂", "Bias b"]) await widget.getByLabel(label).fill("0");
   assert.match(await text(), /cross-entropy is 0\.693/);
   await close();
@@ -844,11 +966,13 @@ async function convolution() {
       Number(text.replace("−", "-")),
     );
   const total = async () => (await cells("Products")).reduce((a, b) => a + b, 0);
-  assert.ok(Math.abs((await total()) - (await sum())) < 0.05);
+  // What is shown is what is added: to the last digit.
+  const adds = async () => assert.ok(Math.abs((await total()) - (await sum())) < 1e-9);
+  await adds();
   await press(page, "Next place");
   assert.match(await widget.locator(".ml-formula").innerText(), /^Row 13, column 16/);
   await widget.getByLabel("Weight in row 1, column 1").fill("-2.5");
-  assert.ok(Math.abs((await total()) - (await sum())) < 0.05);
+  await adds();
   await widget.getByLabel("Weight in row 1, column 1").fill("");
   assert.ok(Number.isFinite(await sum()), "an empty field breaks it");
   await widget.getByText("All sums in numbers").click();
@@ -861,6 +985,7 @@ async function convolution() {
   assert.equal(learned.length, 16);
   await widget.getByLabel("Kernel", { exact: true }).selectOption(learned[3]);
   assert.equal(await widget.locator(".ml-kernel input").count(), 25);
+  await adds();
   await widget.getByLabel("Row", { exact: true }).fill("23");
   await widget.getByLabel("Column", { exact: true }).fill("23");
   await press(page, "Next place");
@@ -868,6 +993,14 @@ async function convolution() {
   const box = await boxOf(widget.locator(".ml-stack svg").first());
   await page.mouse.click(box.x + box.width / 2 + 3, box.y + box.height / 2 + 3);
   assert.match(await widget.locator(".ml-formula").innerText(), /^Row 12, column 12/);
+  // The map leads to its largest sum.
+  await widget.getByLabel("Kernel", { exact: true }).selectOption("Upper edges");
+  const strongest = await widget.locator(".ml-stack svg").last().locator(".ml-positive[fill-opacity='1.00']").all();
+  const spot = await boxOf(strongest[0]);
+  const map = await boxOf(widget.locator(".ml-stack svg").last());
+  await widget.getByLabel("Row", { exact: true }).fill(String(Math.round((26 * (spot.y - map.y)) / map.height)));
+  await widget.getByLabel("Column", { exact: true }).fill(String(Math.round((26 * (spot.x - map.x)) / map.width)));
+  assert.match(await widget.locator(".ml-goal").innerText(), /✓ Reached: no place has a sum above [\d.]+\./);
   await close();
   await checkDamage("convolution");
 }
@@ -891,6 +1024,21 @@ async function errorGallery() {
   await becomes(() => spoken(page), new RegExp(`^${count} of ${all} errors`));
   await press(page, "All errors");
   assert.equal(await widget.locator(".ml-gallery li").count(), 12);
+  const why = widget.getByRole("button", { name: /^Why \d\?/ }).nth(1);
+  await why.focus();
+  await page.keyboard.press("Enter");
+  const said = find(/^Why (\d)/, await why.innerText())[1];
+  await becomes(() => widget.locator(".ml-why figcaption").innerText(), new RegExp(`why ${said} and not \\d\\?`));
+  assert.equal(await why.getAttribute("aria-expanded"), "true");
+  await page.keyboard.press("Enter");
+  assert.equal(await widget.locator(".ml-why").count(), 0);
+  const most = Math.max(...counts.map(Number));
+  await widget
+    .locator(".ml-matrix button", { hasText: new RegExp(`^${most}$`) })
+    .first()
+    .click();
+  assert.match(await widget.locator(".ml-goal").first().innerText(), new RegExp(`✓ Reached: .* ${most} times`));
+  await press(page, "All errors");
   await press(page, "Show more");
   assert.equal(await widget.locator(".ml-gallery li").count(), 24);
   await widget.getByLabel("Label", { exact: true }).selectOption("9");
@@ -898,6 +1046,63 @@ async function errorGallery() {
   assert.match(await widget.locator(".ml-state").innerText(), /^0 of/);
   await close();
   await checkDamage("errors");
+}
+
+async function digitMap() {
+  const { page, widget, close } = await ready();
+  const text = () => widget.locator(".ml-state").innerText();
+  const map = widget.locator(".ml-points");
+  assert.equal(await map.locator(".ml-point").count(), 1000);
+  assert.match(await text(), /^Test image 0, labeled 7: the network says 7/);
+  // The mouse shows what it points at; a press keeps it.
+  const point = async (/** @type {Locator} */ at) => {
+    const box = await boxOf(at);
+    return /** @type {Point} */ ([box.x + box.width / 2, box.y + box.height / 2]);
+  };
+  await page.mouse.move(...(await point(map.locator(".ml-point").nth(21))));
+  const pointed = await text();
+  assert.notEqual(pointed, "", "nothing is pointed at");
+  await page.mouse.move(5, 5);
+  assert.match(await text(), /^Test image 0,/);
+  await widget.getByLabel("Show").selectOption("wrong answers alone");
+  const wrong = map.locator(".ml-point:visible");
+  const count = await wrong.count();
+  assert.ok(count >= 3 && count <= 30, `${count} wrong answers`);
+  assert.match(await wrong.first().innerHTML(), /^(\d)→(?!\1)\d$/);
+  assert.match(await text(), /and is wrong\.$/);
+  await page.mouse.click(...(await point(wrong.last())));
+  await page.mouse.move(5, 5);
+  assert.match(await text(), /and is wrong\.$/);
+
+  // By keys alone to the neighbors, and to the goal.
+  await widget.getByLabel("Show").selectOption("digits labeled 4");
+  await map.focus();
+  const before = await text();
+  for (const key of ["ArrowLeft", "ArrowLeft", "ArrowDown"]) await page.keyboard.press(key);
+  assert.match(await text(), /labeled 4/);
+  assert.notEqual(await text(), before);
+  await becomes(() => spoken(page), /labeled 4.* Nearest: [\d ]+\. Nearest on the map/);
+  assert.equal(await widget.locator(".ml-about li").count(), 5);
+  const fours = await map.locator(".ml-point:visible").all();
+  const goal = widget.locator(".ml-goal");
+  assert.ok(!(await goal.innerText()).includes("Reached"));
+  for (const four of fours) {
+    await page.mouse.click(...(await point(four)));
+    if ((await goal.innerText()).includes("Reached")) break;
+  }
+  assert.match(
+    await goal.innerText(),
+    /✓ Reached: test image \d+; in the whole layer, its nearest digits are( \d){5}\./,
+  );
+  await widget.getByText("All digits in numbers").click();
+  await becomes(() => widget.locator(".ml-numbers-of tbody tr").count(), 1000);
+  await close();
+
+  const touched = await ready({ width: 360, touch: true });
+  await touched.page.touchscreen.tap(...(await point(touched.widget.locator(".ml-point").nth(5))));
+  await becomes(() => touched.widget.locator(".ml-state").innerText(), /^Test image (?!0,)\d+/);
+  await touched.close();
+  await checkDamage("map");
 }
 
 /** @type {Record<string, () => Promise<void>>} */
@@ -911,6 +1116,7 @@ const USE = {
   "gradient-step": gradientStep,
   "backprop-steps": backpropSteps,
   convolution: convolution,
+  "digit-map": digitMap,
   "error-gallery": errorGallery,
 };
 
