@@ -365,9 +365,10 @@ def test_map_shows_the_cnns_layer_and_has_a_four_among_nines(
     labels, points = np.array([int(label) for label in content["labels"]]), np.array(content["points"])
     assert labels.tolist() == labels_test[:1000].tolist()
     distances = np.sum((layer(images_test[:1000]) - layer(images_test[7:8])) ** 2, axis=1)
-    assert content["neighbors"][7] == np.argsort(distances)[1:6].tolist()
-    on_map = np.linalg.norm(points[:, np.newaxis] - points, axis=2)
-    nines = (labels[np.argsort(on_map, axis=1)[:, 1:6]] == 9).sum(axis=1)
+    assert content["neighbors"]["layer"][7] == np.argsort(distances)[1:6].tolist()
+    on_map = np.linalg.norm(points - points[7], axis=1)
+    assert content["neighbors"]["map"][7] == np.argsort(on_map)[1:6].tolist()
+    nines = (labels[np.array(content["neighbors"]["map"])] == 9).sum(axis=1)
     assert np.sum((labels == 4) & (nines >= 3)) >= 3
     assert 3 <= sum(a != b for a, b in zip(content["labels"], content["predicted"], strict=True)) <= 30
 

@@ -5,7 +5,7 @@ import test from "node:test";
 import { convolve, productsAt, total } from "../../web/widgets/arithmetic/convolve.js";
 import { distort, UNCHANGED } from "../../web/widgets/arithmetic/distort.js";
 import { gradientTimesInput, occlusion, receptiveField, unitScore } from "../../web/widgets/arithmetic/explain.js";
-import { nearestPoints, pointAt, pointToward } from "../../web/widgets/arithmetic/map.js";
+import { pointAt, pointToward } from "../../web/widgets/arithmetic/map.js";
 import { checksum, decodeBytes, decodeDigits, readModel } from "../../web/widgets/arithmetic/model.js";
 import {
   buildDense,
@@ -173,7 +173,6 @@ test("on the map, keys lead to the nearest digit ahead", () => {
     2,
   );
   assert.equal(pointToward(points, 0, [0, -1], all), undefined);
-  assert.deepEqual(nearestPoints(points, 0, 2), [3, 1]);
   assert.equal(
     pointAt(points, [2.9, 1.1], (place) => place !== 1),
     4,

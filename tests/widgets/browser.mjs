@@ -279,7 +279,7 @@ async function saysWhy(page, widget) {
   const before = await marks();
   await why.getByLabel("Pixels found by").selectOption("Occlusion");
   assert.notEqual(await marks(), before, "occlusion finds the same");
-  assert.match(await why.locator(".ml-note").first().innerText(), /patch of 4 by 4 pixels/);
+  assert.match(await why.locator(".ml-note").first().innerText(), /Patches of 4 by 4 pixels/);
   // Without its strongest pixels it is no 7, and the goal is reached.
   assert.ok(!(await why.locator(".ml-goal").innerText()).includes("Reached"));
   await why.getByLabel("Erase the strongest pixels for the answer").fill("60");
@@ -430,7 +430,7 @@ async function readsSmallDrawings() {
   assert.match(await widget.locator(".ml-hint").innerText(), /enlarged/);
   const thin = await ink(page);
   await press(page, "Clear");
-  await widget.getByLabel("Pen").selectOption("thick");
+  await widget.getByLabel("Pen", { exact: true }).selectOption("thick");
   await drawByMouse(page, small);
   assert.ok((await ink(page)) > 1.2 * thin, "the pen is no thicker");
   await close();
@@ -1094,8 +1094,13 @@ async function digitMap() {
     await goal.innerText(),
     /✓ Reached: test image \d+; in the whole layer, its nearest digits are( \d){5}\./,
   );
-  await widget.getByText("All digits in numbers").click();
-  await becomes(() => widget.locator(".ml-numbers-of tbody tr").count(), 1000);
+  await widget.getByText("The map in numbers").click();
+  await becomes(() => widget.locator(".ml-numbers-of tbody tr").count(), 10);
+  const counts = await widget.locator(".ml-numbers-of tbody td:nth-of-type(1)").allInnerTexts();
+  assert.equal(
+    counts.map(Number).reduce((a, b) => a + b, 0),
+    1000,
+  );
   await close();
 
   const touched = await ready({ width: 360, touch: true });

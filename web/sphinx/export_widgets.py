@@ -388,24 +388,21 @@ def map_data(
 ) -> dict[str, Any]:
     """Return the first test digits, placed by two principal components of the last hidden layer.
 
-    The components are those of training digits, (n, units). Neighbors are nearest in the whole layer, not on the map.
+    The components are those of training digits, (n, units). Neighbors are nearest among the digits of the map.
     """
     images, labels = (part[:count] for part in data.load_mnist()[1])
     directions, shares = principal_components(training, 2)
     values = layer(images)
-    points = (values - training.mean(axis=0)) @ directions
-    squares = np.sum(values**2, axis=1)
-    distances = squares[:, np.newaxis] + squares - 2 * values @ values.T
-    np.fill_diagonal(distances, np.inf)
+    points = np.round((values - training.mean(axis=0)) @ directions, 2)
     return {
         "units": values.shape[1],
         "share": float(shares.sum()),
-        "points": np.round(points, 2).tolist(),
+        "points": points.tolist(),
         "labels": "".join(map(str, labels)),
         "predicted": "".join(map(str, probabilities[:count].argmax(axis=1))),
         # A softmax is never quite 1.
         "certainty": np.minimum(np.round(probabilities[:count].max(axis=1).astype(np.float64), 4), 0.9999).tolist(),
-        "neighbors": np.argsort(distances, axis=1, kind="stable")[:, :neighbors].tolist(),
+        "neighbors": {"layer": nearest_rows(values, neighbors), "map": nearest_rows(points, neighbors)},
         "shades": _shades(images),
     }
 
@@ -422,6 +419,15 @@ def sheet_data(*, seed: int = 18) -> dict[str, Any]:
     Image.fromarray(photo.pixels).save(file, "JPEG", quality=70)
     shown = np.stack([labels[chosen], strokes], axis=1).ravel()[: len(photo.centers)]
     return {"jpeg": base64.b64encode(file.getvalue()).decode(), "labels": shown.tolist()}
+
+
+def nearest_rows(values: np.ndarray, count: int) -> list[list[int]]:
+    """Return for each row of values (n, units) the places of the rows nearest to it, nearest first, without itself."""
+    squares = np.sum(values**2, axis=1)
+    distances = squares[:, np.newaxis] + squares - 2 * values @ values.T
+    np.fill_diagonal(distances, np.inf)
+    nearest: list[list[int]] = np.argsort(distances, axis=1, kind="stable")[:, :count].tolist()
+    return nearest
 
 
 def convolution_data(cnn: Any) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 // A map of test digits: where the convolutional network's last hidden layer puts them.
 
-import { nearestPoints, pointAt, pointToward } from "./arithmetic/map.js";
+import { pointAt, pointToward } from "./arithmetic/map.js";
 import { decodeShades } from "./arithmetic/model.js";
 import { createGoal } from "./page/goal.js";
 import { chooser, digitPicture, h, mount, numbersOf, percent, setAttributes, svg, table } from "./page/page.js";
@@ -8,8 +8,8 @@ import { createPlane, signed } from "./page/plane.js";
 
 /**
  * @typedef {{units: number, share: number, points: [number, number][], labels: string, predicted: string,
- *   certainty: number[], neighbors: number[][], shades: string}} Digits
- *   units: of the layer; share: of its variance that the map shows; neighbors: nearest in the whole layer
+ *   certainty: number[], neighbors: {layer: number[][], map: number[][]}, shades: string}} Digits
+ *   units: of the layer; share: of its variance that the map shows; neighbors: nearest in the whole layer, and on the map
  */
 
 /** @type {Record<string, [number, number]>} */
@@ -40,25 +40,23 @@ mount("digit-map", async ({ root, say, load }) => {
   const onMap = h("p", { class: "ml-note" });
   /** Show a digit, whether it is pressed or only pointed at. @param {number} place */
   const show = (place) => {
-    const near = nearestPoints(points, place, neighbors[place].length);
-    map.mark(place, neighbors[place]);
+    map.mark(place, neighbors.layer[place]);
     text.textContent = describe(digits, place);
     portrait.replaceChildren(picture(place));
     around.replaceChildren(
-      ...neighbors[place].map((each) => h("li", {}, picture(each), h("p", {}, h("strong", {}, labels[each])))),
+      ...neighbors.layer[place].map((each) => h("li", {}, picture(each), h("p", {}, h("strong", {}, labels[each])))),
     );
-    onMap.textContent = `Nearest on the map: ${list(labels, near)}.`;
-    return near;
+    onMap.textContent = `Nearest on the map: ${list(labels, neighbors.map[place])}.`;
   };
   /** @param {number | undefined} place */
   const press = (place) => {
     if (place === undefined) return;
     kept = place;
-    const near = show(place);
-    const nines = near.filter((each) => labels[each] === "9").length;
-    const found = `test image ${place}; in the whole layer, its nearest digits are ${list(labels, neighbors[place])}.`;
+    show(place);
+    const nines = neighbors.map[place].filter((each) => labels[each] === "9").length;
+    const found = `test image ${place}; in the whole layer, its nearest digits are ${list(labels, neighbors.layer[place])}.`;
     const news = labels[place] === "4" ? goal.check(nines >= 3, found, `This 4 has ${nines} of five.`) : "";
-    say(`${news}${text.textContent} Nearest: ${list(labels, neighbors[place])}. ${onMap.textContent}`);
+    say(`${news}${text.textContent} Nearest: ${list(labels, neighbors.layer[place])}. ${onMap.textContent}`);
   };
   map.listen({
     point: (position) => show((position && pointAt(points, position, isShown)) ?? kept),
@@ -101,23 +99,49 @@ mount("digit-map", async ({ root, say, load }) => {
         `The two axes keep ${percent(digits.share, 0)} of the variance of the layer’s ${units.toLocaleString("en")} units, ` +
         "so that neighbors in the layer, joined by lines, can lie apart.",
     ),
-    numbersOf("All digits in numbers", () =>
-      table(
-        "Test digits on the map",
-        ["test image", "label", "answer", "certainty", "first axis", "second axis"],
-        points.map(([x, y], place) => [
-          String(place),
-          labels[place],
-          predicted[place],
-          percent(digits.certainty[place]),
-          signed(x, 2),
-          signed(y, 2),
-        ]),
-      ),
-    ).element,
+    numbersOf("The map in numbers", () => byLabel(digits)).element,
   );
   show(kept);
 });
+
+/** Where the digits of each label lie, and how many of their nearest share it. @param {Digits} digits */
+function byLabel({ points, labels, predicted, neighbors }) {
+  const rows = Array.from({ length: 10 }, (_, digit) => {
+    const places = points.map((_, place) => place).filter((place) => labels[place] === String(digit));
+    const mean = (/** @type {(place: number) => number} */ value) =>
+      places.reduce((sum, place) => sum + value(place), 0) / places.length;
+    const alike = (/** @type {number[][]} */ near) =>
+      mean((place) => near[place].filter((each) => labels[each] === labels[place]).length / near[place].length);
+    return [
+      String(digit),
+      String(places.length),
+      String(places.filter((place) => labels[place] !== predicted[place]).length),
+      signed(
+        mean((place) => points[place][0]),
+        1,
+      ),
+      signed(
+        mean((place) => points[place][1]),
+        1,
+      ),
+      percent(alike(neighbors.map), 0),
+      percent(alike(neighbors.layer), 0),
+    ];
+  });
+  return table(
+    "Test digits by label",
+    [
+      "label",
+      "digits",
+      "read wrongly",
+      "first axis, mean",
+      "second axis, mean",
+      "five nearest share the label: on the map",
+      "in the layer",
+    ],
+    rows,
+  );
+}
 
 /** @param {string} labels @param {number[]} places */
 const list = (labels, places) => places.map((place) => labels[place]).join(" ");
@@ -141,8 +165,8 @@ function createMap({ points, labels, predicted, neighbors }, isWrong) {
     mark.style.setProperty("--hue", String(36 * Number(labels[place])));
     return mark;
   });
-  const joints = neighbors[0].map(() => svg("line", { class: "ml-joint" }));
-  const rings = neighbors[0].map(() => svg("circle", { class: "ml-near", r: 5 }));
+  const joints = neighbors.layer[0].map(() => svg("line", { class: "ml-joint" }));
+  const rings = neighbors.layer[0].map(() => svg("circle", { class: "ml-near", r: 5 }));
   const ring = svg("circle", { class: "ml-ring", r: 8 });
   plane.content.append(...marks, ...joints, ...rings, ring);
   plane.element.setAttribute("aria-label", `${points.length} test digits, placed by two principal components`);

@@ -168,6 +168,7 @@ function createExplainer({ load, say }) {
     pressed.closest("li")?.after(panel);
     try {
       const model = readModel(await load("model-dense"));
+      if (opened !== pressed) return; // another one was opened meanwhile
       panel.replaceChildren(why.element);
       why.show(image, [model]);
       say(why.element.querySelector("figcaption")?.textContent ?? "");

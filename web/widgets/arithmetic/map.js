@@ -2,19 +2,13 @@
 
 /** @typedef {[number, number]} Point */
 
-/**
- * The places of the points nearest to one, nearest first, without itself.
- * @param {Point[]} points @param {number} place @param {number} count
- */
-export function nearestPoints(points, place, count) {
-  return rank(points, points[place], (at) => at !== place).slice(0, count);
-}
-
 /** The place of the point nearest to a position, among those allowed; none allowed is undefined.
  * @param {Point[]} points @param {Point} position @param {(place: number) => boolean} allowed
  * @returns {number | undefined} */
-export function pointAt(points, position, allowed) {
-  return rank(points, position, allowed)[0];
+export function pointAt(points, [x, y], allowed) {
+  const distances = points.map(([px, py], place) => (allowed(place) ? Math.hypot(px - x, py - y) : Infinity));
+  const least = Math.min(...distances);
+  return least < Infinity ? distances.indexOf(least) : undefined;
 }
 
 /**
@@ -30,13 +24,4 @@ export function pointToward(points, place, [right, up], allowed) {
     const ahead = dx * right + dy * up;
     return allowed(at) && ahead > 0 && Math.abs(dx * up) + Math.abs(dy * right) <= ahead;
   });
-}
-
-/** @param {Point[]} points @param {Point} position @param {(place: number) => boolean} allowed */
-function rank(points, [x, y], allowed) {
-  return points
-    .map(([px, py], place) => ({ place, distance: Math.hypot(px - x, py - y) }))
-    .filter(({ place }) => allowed(place))
-    .sort((a, b) => a.distance - b.distance)
-    .map(({ place }) => place);
 }

@@ -14,8 +14,12 @@ import { signed } from "./plane.js";
 const METHODS = { "Gradient × input": gradientTimesInput, Occlusion: occlusion };
 /** @type {Record<string, string>} */
 const ABOUT = {
-  "Gradient × input": "the slope at each pixel, times its ink: what erasing it would change if the network were linear",
-  Occlusion: "what changes when a patch of 4 by 4 pixels is really erased, shared among its pixels by their ink",
+  "Gradient × input":
+    "The gradient at each pixel, times its ink, is what erasing the pixel would change if the network were linear. " +
+    "It is not linear, so erasing pixels can do something else.",
+  Occlusion:
+    "Patches of 4 by 4 pixels are erased, one at a time, and what changes is shared among the pixels of the patch " +
+    "by their ink.",
 };
 
 /**
@@ -37,7 +41,9 @@ export function createWhy({ load, say }) {
   const nearest = createNearestImages(load, say);
   const refresh = () => {
     const { image, models } = shown;
-    about.textContent = `■ speaks for the answer, □ for the digit that comes second; ${ABOUT[method]}. Paper counts as 0, so that neither can say what missing ink speaks for.`;
+    about.textContent =
+      `■ speaks for the answer, □ for the digit that comes second. ${ABOUT[method]} ` +
+      "Paper is 0, so no method of this kind can tell what missing ink speaks for.";
     nearest.show(image);
     for (const { name, title } of models) if (!parts.has(name)) parts.set(name, createPart(title));
     const chosen = models.map(({ name }) => /** @type {ReturnType<typeof createPart>} */ (parts.get(name)));
@@ -184,6 +190,7 @@ function createNearestImages(load, say) {
   return {
     element: h("div", { class: "ml-nearest" }, asking, list),
     show: (/** @type {Uint8Array | null} */ next) => {
+      if (next === image) return;
       image = next;
       refresh();
     },
