@@ -298,7 +298,7 @@ async function leadsBackToPixels(page, widget) {
   const text = () => inside.locator(".ml-unit figcaption").innerText();
   const units = inside.getByRole("application");
   await units.first().scrollIntoViewIfNeeded();
-  const box = await boxOf(units.first());
+  const box = await boxOf(units.first().locator("svg"));
   // The first filter's unit in row 7, column 7: 14 by 14 places, eight filters in a row.
   await page.mouse.click(box.x + (7.5 / 119) * box.width, box.y + (7.5 / 29) * box.height);
   const seen = /^Hidden layer 1, filter 1, row 7, column (\d): activation [\d.]+\. It sees rows 13 to 17 and/;
@@ -429,6 +429,14 @@ async function readsSmallDrawings() {
   await answers(page, "7");
   assert.match(await widget.locator(".ml-hint").innerText(), /enlarged/);
   const thin = await ink(page);
+  // A stroke that is taken back before it ends is gone, and the pointer draws nothing more of it.
+  await page.mouse.move(...(await place(page, [0.1, 0.1])));
+  await page.mouse.down();
+  await page.mouse.move(...(await place(page, [0.2, 0.2])));
+  await page.keyboard.press("Control+z");
+  await page.mouse.move(...(await place(page, [0.3, 0.3])));
+  await page.mouse.up();
+  assert.equal(await ink(page), thin);
   await press(page, "Clear");
   await widget.getByLabel("Pen", { exact: true }).selectOption("thick");
   await drawByMouse(page, small);

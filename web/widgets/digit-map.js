@@ -70,7 +70,6 @@ mount("digit-map", async ({ root, say, load }) => {
     if (!isShown(kept)) press(pointAt(points, points[kept], isShown));
     say(`${count} digits on the map. ${text.textContent}`);
   };
-  root.classList.add("ml-map");
   root.append(
     goal.element,
     h(

@@ -71,11 +71,17 @@ export function createSurface({ onchange, say, keepAs = "" }) {
     repaint();
   };
   const [undo, redo] = [() => go(-1, "Nothing to undo."), () => go(1, "Nothing to redo.")];
+  /** @type {Stroke | undefined} */
+  let stroke; // the one that is being drawn
   const ink = {
-    begin: () => add({ ...drawing(), strokes: [...drawing().strokes, { pen, points: [] }] }),
+    begin: () => {
+      stroke = { pen, points: [] };
+      add({ ...drawing(), strokes: [...drawing().strokes, stroke] });
+    },
     to: (/** @type {Point} */ point) => {
-      const { strokes } = drawing();
-      const { pen, points } = strokes[strokes.length - 1];
+      // Taken back, or cleared away, before it is finished: what is left of it draws nothing.
+      if (!stroke || !drawing().strokes.includes(stroke)) return;
+      const { pen, points } = stroke;
       line(context, pen, points[points.length - 1] ?? point, point);
       points.push(point);
       report();
