@@ -566,8 +566,10 @@ async function tryDigit() {
   await answers(page, "7");
   await becomes(() => spoken(page), /^7 says the network, .* sure\.$/, "live region:");
   assert.equal(await page.locator(".ml-sheet").evaluate((sheet) => getComputedStyle(sheet, "::after").content), "none");
+  await page.waitForTimeout(500); // an answer that has stood for a second counts
   await press(page, "Clear");
   await becomes(() => widget.locator(".ml-answer").isHidden(), true, "answer hidden:");
+  assert.equal(await widget.locator(".ml-note").innerText(), "Goal: get all ten digits read. So far: 7.");
   await becomes(() => spoken(page), "The sheet is empty.", "live region:");
   // With keys alone.
   await page.locator(".ml-sheet").focus();

@@ -35,7 +35,7 @@ mount("draw-digit", async ({ root, say, load }) => {
   const seen = h("canvas", { class: "ml-ink ml-seen", role: "img", "aria-label": "Nothing yet" });
   const columns = h("div", { class: "ml-columns" });
   const insides = createInsides(say);
-  const goal = createTenDigits();
+  const goal = createTenDigits((news) => news && say(news));
   const small = h("p", { class: "ml-note ml-hint" });
   const why = createWhy({ load, say });
   const whyOpen = details("Why this answer?", (body) => {
@@ -78,7 +78,7 @@ mount("draw-digit", async ({ root, say, load }) => {
     for (const readout of readouts) readout.show(image, answering);
     say(news + (prepared ? answering.map((column) => column.text()).join(" ") : "The sheet is empty."));
     news = "";
-    goal.note(answer, say);
+    goal.note(answer);
     clearTimeout(resting);
     resting = window.setTimeout(explain, 200);
   };

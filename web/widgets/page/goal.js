@@ -25,22 +25,28 @@ export function createGoal(text) {
   return { element, check };
 }
 
-/** The goal of a sheet to draw on: that each of the ten digits is read from it once. */
-export function createTenDigits() {
+const TEN = "get all ten digits read.";
+const DONE = "all ten have been read.";
+
+/**
+ * The goal of a sheet to draw on. @param {(news: string) => void} onchange  called when one more has been read; news: what
+ * to speak, the first time that the goal is reached
+ */
+export function createTenDigits(onchange) {
   const seen = new Set();
-  const { element, check } = createGoal("draw until all ten digits have been read.");
-  const progress = () => (seen.size ? `So far: ${[...seen].sort().join(" ")}.` : "");
+  const { element, check } = createGoal(TEN);
+  const soFar = () => (seen.size ? `So far: ${[...seen].sort().join(" ")}.` : "");
   let timer = 0;
-  /** An answer counts once the drawing has stood for a second. @param {number | null} digit @param {(text: string) => void} say */
-  const note = (digit, say) => {
+  /** An answer counts once the drawing has stood for a second. @param {number | null} digit */
+  const note = (digit) => {
     clearTimeout(timer);
     if (digit === null || seen.has(digit)) return;
     timer = window.setTimeout(() => {
       seen.add(digit);
-      const news = check(seen.size === 10, "all ten have been read.", progress());
-      if (news) say(news);
+      onchange(check(seen.size === 10, DONE, soFar()));
     }, 1000);
   };
-  check(false, "");
-  return { element, note };
+  /** The same in a sentence, where there is no room for a line of its own. */
+  const text = () => (seen.size === 10 ? `Goal reached: ${DONE}` : `Goal: ${TEN} ${soFar()}`);
+  return { element, note, text, reached: () => seen.size === 10 };
 }

@@ -18,7 +18,7 @@ export function buildTry(root, say, fetchReader) {
   let read = null;
   let asked = false;
 
-  const goal = createTenDigits();
+  const goal = createTenDigits(() => refresh());
   const seen = h("canvas", { class: "ml-ink", role: "img" });
   const answer = h("p", { class: "ml-answer" });
   const note = h("p", { class: "ml-note" });
@@ -38,11 +38,12 @@ export function buildTry(root, say, fetchReader) {
     surface.element.classList.toggle("ml-empty", !image);
     paintInk(seen, image ?? EMPTY, 28);
     seen.setAttribute("aria-label", image ? "What the network sees: the drawing in 28 by 28 pixels" : "Nothing yet");
-    if (!image) show("", "With a mouse, a finger, or the arrow keys and Space.");
+    if (!image) show("", goal.text());
     else if (!read) show("…", "The network is on its way.");
     else show(...read(image));
     const digit = answer.textContent ?? "";
-    goal.note(image && /^\d$/.test(digit) ? Number(digit) : null, say);
+    goal.note(image && /^\d$/.test(digit) ? Number(digit) : null);
+    if (image && goal.reached()) note.textContent += ` ${goal.text()}`;
     say(image ? `${answer.textContent} ${note.textContent}` : "The sheet is empty.");
   };
   const surface = createSurface({ onchange: refresh, say });
@@ -63,7 +64,6 @@ export function buildTry(root, say, fetchReader) {
     h("div", { class: "ml-head" }, h("p", { class: "ml-title" }, "Draw a digit here"), button("Clear", surface.clear)),
     surface.element,
     answers,
-    goal.element,
   );
   refresh();
 }
