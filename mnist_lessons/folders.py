@@ -24,23 +24,22 @@ from mnist_lessons.uci import load_uci_digits
 SUFFIXES = {".avif", ".bmp", ".gif", ".jpeg", ".jpg", ".pbm", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"}
 # Of fewer images, a split into three parts leaves next to nothing to learn from and to test with.
 FEW = 10
-NOT_READ, READ = "not read", "read"
-# What is found, with what became of the file and what it means.
+# What is found, with what became of the file or class.
 KINDS = {
-    "hidden": (NOT_READ, "hidden files and folders, which cameras and systems leave behind"),
-    "unknown suffix": (NOT_READ, f"expected one of {' '.join(sorted(SUFFIXES))}; convert these files"),
-    "link": (NOT_READ, "links to other folders are not followed"),
-    "damaged": (NOT_READ, "no image could be decoded"),
-    "no class": (NOT_READ, "a class could not be told: expected a subfolder, or a label in the CSV"),
-    "missing": (NOT_READ, "the CSV names a file that is not there"),
-    "several frames": (READ, "only the first frame or page was taken"),
-    "empty class": (NOT_READ, "a class without a readable image is left out"),
-    "few images": (READ, f"a class of fewer than {FEW} images can be neither learned nor tested"),
-    "one name twice": (READ, "class names that look alike and differ in their bytes were taken as one"),
-    "duplicate": (READ, "the same pixels as another file; a split keeps them together"),
-    "two labels": (READ, "the same pixels under another label; one of the two is wrong"),
-    "no group": (READ, "the pattern does not match, so each of these images is a group of its own"),
-    "one group": (READ, "all images of the class are of one group, so a split cannot test the class"),
+    "hidden": "not read: left behind by a system or a camera",
+    "unknown suffix": "not read: convert it to PNG or JPEG",
+    "link": "not read: links to other folders are not followed",
+    "damaged": "not read: no image could be decoded",
+    "no class": "not read: in no subfolder, or without a label",
+    "missing": "not read: the CSV names it, and it is not there",
+    "several frames": "read: the first frame or page only",
+    "empty class": "left out: no readable image in it",
+    "few images": f"read: fewer than {FEW} images in the class",
+    "one name twice": "read as one class: names that look alike",
+    "duplicate": "read: same pixels, kept together by a split",
+    "two labels": "read: same pixels in another class; one label is wrong",
+    "no group": "read: no match of the pattern, so a group of its own",
+    "one group": "read: a split cannot test this class",
 }
 
 
@@ -56,14 +55,14 @@ class Findings(list[Finding]):
     """What was found, shown as a table of how often each kind came up; iterate over it for all of them."""
 
     def table(self) -> Table:
-        """Return a row a kind: how many there are, what became of them, what it means, the first of them."""
+        """Return a row a kind: how many there are, what became of them, and the first of them."""
         counts = Counter(finding.kind for finding in self)
         rows = []
         for kind in (kind for kind in KINDS if counts[kind]):
             first = next(finding for finding in self if finding.kind == kind)
             detail = f" ({first.detail})" if first.detail else ""
-            rows.append([kind, counts[kind], *KINDS[kind], f"{first.name}{detail}"])
-        columns = ["found", "how many", "files were", "meaning", "the first"]
+            rows.append([kind, counts[kind], KINDS[kind], f"{first.name}{detail}"])
+        columns = ["found", "how many", "what became of it", "the first"]
         return Table(rows, columns=columns, caption=f"{len(self)} findings." if rows else "Nothing odd was found.")
 
     def __repr__(self) -> str:
