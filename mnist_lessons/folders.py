@@ -249,7 +249,7 @@ def _without_alpha(image: Image.Image) -> Image.Image:
 
 def _collect(
     folder: Path,
-    named: Iterable[tuple[Path, str]],
+    named: Sequence[tuple[Path, str]],
     findings: Findings,
     *,
     size: int,
@@ -261,40 +261,42 @@ def _collect(
     if size < 1:
         raise ValueError(f"size: expected at least 1 pixel, got {size}")
     try:
-        pattern = None if group is None else re.compile(group)
+        pattern = re.compile(group or "")
     except re.error as error:
         raise ValueError(f"group: expected a regular expression, got {group!r} ({error})") from error
-    spellings: dict[str, set[str]] = {}
     images, names, files, matches = [], [], [], []
     for file, name in named:
-        normal = unicodedata.normalize("NFC", name)
-        spellings.setdefault(normal, set()).add(name)
         image = None if file.is_dir() else _try(file, folder, findings, size=size, color=color)
         if image is None:
             continue
         path = Path(os.path.relpath(file, folder)).as_posix()
-        found = pattern.search(path) if pattern else None
-        match = given[file] if given else found[0] if found else None
-        if not match and (pattern or given):
+        found = pattern.search(path)
+        match = found[0] if given is None and found else given[file] if given else None
+        if not match and (group or given):
             findings.append(Finding("no group", _shown(path)))
         images.append(image)
-        names.append(normal)
+        names.append(unicodedata.normalize("NFC", name))
         files.append(_shown(path))
         matches.append(f"group {match}" if match else f"file {len(files)}")
-    present = set(names)
-    for normal, spelled in spellings.items():
-        if len(spelled) > 1:
-            findings.append(Finding("one name twice", _shown(normal), f"{len(spelled)} spellings"))
-        if normal not in present:
-            findings.append(Finding("empty class", _shown(normal)))
-    if len(present) < 2:
-        raise ValueError(f"{folder}: expected two classes or more, got {len(present)} with images.\n{findings!r}")
-    classes = sorted(present, key=lambda name: (int(name), name) if name.isdecimal() else (float("inf"), name))
+    classes = _class_names({name for _, name in named}, set(names), findings)
+    if len(classes) < 2:
+        raise ValueError(f"{folder}: expected two classes or more, got {len(classes)} with images.\n{findings!r}")
     labels = np.array([classes.index(name) for name in names])
     groups = np.unique(matches, return_inverse=True)[1].astype("int64")
     groups = _join_duplicates(images, labels, groups, files, findings)
     _check_classes(labels, groups, classes, findings, grouped=len(set(matches)) < len(matches))
     return Collection(np.stack(images), labels, groups, [_shown(name) for name in classes], files, findings)
+
+
+def _class_names(named: Iterable[str], present: set[str], findings: Findings) -> list[str]:
+    """Return the names of classes with images, numbers in their order; report the others, and those that look alike."""
+    spellings = Counter(unicodedata.normalize("NFC", name) for name in named)
+    for name, count in sorted(spellings.items()):
+        if count > 1:
+            findings.append(Finding("one name twice", _shown(name), f"{count} spellings"))
+        if name not in present:
+            findings.append(Finding("empty class", _shown(name)))
+    return sorted(present, key=lambda name: (int(name), name) if name.isdecimal() else (float("inf"), name))
 
 
 def _try(file: Path, folder: Path, findings: Findings, *, size: int, color: bool) -> npt.NDArray[np.uint8] | None:

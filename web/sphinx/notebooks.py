@@ -308,7 +308,7 @@ def closing(name: str, book: Book) -> list[NotebookNode]:
 def _entry(name: str, book: Book) -> str:
     """Return a chapter's number and title with links to its notebook and its page."""
     number, title, place = book.references["pages"][name.removesuffix(".md")]
-    return f"[{number} {title}]({addresses.notebook(name)}) ([on the site]({book.link(place)}))"
+    return f"[{f'{number} {title}'.strip()}]({addresses.notebook(name)}) ([on the site]({book.link(place)}))"
 
 
 def fold(cell: NotebookNode, title: str) -> NotebookNode:
