@@ -86,9 +86,10 @@ def read_sheet(photo: npt.ArrayLike) -> Sheet:
     gray, scale = reduce_photo(photo)
     paper, inner, light = find_paper(gray)
     darkness, noise = remove_light(gray, paper, light)
-    ink = np.where(inner, erase_ruling(darkness, paper, noise), 0)
+    clear, ruling = erase_ruling(darkness, paper, noise)
+    ink = np.where(inner, clear, 0)
     level = _check_ink(ink, darkness, inner, noise)
-    labels, parts = find_digits(ink, inner, level)
+    labels, parts = find_digits(ink, ruling, inner, level)
     if not parts:
         raise ValueError(
             f"photo: expected digits at least {LOWEST * scale} pixels high, found no ink of that size; "
@@ -139,9 +140,14 @@ def find_paper(gray: Gray) -> tuple[Mask, Mask, Gray]:
     The photo is cut into tiles. Paper and its light change little from one tile to the next, and where they end the
     brightness jumps. Of all regions without jumps, the paper is the one that is brightest in sum, with its holes: a
     tile full of ink is a hole. A tile next to something else may have a part of it.
+
+    Raises
+    ------
+    ValueError
+        If more tiles have light marks than dark ones.
     """
     tile = max(LOWEST, -(-max(gray.shape) // TILES))
-    tiles = _brightness(gray, tile)
+    tiles = _measure_tiles(gray, tile)
     region = _largest_region(tiles)
     whole = ndimage.binary_fill_holes(region)
     inner = ndimage.binary_erosion(whole, AROUND, border_value=1)
@@ -152,10 +158,21 @@ def find_paper(gray: Gray) -> tuple[Mask, Mask, Gray]:
     return paper, inner, _interpolate(_fill(tiles, region), tile, gray.shape)
 
 
-def _brightness(gray: Gray, tile: int) -> Gray:
+def _measure_tiles(gray: Gray, tile: int) -> Gray:
     """Return what four fifths of a tile's pixels do not exceed: the paper's brightness, if ink covers less."""
     starts = [range(0, length, tile) for length in gray.shape]
-    return np.array([[_quantile(gray[i : i + tile, j : j + tile], 4, 5) for j in starts[1]] for i in starts[0]])
+    pieces = [[gray[i : i + tile, j : j + tile] for j in starts[1]] for i in starts[0]]
+    above, below = (
+        np.array([[abs(_quantile(piece, part, 1) - _quantile(piece, 1, 2)) for piece in row] for row in pieces])
+        for part in (1, 0)
+    )
+    light, dark = np.count_nonzero(above > 2 * below + 20), np.count_nonzero(below > 2 * above + 20)
+    if 4 * light > 5 * dark:  # the edge of the paper gives about as many of both
+        raise ValueError(
+            "photo: expected dark ink on light paper, got light marks on something dark; is it inverted? "
+            "255 - photo turns it round"
+        )
+    return np.array([[_quantile(piece, 4, 5) for piece in row] for row in pieces])
 
 
 def _largest_region(tiles: Gray) -> Mask:
@@ -197,40 +214,29 @@ def remove_light(gray: Gray, paper: Mask, light: Gray) -> tuple[Gray, int]:
     """Return how much darker than the paper each pixel is, 0 to 255, and the noise of the paper.
 
     The noise is the distance from the median down to the quantile of 0.16: the standard deviation, if it is normal.
-
-    Raises
-    ------
-    ValueError
-        If more pixels are far brighter than the paper than are far darker.
     """
     darkness = np.where(paper, np.maximum(255 - (255 * gray + light // 2) // light, -255), 0)
     middle, low = (_quantile(darkness[paper], part, 100) for part in (50, 16))
     darkness = np.where(paper, darkness - middle, 0)
-    noise = max(middle - low, 1)
-    far = min(48 + 4 * noise, 200)
-    if (bright := np.count_nonzero(darkness < -far)) > np.count_nonzero(darkness > far):
-        raise ValueError(
-            f"photo: expected dark ink on light paper, got {bright} pixels far brighter than the paper and fewer that "
-            "are far darker; is it inverted? 255 - photo turns it round"
-        )
-    return np.clip(darkness, 0, 255), noise
+    return np.clip(darkness, 0, 255), max(middle - low, 1)
 
 
 # Ruling
 
 
-def erase_ruling(darkness: Gray, paper: Mask, noise: int) -> Gray:
-    """Return the darkness without straight lines that cross at least half of the paper, across or upright.
+def erase_ruling(darkness: Gray, paper: Mask, noise: int) -> tuple[Gray, Gray]:
+    """Return the darkness without straight lines across or upright, and near the lines how dark they were.
 
     Where ink that is darker, or a stroke that goes on above and below, crosses a line, it stays.
     """
-    across = _erase_lines(darkness, paper, noise)
-    return _erase_lines(across.T, paper.T, noise).T
+    across, rows = _erase_lines(darkness, paper, noise)
+    clear, columns = _erase_lines(across.T, paper.T, noise)
+    return clear.T, np.maximum(rows, columns.T)
 
 
-def _erase_lines(darkness: Gray, paper: Mask, noise: int) -> Gray:
+def _erase_lines(darkness: Gray, paper: Mask, noise: int) -> tuple[Gray, Gray]:
     columns = np.arange(darkness.shape[1])
-    erased = darkness.copy()
+    erased, ruling = darkness.copy(), np.zeros_like(darkness)
     for straight in _find_lines(darkness, paper, 2 * noise + 6):
         path = _follow(darkness, straight, _along(paper, straight))
         rows = path + np.arange(-BAND, BAND + 1)[:, None]
@@ -249,7 +255,10 @@ def _erase_lines(darkness: Gray, paper: Mask, noise: int) -> Gray:
         is_ink = (band > 3 * dark // 2 + 3 * noise) | (above & below)
         drop = is_line[:, None] & ~is_ink & (band > 0)
         erased[rows[drop], np.broadcast_to(columns, rows.shape)[drop]] = 0
-    return erased
+        for step in range(first - BAND - 2, last - BAND + 3):
+            inside = (path + step >= 0) & (path + step < len(ruling))
+            ruling[(path + step)[inside], columns[inside]] = dark
+    return erased, ruling
 
 
 def _follow(darkness: Gray, path: Gray, on_paper: Mask) -> Gray:
@@ -338,13 +347,16 @@ def _border(paper: Mask) -> Mask:
     return border
 
 
-def find_digits(ink: Gray, paper: Mask, level: int) -> tuple[npt.NDArray[np.int32], list[Part]]:
+def find_digits(ink: Gray, ruling: Gray, paper: Mask, level: int) -> tuple[npt.NDArray[np.int32], list[Part]]:
     """Return a label for each pixel of ink, and the digits as parts that join one or more labels."""
     labels, count = ndimage.label(ink > level, AROUND)
-    pixels = np.bincount(labels.ravel(), minlength=count + 1)
-    darkness = np.bincount(labels.ravel(), weights=ink.ravel(), minlength=count + 1)
-    # What was cut off by the edge, or is hardly dark enough: what is left of a ruling.
-    left_out = set(labels[_border(paper)]) | set(np.flatnonzero(3 * darkness < 4 * level * pixels))
+    pixels, darkness, ruled, line_darkness = (
+        np.bincount(labels.ravel(), weights=values.ravel(), minlength=count + 1)
+        for values in (np.ones_like(ink), ink, ruling > 0, ruling)
+    )
+    # What is hardly dark enough, or not much darker than the line on which it lies, is left of a ruling.
+    rest = (3 * darkness < 4 * level * pixels) | ((10 * ruled >= 9 * pixels) & (2 * darkness < 3 * line_darkness))
+    left_out = set(labels[_border(paper)]) | set(np.flatnonzero(rest))
     parts = [
         Part(rows.start, columns.start, rows.stop, columns.stop, int(pixels[label]), (label,))
         for label, (rows, columns) in enumerate(ndimage.find_objects(labels), start=1)

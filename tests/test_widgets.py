@@ -426,7 +426,7 @@ def test_page_reads_sheets_as_the_package_does(
         assert [[each[key] for key in ("top", "left", "height", "width")] for each in found] == sheet.boxes.tolist()
         assert [each["line"] for each in found] == sheet.lines.tolist()
         assert [each["image"] for each in found] == sheet.images.reshape(-1, 784).tolist()
-    assert inverted == "it has light marks on something dark; the ink has to be darker than the paper"
+    assert inverted == "it has light marks on something dark; the ink has to be the darker"
 
 
 @pytest.mark.parametrize("name", RECIPES)

@@ -37,10 +37,10 @@ export function readSheet(photo, width) {
   const { gray, scale } = reducePhoto(photo, width);
   const { paper, inner, light } = findPaper(gray);
   const { darkness, noise } = removeLight(gray, paper, light);
-  const clear = eraseRuling(darkness, paper, noise);
+  const { clear, ruling } = eraseRuling(darkness, paper, noise);
   const ink = filled(clear, (i) => (inner.values[i] ? clear.values[i] : 0));
   const level = checkInk(ink, darkness, inner, noise);
-  const { labels, parts } = findDigits(ink, inner, level);
+  const { labels, parts } = findDigits(ink, ruling, inner, level);
   if (!parts.length) {
     const least = `at least ${LOWEST * scale} pixels high`;
     throw new Error(`there is no digit on it that is ${least}; is it empty, out of focus, or too far away?`);
@@ -92,7 +92,7 @@ function reducePhoto(photo, width) {
 /** @param {Grid} gray */
 function findPaper(gray) {
   const tile = max(LOWEST, ceil(max(gray.height, gray.width) / TILES));
-  const tiles = brightness(gray, tile);
+  const tiles = measureTiles(gray, tile);
   const region = largestRegion(tiles);
   const whole = fillHoles(region);
   const shrunk = around(whole, 1, 1, (near) => min(...near));
@@ -108,16 +108,24 @@ function findPaper(gray) {
 }
 
 /** @param {Grid} gray @param {number} tile */
-function brightness(gray, tile) {
+function measureTiles(gray, tile) {
+  let [light, dark] = [0, 0];
   const tiles = grid(ceil(gray.height / tile), ceil(gray.width / tile));
-  return filled(tiles, (i) => {
+  const measured = filled(tiles, (i) => {
     const [top, left] = [floor(i / tiles.width) * tile, (i % tiles.width) * tile];
     const values = [];
     for (let row = top; row < min(top + tile, gray.height); row++)
       for (let column = left; column < min(left + tile, gray.width); column++)
         values.push(gray.values[row * gray.width + column]);
+    const middle = quantile(values, 1, 2);
+    const [above, below] = [quantile(values, 1, 1) - middle, middle - quantile(values, 0, 1)];
+    if (above > 2 * below + 20) light++;
+    if (below > 2 * above + 20) dark++;
     return quantile(values, 4, 5);
   });
+  // The edge of the paper gives about as many of both.
+  if (4 * light > 5 * dark) throw new Error("it has light marks on something dark; the ink has to be the darker");
+  return measured;
 }
 
 /**
@@ -214,15 +222,9 @@ function removeLight(gray, paper, light) {
   const on = darkness.values.filter((_, i) => paper.values[i]);
   const middle = quantile(on, 50, 100);
   const noise = max(middle - quantile(on, 16, 100), 1);
-  const far = min(48 + 4 * noise, 200);
-  let [bright, dark] = [0, 0];
   darkness.values.forEach((value, i) => {
-    const less = paper.values[i] ? value - middle : 0;
-    if (less < -far) bright++;
-    if (less > far) dark++;
-    darkness.values[i] = max(0, min(255, less));
+    darkness.values[i] = paper.values[i] ? max(0, min(255, value - middle)) : 0;
   });
-  if (bright > dark) throw new Error("it has light marks on something dark; the ink has to be darker than the paper");
   return { darkness, noise };
 }
 
@@ -231,7 +233,10 @@ function removeLight(gray, paper, light) {
 /** @param {Grid} darkness @param {Grid} paper @param {number} noise */
 function eraseRuling(darkness, paper, noise) {
   const across = eraseLines(darkness, paper, noise);
-  return transpose(eraseLines(transpose(across), transpose(paper), noise));
+  const upright = eraseLines(transpose(across.erased), transpose(paper), noise);
+  const columns = transpose(upright.ruling).values;
+  const ruling = filled(darkness, (i) => max(across.ruling.values[i], columns[i]));
+  return { clear: transpose(upright.erased), ruling };
 }
 
 /** @param {Grid} from @returns {Grid} */
@@ -244,8 +249,9 @@ function transpose({ values, height, width }) {
 
 /** @param {Grid} darkness @param {Grid} paper @param {number} noise */
 function eraseLines(darkness, paper, noise) {
-  const { width } = darkness;
+  const { width, height } = darkness;
   const erased = darkness.values.slice();
+  const ruling = grid(height, width);
   for (const straight of findLines(darkness, paper, 2 * noise + 6)) {
     const path = follow(darkness, straight, along(paper, straight));
     const onPaper = along(paper, path);
@@ -256,8 +262,9 @@ function eraseLines(darkness, paper, noise) {
     const line = bands.filter((_, step) => isLine[step]);
     const dark = quantileWhere(darkest(line), onPaper);
     const limit = floor((5 * dark) / 4) + 3 * noise;
-    const above = widen(along(darkness, path, isLine.indexOf(true) - BAND - 1));
-    const below = widen(along(darkness, path, isLine.lastIndexOf(true) - BAND + 1));
+    const [first, last] = [isLine.indexOf(true) - BAND, isLine.lastIndexOf(true) - BAND];
+    const above = widen(along(darkness, path, first - 1));
+    const below = widen(along(darkness, path, last + 1));
     bands.forEach((band, step) => {
       if (!isLine[step]) return;
       for (let column = 0; column < width; column++) {
@@ -266,8 +273,12 @@ function eraseLines(darkness, paper, noise) {
         erased[(path[column] + step - BAND) * width + column] = 0;
       }
     });
+    for (let step = first - 2; step <= last + 2; step++)
+      path.forEach((row, column) => {
+        if (row + step >= 0 && row + step < height) ruling.values[(row + step) * width + column] = dark;
+      });
   }
-  return { ...darkness, values: erased };
+  return { erased: { ...darkness, values: erased }, ruling };
 }
 
 /** The largest of several values at each column. @param {Int32Array[]} rows */
@@ -408,15 +419,26 @@ function label(mask, diagonal) {
   return { labels, count };
 }
 
-/** @param {Grid} ink @param {Grid} paper @param {number} level */
-function findDigits(ink, paper, level) {
+/** @param {Grid} ink @param {Grid} ruling @param {Grid} paper @param {number} level */
+function findDigits(ink, ruling, paper, level) {
   const { width } = ink;
   const { labels, count } = label(
     filled(ink, (i) => Number(ink.values[i] > level)),
     true,
   );
   const all = Array.from({ length: count + 1 }, (_, i) => ({
-    ...{ top: Infinity, left: Infinity, bottom: 0, right: 0, pixels: 0, darkness: 0, cut: false, labels: [i] },
+    ...{
+      top: Infinity,
+      left: Infinity,
+      bottom: 0,
+      right: 0,
+      pixels: 0,
+      darkness: 0,
+      ruled: 0,
+      line: 0,
+      cut: false,
+      labels: [i],
+    },
   }));
   const border = borderOf(paper).values;
   labels.values.forEach((each, i) => {
@@ -429,9 +451,15 @@ function findDigits(ink, paper, level) {
     part.right = max(part.right, column + 1);
     part.pixels++;
     part.darkness += ink.values[i];
+    part.ruled += Number(ruling.values[i] > 0);
+    part.line += ruling.values[i];
     if (border[i]) part.cut = true;
   });
-  const kept = all.slice(1).filter((part) => !part.cut && 3 * part.darkness >= 4 * level * part.pixels);
+  // What is hardly dark enough, or not much darker than the line on which it lies, is left of a ruling.
+  const kept = all
+    .slice(1)
+    .filter(({ cut, pixels, darkness }) => !cut && 3 * darkness >= 4 * level * pixels)
+    .filter(({ pixels, darkness, ruled, line }) => 10 * ruled < 9 * pixels || 2 * darkness >= 3 * line);
   if (!kept.length) return { labels, parts: [] };
   const usual = usualSide(kept);
   const pieces = kept
