@@ -22,6 +22,10 @@ const SHOW = {
     await body.locator(".ml-answer").first().waitFor();
     await digits.locator("summary").click();
   },
+  "read-sheet": async (body) => {
+    await body.getByRole("button", { name: "Try a sample" }).click();
+    await body.locator(".ml-read-line").first().waitFor();
+  },
   "relu-race": async (body) => {
     const step = async () => Number(/Step (\d+) of/.exec(await body.innerText())?.[1] ?? 0);
     while ((await step()) < 200) {
