@@ -245,6 +245,33 @@ def test_gradients_agree_with_tensorflow(activation: str, arithmetic: Callable[.
         np.testing.assert_allclose(ours, theirs, atol=1e-6)
 
 
+@pytest.mark.parametrize("name", ["descent", "momentum", "adam"])
+def test_steps_in_the_valley_agree_with_keras(name: str, arithmetic: Callable[..., Any]) -> None:
+    import keras
+    import tensorflow as tf
+
+    rate, start = 0.015, [-1.0, 0.1]
+    optimizer = {
+        "descent": keras.optimizers.SGD(rate),
+        "momentum": keras.optimizers.SGD(rate, momentum=0.9),
+        "adam": keras.optimizers.Adam(rate),
+    }[name]
+    place = keras.Variable(start)
+    expected = [start]
+    for _ in range(20):
+        optimizer.apply([tf.constant([1.0, 100.0]) * place.value], [place])
+        expected.append(place.numpy().tolist())
+    path = arithmetic("descent", name=name, rate=rate, start=start, steps=20)
+    np.testing.assert_allclose([visited["place"] for visited in path], expected, atol=1e-4)
+    np.testing.assert_allclose([visited["loss"] for visited in path], np.square(expected) @ [0.5, 50], atol=1e-3)
+
+
+def test_high_rate_raises_the_loss_and_a_low_one_lowers_it(arithmetic: Callable[..., Any]) -> None:
+    for rate, sign in ((0.022, 1), (0.018, -1)):
+        path = arithmetic("descent", name="descent", rate=rate, start=[-1, 0.1], steps=50)
+        assert np.all(sign * np.diff([visited["loss"] for visited in path]) > 0)
+
+
 def test_every_step_of_backpropagation_agrees_with_keras(arithmetic: Callable[..., Any]) -> None:
     import keras
     import tensorflow as tf

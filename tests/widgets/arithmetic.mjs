@@ -6,6 +6,7 @@
 
 import { readFileSync, writeFileSync } from "node:fs";
 import { compute, operations, randomNetwork } from "../../web/widgets/arithmetic/backprop.js";
+import { descend } from "../../web/widgets/arithmetic/descent.js";
 import {
   backward,
   createNearest,
@@ -113,6 +114,9 @@ const commands = {
       const network = randomNetwork(random);
       return { network, passes: compute(network), steps: operations(network) };
     });
+  },
+  descent({ name, rate, start, steps }) {
+    return descend(name, rate, start, steps);
   },
   prepare({ drawings, width, height, out }) {
     writeFileSync(

@@ -862,27 +862,53 @@ async function oneNeuron() {
   await checkDamage("neuron");
 }
 
-async function gradientStep() {
+async function descent() {
   const { page, widget, close } = await ready();
-  const losses = async () =>
-    (await widget.locator(".ml-neuron > div .ml-table tbody tr td:last-child").allInnerTexts()).map(Number);
-  const promised = find(/= (\S+), w₂/, await widget.locator(".ml-formula").innerText())[1];
-  await press(page, "Step");
-  assert.equal(await widget.locator(".ml-table tbody tr:last-child td").first().innerText(), promised);
-  await widget.getByText("The loss in numbers").click();
-  const lattice = widget.locator(".ml-numbers-of tbody tr");
-  await becomes(() => lattice.count(), 5);
-  assert.equal(await lattice.nth(2).locator("th").innerText(), "2");
-  const [first, second] = await losses();
-  assert.ok(second < first);
-  await press(page, "Ten steps");
-  assert.equal((await losses()).length, 10);
-  await widget.getByLabel("Learning rate").fill("2");
-  await press(page, "Reset");
-  await press(page, "Step");
-  assert.match(await widget.innerText(), /The weights have left the picture/);
+  const state = () => widget.locator(".ml-state").innerText();
+  const goals = async () => (await widget.locator(".ml-goals li").allInnerTexts()).map((text) => text.split(":")[0]);
+  assert.match(await state(), /Step 0, loss: gradient descent 1, momentum 1, Adam 1\.$/);
+
+  // As the chapter has it; motion is reduced, so all steps are there at once.
+  await press(page, "Run 50 steps");
+  assert.match(await state(), /Step 50, loss: gradient descent 0\.081, momentum 0\.0032, Adam 0\.0012\.$/);
+  assert.equal(await widget.locator(".ml-descent-plane .ml-dot").count(), 3 * 51);
+  await press(page, "Back to the start");
+  await press(page, "One step");
+  assert.match(await state(), /Step 1/);
+
+  // A rate that is too high: the loss rises, and the steps are seen where the picture no longer reached.
+  await press(page, "Above 0.02, it climbs");
+  assert.match(await state(), /gradient descent 41000000.*left even the widest picture/s);
+  assert.deepEqual(await goals(), ["Reached", "Goal", "Goal"]);
+  await widget.getByLabel("Step", { exact: true }).fill("10");
+  assert.match(await state(), /A step has left the first picture/);
+  assert.equal(await widget.locator(".ml-first-view").count(), 1);
+
+  // By keys alone: another rate, another start.
+  await press(page, "At 0.018, gradient descent creeps");
+  await widget.getByLabel("Learning rate of gradient descent and momentum").fill("0.025");
+  assert.deepEqual(await goals(), ["Reached", "Reached", "Goal"]);
+  await press(page, "At 0.018, gradient descent creeps");
+  const along = widget.getByLabel("Start along, x");
+  await along.focus();
+  for (let i = 0; i < 10; i++) await page.keyboard.press("ArrowRight");
+  assert.equal(Number(await along.inputValue()), 0);
+  assert.deepEqual(await goals(), ["Reached", "Reached", "Reached"]);
+
+  // By dragging, the start stays under the pointer.
+  await widget.locator(".ml-descent-plane").scrollIntoViewIfNeeded();
+  const box = await boxOf(widget.locator(".ml-descent-plane svg"));
+  const at = (/** @type {number} */ left, /** @type {number} */ top) =>
+    /** @type {[number, number]} */ ([box.x + box.width * left, box.y + box.height * top]);
+  await page.mouse.move(...at(0.5, 0.5));
+  await page.mouse.down();
+  await page.mouse.move(...at(0.3, 0.3));
+  await page.mouse.up();
+  assert.ok(Number(await along.inputValue()) < -0.5);
+  assert.ok(Number(await widget.getByLabel("Start across, y").inputValue()) > 0.1);
+  await widget.getByText("The steps in numbers").click();
+  await becomes(() => widget.locator(".ml-numbers-of tbody tr").count(), 51);
   await close();
-  await checkDamage("neuron");
 }
 
 async function backpropSteps() {
@@ -1128,7 +1154,7 @@ const USE = {
   "read-sheet": readSheet,
   "relu-race": race,
   "one-neuron": oneNeuron,
-  "gradient-step": gradientStep,
+  descent: descent,
   "backprop-steps": backpropSteps,
   convolution: convolution,
   "digit-map": digitMap,

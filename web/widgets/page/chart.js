@@ -67,9 +67,17 @@ export function createChart({ title, x, xRange, xTicks, yRange, yTicks, log = fa
   return { element: h("figure", { class: "ml-chart" }, h("figcaption", {}, title), picture), draw };
 }
 
-/** Keep two labels from covering each other. @param {number[]} heights */
+/** Keep labels from covering each other. @param {number[]} heights */
 function apart(heights) {
-  if (heights.length !== 2 || Math.abs(heights[0] - heights[1]) >= 14) return heights;
-  const middle = (heights[0] + heights[1]) / 2;
-  return heights[0] < heights[1] ? [middle - 7, middle + 7] : [middle + 7, middle - 7];
+  const moved = [...heights];
+  const order = heights.map((_, i) => i).sort((a, b) => heights[a] - heights[b]);
+  // Two that are too close move by equal amounts; a third may then be too close to one of them.
+  for (let round = 0; round < 10; round++)
+    for (let i = 1; i < order.length; i++) {
+      const [above, below] = [order[i - 1], order[i]];
+      const short = Math.max(0, 14 - (moved[below] - moved[above])) / 2;
+      moved[above] -= short;
+      moved[below] += short;
+    }
+  return moved;
 }

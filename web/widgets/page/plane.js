@@ -6,10 +6,11 @@ const SIDE = 320;
 const MARGIN = 40;
 
 /**
- * @param {{x: string, y: string, xRange: [number, number], yRange: [number, number], ticks: number[][]}} options
+ * @param {{x: string, y: string, xRange: [number, number], yRange: [number, number], ticks: number[][],
+ *   show?: (tick: number) => string}} options
  *   x and y: names of the axes; ticks: those of x, those of y
  */
-export function createPlane({ x, y, xRange, yRange, ticks: [xTicks, yTicks] }) {
+export function createPlane({ x, y, xRange, yRange, ticks: [xTicks, yTicks], show = signed }) {
   const inner = SIDE - MARGIN - 8;
   const toX = (/** @type {number} */ value) => MARGIN + ((value - xRange[0]) / (xRange[1] - xRange[0])) * inner;
   const toY = (/** @type {number} */ value) => 8 + inner - ((value - yRange[0]) / (yRange[1] - yRange[0])) * inner;
@@ -22,8 +23,8 @@ export function createPlane({ x, y, xRange, yRange, ticks: [xTicks, yTicks] }) {
     svg("clipPath", { id: clip }, svg("rect", { x: MARGIN, y: 8, width: inner, height: inner })),
     content,
     svg("rect", { class: "ml-frame", x: MARGIN, y: 8, width: inner, height: inner }),
-    ...xTicks.map((tick) => svg("text", { x: toX(tick), y: SIDE - 20, "text-anchor": "middle" }, signed(tick))),
-    ...yTicks.map((tick) => svg("text", { x: MARGIN - 5, y: toY(tick) + 4, "text-anchor": "end" }, signed(tick))),
+    ...xTicks.map((tick) => svg("text", { x: toX(tick), y: SIDE - 20, "text-anchor": "middle" }, show(tick))),
+    ...yTicks.map((tick) => svg("text", { x: MARGIN - 5, y: toY(tick) + 4, "text-anchor": "end" }, show(tick))),
     svg("text", { x: middle, y: SIDE - 4, "text-anchor": "middle" }, x),
     svg("text", { x: 0, y: 0, "text-anchor": "middle", transform: `translate(11 ${8 + inner / 2}) rotate(-90)` }, y),
   );

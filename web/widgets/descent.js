@@ -1,0 +1,311 @@
+// A descent to play with: gradient descent, momentum and Adam side by side in a narrow valley.
+
+import { descend } from "./arithmetic/descent.js";
+import { createChart } from "./page/chart.js";
+import { button, h, mount, newId, numbersOf, slider, svg, table } from "./page/page.js";
+import { createPlane, signed } from "./page/plane.js";
+
+/** @typedef {import("./arithmetic/descent.js").Place} Place */
+/** @typedef {{start: Place, rate: number, adamRate: number}} Settings  rate: of gradient descent and momentum */
+
+const STEPS = 50;
+const HALF = /** @type {Place} */ ([1.4, 0.42]); // what the picture shows to each side of the lowest point at first
+const WIDEST = 6; // how often the picture may double
+const NAMES = { descent: "gradient descent", momentum: "momentum", adam: "Adam" };
+const SHORT = { descent: "descent", momentum: "momentum", adam: "Adam" };
+const KEYS = /** @type {(keyof typeof NAMES)[]} */ (Object.keys(NAMES));
+/** @type {Settings} */
+const CHAPTER = { start: [-1, 0.1], rate: 0.018, adamRate: 0.03 };
+
+/** What the chapter says, with the settings that show it. @type {[string, Settings][]} */
+const PRESETS = [
+  ["At 0.018, gradient descent creeps", CHAPTER],
+  ["At 0.02, it bounces forever", { ...CHAPTER, rate: 0.02 }],
+  ["Above 0.02, it climbs", { ...CHAPTER, rate: 0.022 }],
+  ["Momentum adds up steps along the floor", { ...CHAPTER, start: [-1, 0] }],
+  ["Adam scales each direction by its own derivatives", { ...CHAPTER, rate: 0.002, adamRate: 0.1 }],
+];
+
+mount("descent", async ({ root, say }) => {
+  /** @type {Settings} */
+  let settings = { ...CHAPTER };
+  let count = 0;
+  let timer = 0;
+  let doubled = 0;
+  const reached = new Set();
+  const paths = () =>
+    KEYS.map((key) => descend(key, key === "adam" ? settings.adamRate : settings.rate, settings.start, STEPS));
+  let all = paths();
+
+  const picture = h("div", { class: "ml-descent-plane" });
+  let plane = drawValley(0);
+  const trails = svg("g");
+  const show = () => {
+    plane = drawValley(doubled);
+    plane.content.append(trails);
+    picture.replaceChildren(plane.element);
+  };
+  const losses = createChart({
+    title: "Loss after each step",
+    x: "step",
+    xRange: [0, STEPS],
+    xTicks: [0, 10, 20, 30, 40, 50],
+    yRange: [1e-4, 1e4],
+    yTicks: [1e-4, 1e-2, 1, 1e2, 1e4],
+    log: true,
+    show: (loss) => (loss >= 1e-4 && loss < 1e5 ? String(Number(loss.toPrecision(2))) : loss.toExponential(0)),
+    unit: "step",
+  });
+
+  const state = h("p", { class: "ml-state" });
+  const goals = h("ul", { class: "ml-goals" });
+  const numbers = numbersOf("The steps in numbers", () =>
+    table(
+      "Where each optimizer is, and the loss there",
+      ["step", ...KEYS.map((key) => NAMES[key])],
+      Array.from({ length: count + 1 }, (_, step) => [
+        String(step),
+        ...all.map((path) => {
+          const [x, y] = path[step].place;
+          return `(${signed(x, 3)}, ${signed(y, 3)}), ${Number(path[step].loss.toPrecision(3))}`;
+        }),
+      ]),
+    ),
+  );
+
+  const refresh = (zoom = true) => {
+    const shown = all.map((path) => path.slice(0, count + 1));
+    const far = Math.max(
+      ...shown.flat().map(({ place: [x, y] }) => Math.max(Math.abs(x) / HALF[0], Math.abs(y) / HALF[1])),
+    );
+    if (zoom) doubled = Math.min(WIDEST, Math.max(0, Math.ceil(Math.log2(far))));
+    show();
+    const at = (/** @type {Place} */ [x, y]) => `${plane.toX(limit(x)).toFixed(1)},${plane.toY(limit(y)).toFixed(1)}`;
+    trails.replaceChildren(
+      ...shown.flatMap((path, i) => {
+        const points = path.map(({ place }) => at(place));
+        const dots = points.map((point, step) => {
+          const [cx, cy] = point.split(",");
+          return svg("circle", { class: `ml-dot ml-${KEYS[i]}`, r: step === count ? 5 : 2.2, cx, cy });
+        });
+        return [svg("polyline", { class: `ml-line ml-${KEYS[i]}`, points: points.join(" ") }), ...dots];
+      }),
+      svg("circle", { class: "ml-ring", r: 9, cx: plane.toX(settings.start[0]), cy: plane.toY(settings.start[1]) }),
+    );
+    losses.draw(
+      KEYS.map((key, i) => ({
+        label: SHORT[key],
+        style: `ml-${key}`,
+        points: shown[i].map(({ loss }, step) => [step, loss]),
+      })),
+    );
+    const ends = KEYS.map((key, i) => `${NAMES[key]} ${Number(shown[i][count].loss.toPrecision(2))}`).join(", ");
+    const outside =
+      far > 2 ** WIDEST
+        ? " A step has left even the widest picture."
+        : far > 1
+          ? ` A step has left the first picture (dashed), so it now shows ${2 ** doubled} times as much to each side.`
+          : "";
+    state.textContent = `Step ${count}, loss: ${ends}.${outside}`;
+    plane.element.setAttribute("aria-label", `Three paths in a narrow valley. ${state.textContent}`);
+    for (const [key, , met] of GOALS) if (met(shown, settings, count)) reached.add(key);
+    goals.replaceChildren(
+      ...GOALS.map(([key, text]) => h("li", {}, reached.has(key) ? `Reached: ${text}` : `Goal: ${text}`)),
+    );
+    numbers.refresh();
+    say(`${state.textContent} ${reached.size} of ${GOALS.length} goals reached.`);
+  };
+  const stop = () => {
+    window.clearInterval(timer);
+    timer = 0;
+    run.textContent = "Run 50 steps";
+  };
+  const go = (/** @type {number} */ to) => {
+    count = to;
+    if (count >= STEPS) stop();
+    refresh();
+    steps.set(count);
+  };
+  const run = button(
+    "Run 50 steps",
+    () => {
+      if (timer) return stop();
+      if (matchMedia("(prefers-reduced-motion: reduce)").matches) return go(STEPS);
+      if (count >= STEPS) go(0);
+      run.textContent = "Pause";
+      timer = window.setInterval(() => go(count + 1), 120);
+    },
+    { class: "ml-primary" },
+  );
+  const change = (/** @type {Partial<Settings>} */ some, zoom = true) => {
+    settings = { ...settings, ...some };
+    all = paths();
+    refresh(zoom);
+  };
+  const steps = slider({ label: "Step", min: 0, max: STEPS, step: 1, value: 0, oninput: (to) => (stop(), go(to)) });
+  const rate = slider({
+    label: "Learning rate of gradient descent and momentum",
+    min: 0.001,
+    max: 0.04,
+    step: 0.001,
+    value: settings.rate,
+    oninput: (value) => change({ rate: value }),
+  });
+  const adamRate = slider({
+    label: "Learning rate of Adam",
+    min: 0.005,
+    max: 0.3,
+    step: 0.005,
+    value: settings.adamRate,
+    oninput: (value) => change({ adamRate: value }),
+  });
+  const startAt = [0, 1].map((axis) =>
+    slider({
+      label: axis ? "Start across, y" : "Start along, x",
+      min: axis ? -0.3 : -1.2,
+      max: axis ? 0.3 : 1.2,
+      step: axis ? 0.01 : 0.1,
+      value: settings.start[axis],
+      show: (value) => signed(value, axis ? 2 : 1),
+      oninput: (value) => change({ start: axis ? [settings.start[0], value] : [value, settings.start[1]] }),
+    }),
+  );
+  const setAll = (/** @type {Settings} */ preset) => {
+    rate.set(preset.rate);
+    adamRate.set(preset.adamRate);
+    startAt.forEach((each, axis) => each.set(preset.start[axis]));
+    settings = { ...preset };
+    all = paths();
+  };
+  const drag = (/** @type {PointerEvent} */ event) => {
+    if (event.type === "pointermove" && !event.buttons) return;
+    const box = plane.element.getBoundingClientRect();
+    const [left, top] = [event.clientX - box.left, event.clientY - box.top].map((each) => (each / box.width) * 320);
+    const x = ((left - plane.toX(0)) / (plane.toX(1) - plane.toX(0))) * 1;
+    const y = ((top - plane.toY(0)) / (plane.toY(1) - plane.toY(0))) * 1;
+    /** @type {Place} */
+    const start = [nearest(x, 0.1, 1.2), nearest(y, 0.01, 0.3)];
+    startAt.forEach((each, axis) => each.set(start[axis]));
+    // The picture keeps its scale while the start is dragged, so that it stays under the pointer.
+    change({ start }, false);
+  };
+  picture.addEventListener("pointerdown", drag);
+  picture.addEventListener("pointermove", drag);
+  picture.addEventListener("pointerup", () => refresh());
+
+  const presets = newId();
+  root.classList.add("ml-neuron");
+  root.append(
+    h(
+      "div",
+      { class: "ml-figure" },
+      picture,
+      h(
+        "p",
+        { class: "ml-note" },
+        "Drag the ring to start elsewhere. The loss is the same all along a gray line, and lowest in the middle. " +
+          "The valley is ten times as long as wide; the picture stretches it across.",
+      ),
+      steps.element,
+      h(
+        "div",
+        { class: "ml-buttons" },
+        run,
+        button("One step", () => (stop(), go(Math.min(STEPS, count + 1)))),
+        button("Back to the start", () => (stop(), go(0))),
+      ),
+      state,
+      losses.element,
+    ),
+    h(
+      "div",
+      {},
+      goals,
+      h("p", { class: "ml-title", id: presets }, "What the chapter says"),
+      h(
+        "div",
+        { class: "ml-buttons", role: "group", "aria-labelledby": presets },
+        ...PRESETS.map(([text, preset]) =>
+          button(text, () => {
+            stop();
+            setAll(preset);
+            go(STEPS);
+          }),
+        ),
+      ),
+      rate.element,
+      adamRate.element,
+      ...startAt.map(({ element }) => element),
+    ),
+    numbers.element,
+  );
+  refresh();
+});
+
+/**
+ * What the reader may try for: a name, what to do, and whether it is done.
+ * @type {[string, string, (paths: import("./arithmetic/descent.js").Visited[][], settings: Settings, count: number) => boolean][]}
+ */
+const GOALS = [
+  [
+    "climb",
+    "make the loss of gradient descent rise in every one of 50 steps.",
+    ([path], _, count) => count === STEPS && path.every(({ loss }, i) => !i || loss > path[i - 1].loss),
+  ],
+  [
+    "low",
+    "bring momentum below a loss of 0.001 in 50 steps, from the start (−1.0, 0.10).",
+    ([, path], { start: [x, y] }, count) => count === STEPS && x === -1 && y === 0.1 && path[count].loss < 0.001,
+  ],
+  [
+    "win",
+    "find a start from which gradient descent is the lowest of the three after 50 steps.",
+    ([path, ...others], _, count) =>
+      count === STEPS && path[0].loss > 0 && others.every((other) => path[count].loss < other[count].loss),
+  ],
+];
+
+/** The valley with its lines of equal loss. @param {number} doubled  how often what it shows is doubled */
+function drawValley(doubled) {
+  const scale = 2 ** doubled;
+  const [width, height] = HALF.map((half) => half * scale);
+  const plane = createPlane({
+    x: "x, along the valley",
+    y: "y, across",
+    xRange: [-width, width],
+    yRange: [-height, height],
+    ticks: [
+      [-scale, 0, scale],
+      [-0.3 * scale, 0, 0.3 * scale],
+    ],
+    show: (tick) => signed(tick, Number.isInteger(tick) ? 0 : 1),
+  });
+  const middle = { cx: plane.toX(0), cy: plane.toY(0) };
+  const across = (/** @type {number} */ x) => plane.toX(x) - plane.toX(0);
+  for (let level = 0.03; level < 2 * width ** 2; level *= 2.5)
+    plane.content.append(
+      svg("ellipse", {
+        class: "ml-contour",
+        ...middle,
+        rx: across(Math.sqrt(2 * level)),
+        ry: plane.toY(0) - plane.toY(Math.sqrt((2 * level) / 100)),
+      }),
+    );
+  if (doubled)
+    plane.content.append(
+      svg("rect", {
+        class: "ml-first-view",
+        x: plane.toX(-HALF[0]),
+        y: plane.toY(HALF[1]),
+        width: 2 * across(HALF[0]),
+        height: plane.toY(-HALF[1]) - plane.toY(HALF[1]),
+      }),
+    );
+  return plane;
+}
+
+/** @param {number} value */
+const limit = (value) => Math.max(-1e4, Math.min(1e4, value));
+/** @param {number} value @param {number} step @param {number} most */
+const nearest = (value, step, most) =>
+  Number((Math.round(Math.max(-most, Math.min(most, value)) / step) * step).toFixed(2));
