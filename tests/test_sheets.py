@@ -145,7 +145,9 @@ def test_what_cannot_be_read_is_refused(photo: Any, message: str) -> None:
 def test_inverted_photo_is_refused(digits: Any) -> None:
     photo = paper()
     write(photo, 100, 150, digits[2])
-    with pytest.raises(ValueError, match="photo: expected dark ink on light paper, got light marks on .* is it inverted"):
+    with pytest.raises(
+        ValueError, match="photo: expected dark ink on light paper, got light marks on .* is it inverted"
+    ):
         read_sheet(255 - photo)
 
 
