@@ -54,7 +54,7 @@ mount("read-sheet", async ({ root, say, load }) => {
 
   root.classList.add("ml-read-sheet");
   root.append(
-    h("p", { class: "ml-title" }, "Read a sheet of paper"),
+    h("p", { class: "ml-title" }, "Digits on paper"),
     h(
       "div",
       { class: "ml-buttons" },
