@@ -191,17 +191,18 @@ def test_folder_without_two_classes_says_what_was_found(tmp_path: Path) -> None:
 @pytest.mark.parametrize("grouped", [False, True])
 def test_split_keeps_groups_whole_and_every_class_in_the_rest(grouped: bool) -> None:
     _, labels, forms = load_uci_digits()
-    few = np.array([10, 10, 10, 11])  # a class of three images, and one of a single one
-    labels, groups = np.append(labels, few), np.append(forms, [20, 21, 22, 23])
+    few = np.array([10, 10, 10, 11, 12, 12, 12, 12])  # classes of three images, of one, and of four in one group
+    labels, groups = np.append(labels, few), np.append(forms, [20, 21, 22, 23, 24, 24, 24, 24])
     groups = groups if grouped else np.arange(len(labels))
     for seed in range(5):
         rest, chosen = folders.split_groups(labels, groups, share=0.2, seed=seed)
         assert np.array_equal(np.sort(np.append(rest, chosen)), np.arange(len(labels)))
         assert not set(groups[rest]) & set(groups[chosen])
-        assert set(labels[rest]) == set(range(12))
-        counts = np.bincount(labels[chosen], minlength=12)
+        assert set(labels[rest]) == set(range(13))
+        counts = np.bincount(labels[chosen], minlength=13)
         assert counts[10] == 1
         assert counts[11] == 0
+        assert counts[12] == (0 if grouped else 1)
         assert (counts[:10] >= 35).all()
         assert (counts[:10] <= (60 if grouped else 37)).all()
 
