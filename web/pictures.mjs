@@ -41,7 +41,10 @@ function lowerEdge(widget, limit) {
   const { bottom } = /** @type {Element} */ (widget.querySelector(".ml-widget-body")).getBoundingClientRect();
   const padding = parseFloat(getComputedStyle(widget).paddingBottom);
   const leaves = [...widget.querySelectorAll("*")].filter((element) => !element.firstElementChild);
-  const boxes = leaves.map((element) => element.getBoundingClientRect()).filter((box) => box.height > 0);
+  // What only a screen reader reads may stand anywhere.
+  const boxes = leaves
+    .map((element) => element.getBoundingClientRect())
+    .filter((box) => box.height > 1 && box.top >= top);
   let edge = Math.min(bottom - top + padding, limit);
   const cut = () => boxes.filter((box) => box.top - top < edge && box.bottom - top > edge);
   for (let boxesCut = cut(); boxesCut.length > 0; boxesCut = cut()) {
