@@ -184,8 +184,12 @@ def test_scoreboard_sorts_by_each_column_in_both_directions(report: dict[str, An
 
 
 def test_first_screen_shows_all_that_a_visitor_needs(report: dict[str, Any]) -> None:
-    expected = ["h1", "h1 + p", "main img", ".ml-sheet", ".doors li:first-child", ".doors li:last-child"]
-    assert report["firstScreen"] == expected
+    sheet = ["h1", "h1 + p", ".ml-sheet", ".ml-probabilities"]
+    assert report["firstScreen"] == {
+        "laptop": [*sheet[:3], ".ml-passage", ".ml-probabilities", ".doors"],
+        "phone": sheet,
+        "plain": ["h1", "h1 + p", "main img", ".doors"],
+    }
 
 
 def test_missing_page_leads_back_to_the_book(report: dict[str, Any]) -> None:

@@ -319,17 +319,28 @@ async function search(query) {
   return hits;
 }
 
-/** What of the home page stands wholly on the first screen. */
+/** What of the home page stands wholly on the first screen of a laptop, of a phone, and where no script runs. */
 async function firstScreen() {
-  const { page, close } = await open(`${origin}${base}book/index.html`, { viewport: { width: 1280, height: 800 } });
-  await page.locator(".ml-sheet").waitFor();
-  const seen = await page.evaluate(() =>
-    ["h1", "h1 + p", "main img", ".ml-sheet", ".doors li:first-child", ".doors li:last-child"].filter((name) => {
-      const box = document.querySelector(name)?.getBoundingClientRect();
-      return box && box.height > 0 && box.top >= 0 && box.bottom <= innerHeight && box.right <= innerWidth;
-    }),
-  );
-  await close();
+  const laptop = { viewport: { width: 1280, height: 800 } };
+  /** @type {Record<string, string[]>} */
+  const seen = {};
+  for (const [name, settings] of Object.entries({
+    laptop,
+    phone: { viewport: { width: 360, height: 740 } },
+    plain: { ...laptop, javaScriptEnabled: false },
+  })) {
+    const { page, close } = await open(`${origin}${base}book/index.html`, settings);
+    if (name !== "plain") await page.locator(".ml-sheet").waitFor();
+    const parts = ["h1", "h1 + p", "main img", ".ml-sheet", ".ml-passage", ".ml-probabilities", ".doors"];
+    seen[name] = [];
+    for (const part of parts) {
+      const box = (await page.locator(part).count()) ? await page.locator(part).first().boundingBox() : null;
+      const { width, height } = settings.viewport;
+      if (box?.height && box.y >= 0 && box.y + box.height <= height && box.x + box.width <= width)
+        seen[name].push(part);
+    }
+    await close();
+  }
   return seen;
 }
 

@@ -19,6 +19,7 @@ import { launch } from "../../web/browser.mjs";
  * @property {boolean} [touch]
  * @property {string} [query]
  * @property {boolean} [scripts]
+ * @property {boolean} [motion]  whether things may move by themselves
  * @property {(page: Page) => Promise<unknown>} [alter]  done to the page before it loads
  * @property {string[]} [faults]  what its errors may say
  */
@@ -33,12 +34,13 @@ const browser = await launch(process.env.CHROMIUM);
 
 /** Open the widget's page; whatever it reports or asks of another host fails the test at the end. @param {Options} options */
 async function open(options) {
-  const { width = 1280, theme = "light", touch = false, query = "", scripts = true, alter, faults = [] } = options;
+  const { width = 1280, theme = "light", touch = false, query = "", scripts = true, motion = false } = options;
+  const { alter, faults = [] } = options;
   const context = await browser.newContext({
     viewport: { width, height: 900 },
     hasTouch: touch,
     javaScriptEnabled: scripts,
-    reducedMotion: "reduce",
+    reducedMotion: motion ? "no-preference" : "reduce",
   });
   const page = await context.newPage();
   /** @type {string[]} */
@@ -514,10 +516,13 @@ async function drawsByKeys() {
   await page.keyboard.press("ArrowDown");
   assert.equal(await ink(page), 0, "a lifted pen draws");
   assert.ok(await page.locator(".ml-pen").isVisible(), "the pen is not seen");
+  await becomes(() => spoken(page), "Pen up, 50 % from the left, 29 % from the top. ", "live region:");
   await page.keyboard.press("Space");
+  await becomes(() => spoken(page), /^Pen down, 50 % from the left, 29 % from the top\. Dense network, ReLU: /);
   for (let i = 0; i < 16; i++) await page.keyboard.press("ArrowDown");
-  await page.keyboard.press("Space");
   await answers(page, "1");
+  await becomes(() => spoken(page), /^Pen down, .* 86 % from the top\. Dense network, ReLU: 1, /, "live region:");
+  await page.keyboard.press("Space");
   const before = await ink(page);
   // Two arrows at once go aslant, Shift goes further, and a lifted pen leaves nothing.
   await page.keyboard.down("ArrowLeft");
@@ -549,27 +554,25 @@ async function reportsDamagedWeights() {
   await close();
 }
 
-// Try a digit
+// Draw a digit, and see a network read it
 
 async function tryDigit() {
   const { page, widget, close } = await ready();
-  assert.equal(
-    await page.evaluate(() => Boolean(globalThis.mnistLessons)),
-    false,
-    "the network comes before it is asked for",
-  );
-  assert.ok(
-    await page.locator(".ml-sheet").evaluate((sheet) => getComputedStyle(sheet, "::after").content !== "none"),
-    "no hint",
-  );
+  const hint = () => page.locator(".ml-sheet").evaluate((sheet) => getComputedStyle(sheet, "::after").content);
+  // Nothing moves by itself: the test digit is read at once.
+  await answers(page, "3");
+  assert.match(await hint(), /Draw here/);
+  assert.equal(await widget.locator(".ml-passage figure").count(), 5);
+
   await drawByMouse(page, SEVEN);
   await answers(page, "7");
-  await becomes(() => spoken(page), /^7 says the network, .* sure\.$/, "live region:");
-  assert.equal(await page.locator(".ml-sheet").evaluate((sheet) => getComputedStyle(sheet, "::after").content), "none");
-  await page.waitForTimeout(500); // an answer that has stood for a second counts
+  assert.match(await widget.locator(".ml-best").innerText(), /^7/);
+  await becomes(() => spoken(page), /^7, .* sure\.$/, "live region:");
+  assert.equal(await hint(), "none");
+  assert.ok(await widget.locator(".ml-hint-digit").isHidden(), "the test digit is seen under the drawing");
+  await becomes(() => widget.locator(".ml-goal").innerText(), /So far: 7\.$/, "goal:");
   await press(page, "Clear");
-  await becomes(() => widget.locator(".ml-answer").isHidden(), true, "answer hidden:");
-  assert.equal(await widget.locator(".ml-note").innerText(), "Goal: get all ten digits read. So far: 7.");
+  await answers(page, "3");
   await becomes(() => spoken(page), "The sheet is empty.", "live region:");
   // With keys alone.
   await page.locator(".ml-sheet").focus();
@@ -579,14 +582,71 @@ async function tryDigit() {
   await close();
 
   if (!online) return;
-  const damaged = await ready({
-    alter: (each) => each.route("**/model-cnn.data.js", (route) => route.abort()),
-    faults: ["ERR_FAILED"],
-  });
-  await drawByMouse(damaged.page, SEVEN);
-  await damaged.page.waitForSelector(".ml-warning");
-  assert.match(await damaged.widget.innerText(), /the file model-cnn.data.js could not be loaded/);
-  await damaged.close();
+  await movesWindows({ motion: true });
+  await movesWindows({ motion: false });
+  await checkDamage("model-cnn");
+}
+
+/** The frames on all pictures, as paths: empty where nothing moves. @param {Page} page */
+const windowPath = (page) =>
+  page.locator(".ml-passage .ml-window").evaluateAll((all) => all.map((each) => each.getAttribute("d") ?? "").join(""));
+/** How much ink each map shows. @param {Page} page */
+const mapInk = (page) =>
+  page.locator(".ml-passage canvas").evaluateAll((all) =>
+    all.map((each) => {
+      const canvas = /** @type {HTMLCanvasElement} */ (each);
+      const context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
+      const { data } = context.getImageData(0, 0, canvas.width, canvas.height);
+      return data.reduce((sum, value, i) => sum + (i % 4 === 3 ? value : 0), 0);
+    }),
+  );
+
+/** A window moves, first over the image, at last over the pooled maps, and stops. @param {Page} page */
+async function movesOverAll(page) {
+  await page.clock.runFor(600);
+  assert.match(await windowPath(page), /^M-?\d+ -?\d+h5v5h-5z$/);
+  const [image, first, , , last] = await mapInk(page);
+  assert.ok(image > 0 && first > 0 && last === 0, "maps are filled before the window comes");
+  await page.clock.runFor(2300);
+  assert.match(await windowPath(page), /^(M\d+ \d+h2v2h-2z){32}$/, "not pooling");
+  await page.clock.runFor(3000);
+  assert.equal(await windowPath(page), "");
+  const full = await mapInk(page);
+  assert.ok(full[1] > first && full.every((value) => value > 0), "a map stays empty");
+}
+
+/**
+ * Where things may move by themselves, the network reads the test digit once, and what is drawn whenever the pen
+ * rests; elsewhere only the button lets the windows move. @param {{motion: boolean}} options
+ */
+async function movesWindows({ motion }) {
+  const alter = async (/** @type {Page} */ page) => {
+    await page.clock.install({ time: 0 });
+    await page.clock.pauseAt(1000);
+  };
+  const { page, close } = await ready({ motion, alter });
+  const moved = async () => (await windowPath(page)) !== "";
+  if (motion) await movesOverAll(page);
+  await answers(page, "3");
+  await page.clock.runFor(9000);
+  assert.equal(await moved(), false, "the windows move again");
+  await press(page, "Replay");
+  await answers(page, "…");
+  await movesOverAll(page);
+  await answers(page, "3");
+
+  await drawByMouse(page, SEVEN);
+  await page.clock.runFor(100);
+  await answers(page, "7");
+  await page.clock.runFor(1500);
+  assert.equal(await moved(), motion, "windows over the drawing");
+  await answers(page, "7");
+  // A pen that goes on stops them.
+  await page.mouse.down();
+  await page.clock.runFor(100);
+  assert.equal(await moved(), false, "the windows move while one draws");
+  await page.mouse.up();
+  await close();
 }
 
 // The smallest network

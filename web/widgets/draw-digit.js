@@ -1,13 +1,15 @@
 // Draw a digit: what the book's networks see, and what they make of it.
 
 import { distort, UNCHANGED } from "./arithmetic/distort.js";
+import { createBars } from "./page/bars.js";
 import { createTenDigits } from "./page/goal.js";
 import { createInsides } from "./page/insides.js";
 import { decodeBytes, readModel } from "./arithmetic/model.js";
 import { forward } from "./arithmetic/network.js";
 import { button, chooser, h, mount, newId, paintInk, percent, slider, warning } from "./page/page.js";
 import { prepareDrawing } from "./arithmetic/prepare.js";
-import { createSurface, PENS, SIZE } from "./page/surface.js";
+import { SIZE } from "./arithmetic/strokes.js";
+import { createSurface, PENS } from "./page/surface.js";
 import { createWhy } from "./page/why.js";
 
 /** @typedef {import("./arithmetic/model.js").Model} Model */
@@ -60,7 +62,7 @@ mount("draw-digit", async ({ root, say, load }) => {
   const headline = h("p", { class: "ml-headline", "aria-hidden": "true" });
   /** @type {ReturnType<typeof createReadout>[]} */
   const readouts = [];
-  const refresh = () => {
+  const refresh = (spoken = "") => {
     const prepared = prepareDrawing(surface.readInk(), SIZE);
     const image = prepared ? distort(prepared, distortion) : EMPTY;
     paintInk(seen, image, 28);
@@ -76,7 +78,7 @@ mount("draw-digit", async ({ root, say, load }) => {
     headline.textContent = prepared ? (answering[0]?.brief() ?? "") : "";
     whyTitle.textContent = answer === null ? "Why this answer?" : `Why did it say ${answer}?`;
     for (const readout of readouts) readout.show(image, answering);
-    say(news + (prepared ? answering.map((column) => column.text()).join(" ") : "The sheet is empty."));
+    say(spoken + news + (prepared ? answering.map((column) => column.text()).join(" ") : "The sheet is empty."));
     news = "";
     goal.note(answer);
     clearTimeout(resting);
@@ -169,17 +171,7 @@ mount("draw-digit", async ({ root, say, load }) => {
 function createColumn({ title, accuracy, threshold }) {
   const answer = h("p", { class: "ml-answer" });
   const note = h("p", { class: "ml-note" });
-  const rows = Array.from({ length: 10 }, (_, digit) => {
-    const bar = h("span", { class: "ml-bar" });
-    const number = h("span", { class: "ml-number" });
-    const row = h(
-      "tr",
-      {},
-      h("th", { scope: "row" }, String(digit)),
-      h("td", {}, h("span", { class: "ml-track" }, bar), number),
-    );
-    return { bar, number, row };
-  });
+  const bars = createBars(`Probabilities by ${title}`);
   const element = h(
     "section",
     { class: "ml-column", "aria-label": title },
@@ -187,29 +179,14 @@ function createColumn({ title, accuracy, threshold }) {
     h("p", { class: "ml-note" }, `right on ${percent(accuracy, 2)} of the 10,000 test images`),
     answer,
     note,
-    h(
-      "table",
-      { class: "ml-probabilities" },
-      h("caption", { class: "ml-sr" }, `Probabilities by ${title}`),
-      h(
-        "thead",
-        { class: "ml-sr" },
-        h("tr", {}, h("th", { scope: "col" }, "Digit"), h("th", { scope: "col" }, "Probability")),
-      ),
-      h("tbody", {}, ...rows.map(({ row }) => row)),
-    ),
+    bars.element,
   );
   /** @type {number | null} */
   let answered = null;
   const show = (/** @type {Float32Array | null} */ probabilities) => {
     const best = probabilities ? Math.max(...probabilities) : 0;
     answered = null;
-    rows.forEach(({ bar, number, row }, digit) => {
-      const share = probabilities ? probabilities[digit] : 0;
-      bar.style.width = `${100 * share}%`;
-      number.textContent = probabilities ? percent(share) : "";
-      row.classList.toggle("ml-best", share > 0 && share === best);
-    });
+    bars.show(probabilities);
     if (!probabilities) {
       answer.textContent = "The sheet is empty";
       answer.classList.add("ml-unsure");

@@ -1,19 +1,87 @@
-// Try a digit: the small sister of draw-digit, for a first page.
+// Draw a digit, and see the book's convolutional network read it.
 
-import { readModel } from "./arithmetic/model.js";
+import { decodeBytes, readModel } from "./arithmetic/model.js";
 import { forward } from "./arithmetic/network.js";
-import { mount, percent } from "./page/page.js";
-import { buildTry } from "./page/try.js";
+import { prepareDrawing } from "./arithmetic/prepare.js";
+import { SIZE } from "./arithmetic/strokes.js";
+import { createBars } from "./page/bars.js";
+import { createTenDigits } from "./page/goal.js";
+import { button, digitPicture, h, mount, percent } from "./page/page.js";
+import { createPassage } from "./page/passage.js";
+import { createSurface } from "./page/surface.js";
 
-mount("try-digit", async ({ root, say, load }) =>
-  buildTry(root, say, async () => {
-    const { layers, threshold } = readModel(await load("model-cnn"));
-    return (image) => {
-      const probabilities = forward(layers, image);
-      const best = Math.max(...probabilities);
-      const digit = probabilities.indexOf(best);
-      if (best >= threshold) return [String(digit), `says the network, ${percent(best)} sure.`];
-      return ["?", `I don’t know. At best a ${digit}, ${percent(best)} sure.`];
-    };
-  }),
-);
+const EXAMPLE = 3; // of the test digits 0 to 9
+const PALE = 0.3;
+const REST = 700; // milliseconds after a change, until the windows move over the drawing
+
+mount("try-digit", async ({ root, say, load }) => {
+  const [stored, digits] = await Promise.all([load("model-cnn"), load("convolution")]);
+  const { layers, threshold } = readModel(stored);
+  const example = decodeBytes(digits.images).subarray(784 * EXAMPLE, 784 * (EXAMPLE + 1));
+
+  const answer = h("p", { class: "ml-answer" });
+  const note = h("p", { class: "ml-note" });
+  const bars = createBars("Probabilities by the network");
+  const passage = createPassage(layers);
+  const goal = createTenDigits((news) => news && say(news));
+  const hint = digitPicture(example, "A test digit, to be drawn over", "ml-hint-digit");
+  let drawn = false;
+  let resting = 0;
+
+  const show = (/** @type {Float32Array | null} */ probabilities) => {
+    bars.show(probabilities);
+    answer.classList.remove("ml-unsure");
+    if (!probabilities) {
+      [answer.textContent, note.textContent] = ["…", `The network reads ${drawn ? "your" : "a test"} digit.`];
+      return null;
+    }
+    const best = Math.max(...probabilities);
+    const digit = probabilities.indexOf(best);
+    const sure = best >= threshold;
+    answer.classList.toggle("ml-unsure", !sure);
+    answer.textContent = sure ? String(digit) : "I don’t know";
+    note.textContent = `${sure ? "" : `At best ${digit}, `}${percent(best)} sure${drawn ? "" : ". Now draw your own."}`;
+    return sure ? digit : null;
+  };
+  const probabilities = () => layers[layers.length - 1].output;
+  const refresh = (news = "") => {
+    clearTimeout(resting);
+    const prepared = prepareDrawing(surface.readInk(), SIZE);
+    drawn = prepared !== null;
+    surface.element.classList.toggle("ml-empty", !drawn);
+    hint.hidden = drawn;
+    const image = prepared ?? example;
+    forward(layers, image);
+    passage.show(image);
+    const digit = show(probabilities());
+    goal.note(drawn ? digit : null);
+    say(news + (drawn ? `${answer.textContent}, ${note.textContent}.` : "The sheet is empty."));
+    if (drawn && !still()) resting = window.setTimeout(() => passage.play(PALE), REST);
+  };
+  const replay = () => {
+    clearTimeout(resting);
+    say("The windows move over the image again.");
+    show(null);
+    passage.play(0, () => show(probabilities()));
+  };
+  const surface = createSurface({ onchange: refresh, say });
+
+  root.classList.add("ml-hero");
+  root.append(
+    h(
+      "div",
+      { class: "ml-head" },
+      h("p", { class: "ml-title" }, "Draw a digit"),
+      h("div", { class: "ml-buttons" }, button("Clear", surface.clear), button("Replay", replay)),
+    ),
+    h("div", { class: "ml-hero-sheet" }, surface.element, hint),
+    h("div", { class: "ml-hero-side" }, h("div", { class: "ml-hero-answer" }, answer, note), bars.element),
+    goal.element,
+    passage.element,
+  );
+  refresh();
+  if (!still()) replay();
+});
+
+/** Whether the reader wants nothing to move by itself. */
+const still = () => matchMedia("(prefers-reduced-motion: reduce)").matches;

@@ -2,6 +2,7 @@
 
 import { gradientTimesInput, receptiveField, unitScore } from "../arithmetic/explain.js";
 import { forward } from "../arithmetic/network.js";
+import { inked, squares, tiles } from "./maps.js";
 import { createEvidence } from "./marks.js";
 import { h, paintInk, setAttributes, svg } from "./page.js";
 import { signed } from "./plane.js";
@@ -181,51 +182,4 @@ function describe({ name, shape, output }, number, drawn) {
   const border = name === "relu" ? 0 : 0.5;
   const active = output.filter((value) => value > border).length;
   return `Hidden layer ${number}: ${what}` + (drawn ? `; ${active} of ${output.length} above ${border}` : "");
-}
-
-/**
- * Where each unit stands in the picture of its layer.
- * @typedef {{width: number, height: number, placeOf: (unit: number) => [number, number],
- *   unitAt: (x: number, y: number) => number | undefined}} Grid
- */
-
-/** One square a unit. @param {Shaped} layer @returns {Grid} */
-function squares({ output: { length } }) {
-  const width = length % 16 === 0 ? 16 : 10;
-  const height = Math.ceil(length / width);
-  return {
-    width,
-    height,
-    placeOf: (unit) => [unit % width, Math.floor(unit / width)],
-    unitAt: (x, y) => (x >= 0 && x < width && y >= 0 && y * width + x < length ? y * width + x : undefined),
-  };
-}
-
-/** One tile a filter, eight in a row, a pixel apart. @param {Shaped} layer @returns {Grid} */
-function tiles({ shape: [rows, columns, filters] }) {
-  return {
-    width: 8 * (columns + 1) - 1,
-    height: Math.ceil(filters / 8) * (rows + 1) - 1,
-    placeOf: (unit) => {
-      const filter = unit % filters;
-      const cell = Math.floor(unit / filters);
-      return [
-        (filter % 8) * (columns + 1) + (cell % columns),
-        Math.floor(filter / 8) * (rows + 1) + Math.floor(cell / columns),
-      ];
-    },
-    unitAt: (x, y) => {
-      const [column, row] = [x % (columns + 1), y % (rows + 1)];
-      const [across, down] = [Math.floor(x / (columns + 1)), Math.floor(y / (rows + 1))];
-      const filter = 8 * down + across;
-      const within = x >= 0 && y >= 0 && across < 8 && filter < filters && column < columns && row < rows;
-      return within ? (row * columns + column) * filters + filter : undefined;
-    },
-  };
-}
-
-/** @param {Shaped} layer */
-function inked({ name, output }) {
-  const largest = name === "relu" ? Math.max(1e-9, ...output) : 1;
-  return Uint8Array.from(output, (value) => (255 * Math.max(0, value)) / largest);
 }

@@ -1,9 +1,8 @@
 // A sheet to draw on with mouse, pen, finger or keys. It knows nothing of networks.
 
+import { boxOf, enlarge, SIZE } from "../arithmetic/strokes.js";
 import { h } from "./page.js";
 
-export const SIZE = 336; // twelve times the network's 28, whatever the size on screen
-const LONGEST = 240; // of what is read: 20 of the network's pixels
 export const PENS = /** @type {[string, string][]} */ ([
   ["18", "thin"],
   ["26", "medium"],
@@ -16,8 +15,8 @@ const HINT =
 const MOVES = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 
 /**
- * @typedef {{x: number, y: number}} Point
- * @typedef {{pen: number, points: Point[]}} Stroke
+ * @typedef {import("../arithmetic/strokes.js").Point} Point
+ * @typedef {import("../arithmetic/strokes.js").Stroke} Stroke
  * @typedef {{image: Uint8Array | null, strokes: Stroke[]}} Drawing  strokes over an image of 28 x 28, or over paper
  * @typedef {{element: HTMLElement, readInk: () => Uint8Array, putInk: (image: Uint8Array) => void,
  *   setPen: (width: number) => void, isSmall: () => boolean,
@@ -27,8 +26,9 @@ const MOVES = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowD
  */
 
 /**
- * @param {{onchange: () => void, say: (text: string) => void, keepAs?: string}} options
- *   onchange: called at most once a frame after the drawing changed; keepAs: keep the strokes over a reload
+ * @param {{onchange: (news: string) => void, say: (text: string) => void, keepAs?: string}} options
+ *   onchange: called at most once a frame after the drawing changed; news: to be spoken before what is made of it;
+ *   keepAs: keep the strokes over a reload
  * @returns {Surface}
  */
 export function createSurface({ onchange, say, keepAs = "" }) {
@@ -47,9 +47,11 @@ export function createSurface({ onchange, say, keepAs = "" }) {
   let history = [{ image: null, strokes: recall(keepAs) }];
   let now = 0; // the place in the history
   const drawing = () => history[now];
+  let news = "";
   const report = oncePerFrame(() => {
     remember(keepAs, drawing());
-    onchange();
+    onchange(news);
+    news = "";
   });
   /** @param {Drawing} next */
   const add = (next) => {
@@ -78,12 +80,13 @@ export function createSurface({ onchange, say, keepAs = "" }) {
       stroke = { pen, points: [] };
       add({ ...drawing(), strokes: [...drawing().strokes, stroke] });
     },
-    to: (/** @type {Point} */ point) => {
+    to: (/** @type {Point} */ point, place = "") => {
       // Taken back, or cleared away, before it is finished: what is left of it draws nothing.
       if (!stroke || !drawing().strokes.includes(stroke)) return;
       const { pen, points } = stroke;
       line(context, pen, points[points.length - 1] ?? point, point);
       points.push(point);
+      news = place;
       report();
     },
   };
@@ -94,7 +97,7 @@ export function createSurface({ onchange, say, keepAs = "" }) {
     element,
     readInk: () => {
       const { image, strokes } = drawing();
-      return readAlpha(image ? context : fit(enlarged, strokes));
+      return readAlpha(image ? context : paint(enlarged, enlarge(strokes)));
     },
     isSmall: () => !drawing().image && drawing().strokes.length > 0 && boxOf(drawing().strokes).longest < 0.3 * SIZE,
     putInk: (image) => {
@@ -133,29 +136,13 @@ function line(context, width, from, to) {
   context.stroke();
 }
 
-/** The box around the middle of all strokes. @param {Stroke[]} strokes */
-function boxOf(strokes) {
-  let [left, right, top, bottom] = [Infinity, -Infinity, Infinity, -Infinity];
-  for (const { x, y } of strokes.flatMap(({ points }) => points)) {
-    [left, right] = [Math.min(left, x), Math.max(right, x)];
-    [top, bottom] = [Math.min(top, y), Math.max(bottom, y)];
-  }
-  return { left, top, longest: Math.max(right - left, bottom - top) };
-}
-
-/**
- * Draw the strokes as large as they are read, with the same pen: a small drawing scaled up as a picture would come
- * out thick. @param {CanvasRenderingContext2D} context @param {Stroke[]} strokes
- */
-function fit(context, strokes) {
+/** Paint strokes and nothing else, each at once. @param {CanvasRenderingContext2D} context @param {Stroke[]} strokes */
+function paint(context, strokes) {
   context.clearRect(0, 0, SIZE, SIZE);
-  const { left, top, longest } = boxOf(strokes);
-  const scale = longest ? Math.min(8, (LONGEST - 26) / longest) : 1;
-  const place = (/** @type {Point} */ { x, y }) => ({ x: 48 + scale * (x - left), y: 48 + scale * (y - top) });
   for (const { pen, points } of strokes) {
     context.lineWidth = pen;
     context.beginPath();
-    points.map(place).forEach(({ x, y }, i) => {
+    points.forEach(({ x, y }, i) => {
       if (i === 0) context.moveTo(x, y + 0.01);
       context.lineTo(x, y);
     });
@@ -195,7 +182,10 @@ function oncePerFrame(act) {
   };
 }
 
-/** @typedef {{begin: () => void, to: (point: Point) => void}} Ink  begin: a stroke; to: lead it to a point */
+/**
+ * @typedef {{begin: () => void, to: (point: Point, place?: string) => void}} Ink
+ *   begin: a stroke; to: lead it to a point; place: that point in words, where the pen is not seen
+ */
 
 /** The first pointer draws; others are ignored until it is lifted. @param {HTMLCanvasElement} canvas @param {Ink} ink */
 function drawWithPointer(canvas, { begin, to }) {
@@ -239,11 +229,17 @@ function drawWithKeys(element, mark, { begin, to, say, undo, redo }) {
     mark.style.top = `${(100 * at.y) / SIZE}%`;
     mark.classList.toggle("ml-pen-down", down);
   };
+  const place = () => {
+    const [left, top] = [at.x, at.y].map((value) => Math.round((100 * value) / SIZE));
+    return `Pen ${down ? "down" : "up"}, ${left} % from the left, ${top} % from the top. `;
+  };
   const lift = () => {
     down = false;
     held.clear();
     show();
   };
+  /** A pen that is down draws, and the answer comes with the news of it; one that is up only says where it is. */
+  const tell = () => (down ? to({ ...at }, place()) : say(place()));
   element.addEventListener("keydown", (event) => {
     const key = event.key.toLowerCase();
     if ((event.ctrlKey || event.metaKey) && (key === "z" || key === "y")) {
@@ -253,11 +249,8 @@ function drawWithKeys(element, mark, { begin, to, say, undo, redo }) {
       return;
     } else if (event.key === " ") {
       down = !down;
-      if (down) {
-        begin();
-        to({ ...at });
-      }
-      say(down ? "Pen down" : "Pen up");
+      if (down) begin();
+      tell();
     } else if (event.key in MOVES) {
       held.add(event.key);
       const step = event.shiftKey ? 36 : 12;
@@ -265,7 +258,7 @@ function drawWithKeys(element, mark, { begin, to, say, undo, redo }) {
         at.x = Math.min(SIZE, Math.max(0, at.x + MOVES[key][0] * step));
         at.y = Math.min(SIZE, Math.max(0, at.y + MOVES[key][1] * step));
       }
-      if (down) to({ ...at });
+      tell();
     } else {
       return;
     }
