@@ -23,7 +23,7 @@ import export_widgets
 from mnist_lessons import data, recipes
 from mnist_lessons.drawing import prepare_drawing
 from mnist_lessons.export import round_to_print
-from mnist_lessons.paper import RULINGS, render_sheet
+from mnist_lessons.paper import RULINGS, STROKES, _both, _smooth, render_sheet
 from mnist_lessons.sheets import read_sheet
 from mnist_lessons.small import fold
 from mnist_lessons.store import load_or_train
@@ -434,6 +434,60 @@ def test_page_prepares_drawings_as_the_package_does(
     np.testing.assert_array_equal(page.reshape(-1, 28, 28), prepared)
 
 
+# How people write: what is different from the plain way. Lengths are shares of the sheet.
+STYLES: dict[str, dict[str, float]] = {
+    "upright": {},
+    "slanted": {"slant": 0.5},
+    "leaning back": {"slant": -0.35},
+    "narrow": {"width": 0.2},
+    "flat": {"width": 0.66, "height": 0.42},
+    "thick pen": {"pen": 38},
+    "small": {"height": 0.16, "width": 0.1, "left": 0.85, "top": 0.2},
+    "shaky": {"shake": 0.03},
+    "turned": {"turn": 0.35},
+    "continental": {},
+}
+# With a flag at the 1, an open 4, a bar across the 7; and all corners where others have curves.
+CONTINENTAL = {
+    1: [[(12, 38), (40, 16), (55, 0)], [(55, 0), (54, 50), (53, 100)]],
+    4: STROKES[4][1],
+    7: [*STROKES[7][0], [(30, 52), (80, 50)]],
+}
+
+
+def draw(digit: int, style: str, rng: np.random.Generator) -> list[dict[str, Any]]:
+    """Draw a digit on the page's sheet of 336 x 336 pixels, as strokes."""
+    how = {"height": 0.66, "width": 0.42, "slant": 0.05, "left": 0.5, "top": 0.5, "pen": 26, "shake": 0.004, "turn": 0}
+    how |= STYLES[style]
+    continental = style == "continental"
+    ways = [CONTINENTAL[digit]] if continental and digit in CONTINENTAL else STROKES[digit]
+    bend = rng.normal(0, 0.05, size=(2, 2, 2))
+    turn = how["turn"] * rng.choice([-1, 1])
+    strokes = []
+    for stroke in ways[rng.integers(len(ways))]:
+        points = np.array(stroke, float) / 100
+        points = points if continental else _smooth(points)
+        points = points + np.einsum("ni,nj,ijk->nk", _both(points[:, 0]), _both(points[:, 1]), bend)
+        x, y = (points + rng.normal(0, how["shake"], size=points.shape) - 0.5).T
+        x, y = how["width"] * x - how["slant"] * how["height"] * y, how["height"] * y
+        x, y = x * np.cos(turn) - y * np.sin(turn), x * np.sin(turn) + y * np.cos(turn)
+        places = [{"x": 336 * (how["left"] + a), "y": 336 * (how["top"] + b)} for a, b in zip(x, y, strict=True)]
+        strokes.append({"pen": how["pen"], "points": places})
+    return strokes
+
+
+def test_cnn_reads_drawings_in_ten_styles(built: Path, arithmetic: Callable[..., Any]) -> None:
+    rng = np.random.default_rng(0)
+    digits = np.tile(np.arange(10), 20)
+    drawings = [draw(digit, style, rng) for style in STYLES for digit in digits[:20]]
+    file = built / "model-cnn.data.js"
+    probabilities = np.array(arithmetic("drawings", model=str(file), drawings=drawings))
+    right = probabilities.argmax(axis=1) == digits
+    answered = probabilities.max(axis=1) >= read(file)["threshold"]
+    assert right.mean() >= 0.93, right.reshape(10, 20).mean(axis=1)
+    assert (answered & ~right).mean() <= 0.02
+
+
 def test_page_reads_sheets_as_the_package_does(
     arithmetic: Callable[..., Any], images_test: Any, tmp_path: Path
 ) -> None:
@@ -590,6 +644,8 @@ def test_scripts_and_data_stay_within_their_budgets(built: Path) -> None:
     drawing = [built / "draw-digit.js", built / "widgets.css", built / "model-dense.data.js"]
     assert size(*drawing) <= 250_000
     assert size(*drawing, built / "model-sigmoid.data.js", built / "model-cnn.data.js") <= 350_000
+    first_page = [built / name for name in ("try-digit.js", "widgets.css", "model-cnn.data.js", "convolution.data.js")]
+    assert size(*first_page) <= 250_000
     assert size(built / "race.data.js") <= 850_000
     # What loads without being asked for; the rest waits.
     for name in ("errors", "neuron", "convolution", "map", "sheet"):

@@ -26,6 +26,7 @@ import {
 } from "../../web/widgets/arithmetic/network.js";
 import { prepareDrawing } from "../../web/widgets/arithmetic/prepare.js";
 import { createRunner } from "../../web/widgets/arithmetic/race.js";
+import { enlarge, SIZE } from "../../web/widgets/arithmetic/strokes.js";
 import { readSheet } from "../../web/widgets/arithmetic/sheet.js";
 
 /** @typedef {import("../../web/widgets/arithmetic/network.js").Dense} Dense */
@@ -43,6 +44,32 @@ const rows = (file, size) => {
 };
 const scaled = (/** @type {Uint8Array[]} */ images) =>
   images.map((image) => Float32Array.from(image, (value) => value / 255));
+
+/**
+ * The ink of strokes with round ends, 0 to 255, as the page's canvas paints them.
+ * @param {import("../../web/widgets/arithmetic/strokes.js").Stroke[]} strokes
+ */
+function paint(strokes) {
+  const ink = new Uint8Array(SIZE * SIZE);
+  for (const { pen, points } of strokes) {
+    points.slice(1).forEach((to, i) => {
+      const { x, y } = points[i];
+      const [dx, dy, reach] = [to.x - x, to.y - y, pen / 2 + 1];
+      const [left, right] = [Math.min(x, to.x) - reach, Math.max(x, to.x) + reach].map(Math.round);
+      const [top, bottom] = [Math.min(y, to.y) - reach, Math.max(y, to.y) + reach].map(Math.round);
+      for (let row = Math.max(0, top); row < Math.min(SIZE, bottom); row++) {
+        for (let column = Math.max(0, left); column < Math.min(SIZE, right); column++) {
+          const [px, py] = [column + 0.5 - x, row + 0.5 - y];
+          const along = Math.min(1, Math.max(0, (px * dx + py * dy) / (dx * dx + dy * dy || 1)));
+          const cover = pen / 2 + 0.5 - Math.hypot(px - along * dx, py - along * dy);
+          const at = row * SIZE + column;
+          ink[at] = Math.max(ink[at], 255 * Math.min(1, Math.max(0, cover)));
+        }
+      }
+    });
+  }
+  return ink;
+}
 
 /** What Python asks for, by name. @type {Record<string, (request: any) => unknown>} */
 const commands = {
@@ -117,6 +144,14 @@ const commands = {
   },
   descent({ name, rate, start, steps }) {
     return descend(name, rate, start, steps);
+  },
+  /** What a model makes of drawings, each a list of strokes on the sheet. */
+  drawings({ model, drawings }) {
+    const { layers } = readModel(read(model));
+    return drawings.map((/** @type {import("../../web/widgets/arithmetic/strokes.js").Stroke[]} */ strokes) => {
+      const image = /** @type {Uint8Array} */ (prepareDrawing(paint(enlarge(strokes)), SIZE));
+      return Array.from(forward(layers, image));
+    });
   },
   prepare({ drawings, width, height, out }) {
     writeFileSync(
