@@ -26,6 +26,7 @@ from mnist_lessons.fingerprint import fingerprint
 from mnist_lessons.paper import render_sheet, write_digit
 from mnist_lessons.small import fold
 from mnist_lessons.store import load_or_train, write_atomically
+from training import STEPS, Recording, load_or_record, source
 from widgets import MANIFEST
 
 MODELS = {
@@ -34,6 +35,7 @@ MODELS = {
     "cnn": (recipes.train_cnn, "Convolutional network"),
 }
 TRAINING_DIGITS = 5000  # that the page gets to see
+RATES = (0.1, 3.0)  # of the two trainings that can be watched: about right, and too high
 ACTIVATIONS = {"relu", "sigmoid", "tanh", "softmax"}
 GLOBAL = "(globalThis.mnistLessons??={})"
 DIGITS = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
@@ -43,7 +45,7 @@ def main(folder: Path) -> None:
     """Write every data file and the manifest into the folder, unless they are there from the same sources."""
     manifest = folder / MANIFEST
     # Keras computes with TensorFlow, which it does not require.
-    code = Path(__file__).read_text(encoding="utf-8")
+    code = Path(__file__).read_text(encoding="utf-8") + source()
     sources = fingerprint(code, packages=[ROOT / "mnist_lessons"], libraries=["tensorflow"])
     if _is_current(manifest, sources):
         return
@@ -65,6 +67,7 @@ def main(folder: Path) -> None:
     written["race"] = _write(folder, "race", race_data())
     written["neuron"] = _write(folder, "neuron", neuron_data())
     written["sheet"] = _write(folder, "sheet", sheet_data())
+    written["training"] = _write(folder, "training", training_data())
     written["small"] = _write_script(folder, "small", f"{small_program()}{GLOBAL}.small=digit;\n")
     write_atomically(manifest, json.dumps({"sources": sources, "files": written}, indent=1))
 
@@ -441,6 +444,76 @@ def convolution_data(cnn: Any) -> dict[str, Any]:
         # (height, width, 1, filters) to one square of numbers a filter; as float64, which prints as it was rounded
         "kernels": np.round(np.moveaxis(kernels[:, :, 0], -1, 0).astype(np.float64), 2).tolist(),
     }
+
+
+# Two trainings to watch
+
+
+def training_data() -> dict[str, Any]:
+    """Return what two trainings of the chapter `train` looked like after some of their steps.
+
+    The digits are validation images, one of each kind.
+    """
+    recordings = [load_or_record(rate) for rate in RATES]
+    images, labels = data.split_mnist(seed=0).validation
+    chosen = choose_digits(recordings[0].probabilities, labels)
+    return {
+        "steps": list(STEPS),
+        "indices": chosen,
+        "labels": "".join(map(str, labels[chosen])),
+        "shades": _shades(images[chosen]),
+        "runs": [
+            {"rate": rate} | describe_training(recording, chosen)
+            for rate, recording in zip(RATES, recordings, strict=True)
+        ],
+    }
+
+
+def choose_digits(probabilities: np.ndarray, labels: np.ndarray, *, wavering: tuple[int, ...] = (4, 9)) -> list[int]:
+    """Return the place of one image of each digit that is read in the end.
+
+    It is the first one, but of the `wavering` digits it is the one whose answer changed most often on the way.
+
+    Parameters
+    ----------
+    probabilities
+        After each of some steps of a training, those of the first images, (moments, n, 10).
+    """
+    answers = probabilities.argmax(axis=2)
+    changes = np.sum(answers[1:] != answers[:-1], axis=0)
+    chosen = []
+    for digit in range(10):
+        places = np.flatnonzero((labels[: len(changes)] == digit) & (answers[-1] == digit))
+        chosen.append(int(places[changes[places].argmax() if digit in wavering else 0]))
+    return chosen
+
+
+def describe_training(recording: Recording, chosen: list[int], *, units: int = 24) -> dict[str, Any]:
+    """Return a recording as `web/widgets/arithmetic/training.js` reads it, with the first units of the first layer.
+
+    Of their weights there are those at the start, and then how much each has changed since, in 31 steps between the
+    largest change of a unit's weights and its negative.
+    """
+    kernels = np.swapaxes(recording.kernels[:, :, :units], 1, 2)  # (moments, units, 784)
+    parts = np.concatenate([kernels[:1], kernels[1:] - kernels[:1]])
+    scales = np.abs(parts).max(axis=2, keepdims=True)
+    levels = np.rint(15 * parts / np.where(scales > 0, scales, 1)) + 15
+    # A softmax is never quite 1.
+    probabilities = np.minimum(np.round(recording.probabilities[:, chosen].astype(np.float64), 4), 0.9999)
+    return {
+        "loss": _significant(recording.loss, 4),
+        "accuracy": np.round(recording.accuracy, 4).tolist(),
+        "dead": (~recording.alive).sum(axis=2).tolist(),
+        "alive": ["".join(map(str, row)) for row in recording.alive[:, 0, :units].astype(int)],
+        "largest": _significant(np.abs(kernels).max(axis=2), 3),
+        "scales": _significant(scales[:, :, 0], 3),
+        "levels": [_digits(moment.astype(np.uint8).ravel()) for moment in levels],
+        "probabilities": probabilities.tolist(),
+    }
+
+
+def _significant(values: np.ndarray, digits: int) -> list[list[float]]:
+    return [[float(f"{value:.{digits}g}") for value in row] for row in values]
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 // ReLU against sigmoid: two networks that differ in nothing else train side by side in the reader's browser.
 
-import { createChart } from "./page/chart.js";
+import { createChart, powerOfTen } from "./page/chart.js";
 import { decodeShades } from "./arithmetic/model.js";
 import { button, chooser, h, mount, numbersOf, percent, slider, table } from "./page/page.js";
 import { createGoal } from "./page/goal.js";
@@ -323,13 +323,6 @@ function createCharts(depth) {
   reset(depth);
   const element = h("div", { class: "ml-charts" }, loss.element, accuracy.element, byLayer);
   return { element, draw, reset };
-}
-
-/** For instance 1·10⁻⁴, and plain 1. @param {number} value */
-function powerOfTen(value) {
-  const [digits, exponent] = value.toExponential(Number.isInteger(Math.log10(value)) ? 0 : 1).split("e");
-  const raised = exponent.replace("+", "").replace(/[-0-9]/g, (sign) => "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"["-0123456789".indexOf(sign)]);
-  return exponent === "+0" ? digits : digits === "1" ? `10${raised}` : `${digits}·10${raised}`;
 }
 
 /** @param {Records} records @param {number} depth */

@@ -15,14 +15,19 @@ const BOTTOM = 34;
 
 /**
  * @param {{title: string, x: string, xRange: [number, number], xTicks: number[], yTicks: number[],
- *   yRange: [number, number], log?: boolean, show?: (tick: number) => string, unit: string}} options
- *   title and x: what the axes measure; log: a logarithmic vertical axis; unit: a word for one point of a series
+ *   yRange: [number, number], log?: boolean, along?: (x: number) => number, show?: (tick: number) => string,
+ *   unit: string}} options
+ *   title and x: what the axes measure; log: a logarithmic vertical axis; along: how far along the horizontal axis
+ *   a value is, in units of its own; unit: a word for one point of a series
  */
-export function createChart({ title, x, xRange, xTicks, yRange, yTicks, log = false, show = String, unit }) {
+export function createChart(options) {
+  const { title, x, xRange, xTicks, yRange, yTicks, log = false, along = (value) => value, show = String } = options;
+  const { unit } = options;
   const height = log ? Math.log10 : (/** @type {number} */ value) => value;
+  const [first, last] = xRange.map(along);
   const [low, high] = yRange.map(height);
   const toX = (/** @type {number} */ value) =>
-    LEFT + ((value - xRange[0]) / (xRange[1] - xRange[0])) * (WIDTH - LEFT - RIGHT);
+    LEFT + ((along(value) - first) / (last - first)) * (WIDTH - LEFT - RIGHT);
   const toY = (/** @type {number} */ value) => {
     const share = (height(Math.max(value, log ? 1e-12 : value)) - low) / (high - low);
     return HEIGHT - BOTTOM - Math.min(1, Math.max(0, share)) * (HEIGHT - TOP - BOTTOM);
@@ -65,6 +70,13 @@ export function createChart({ title, x, xRange, xTicks, yRange, yTicks, log = fa
     setAttributes(picture, { "aria-label": ending ? `${title}, last ${unit}: ${ending}` : `${title}: no ${unit} yet` });
   };
   return { element: h("figure", { class: "ml-chart" }, h("figcaption", {}, title), picture), draw };
+}
+
+/** For instance 1·10⁻⁴, and plain 1. @param {number} value */
+export function powerOfTen(value) {
+  const [digits, exponent] = value.toExponential(Number.isInteger(Math.log10(value)) ? 0 : 1).split("e");
+  const raised = exponent.replace("+", "").replace(/[-0-9]/g, (sign) => "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"["-0123456789".indexOf(sign)]);
+  return exponent === "+0" ? digits : digits === "1" ? `10${raised}` : `${digits}·10${raised}`;
 }
 
 /** Keep labels from covering each other. @param {number[]} heights */

@@ -2,6 +2,9 @@
 
 import { h, paintInk, setAttributes, svg } from "./page.js";
 
+/** Below 0, a square has a hole, so that the sign does not rest on the color. */
+const HOLE = "m.3 .3v.4h.4v-.4z";
+
 /**
  * A square for each number that can be told from 0; the larger, the stronger its color.
  * @param {ArrayLike<number>} values  row by row @param {number} width
@@ -15,11 +18,30 @@ export function signedSquares(values, width) {
           svg("path", {
             class: value > 0 ? "ml-positive" : "ml-negative",
             "fill-opacity": (Math.abs(value) / largest).toFixed(2),
-            // Below 0, the square has a hole, so that the sign does not rest on the color.
-            d: `M${i % width} ${Math.floor(i / width)}h1v1h-1z` + (value > 0 ? "" : "m.3 .3v.4h.4v-.4z"),
+            d: `M${i % width} ${Math.floor(i / width)}h1v1h-1z` + (value > 0 ? "" : HOLE),
           }),
         ],
   );
+}
+
+/**
+ * The same for many pictures that change often: few elements, and a color of few strengths.
+ * @param {ArrayLike<number>} values  row by row @param {number} width
+ */
+export function signedPaths(values, width, strengths = 6) {
+  const largest = Math.max(...Array.from(values, Math.abs));
+  /** @type {string[]} */
+  const paths = new Array(2 * strengths + 1).fill("");
+  for (let i = 0; largest > 0 && i < values.length; i++) {
+    const strength = Math.round((strengths * values[i]) / largest);
+    const square = `M${i % width} ${Math.floor(i / width)}h1v1h-1z`;
+    if (strength) paths[strengths + strength] += square + (strength > 0 ? "" : HOLE);
+  }
+  return paths.flatMap((d, i) => {
+    const strength = i - strengths;
+    const style = strength > 0 ? "ml-positive" : "ml-negative";
+    return d ? [svg("path", { class: style, "fill-opacity": (Math.abs(strength) / strengths).toFixed(2), d })] : [];
+  });
 }
 
 /** An image in pale ink, and on it the part of each pixel in a number; a frame can mark a part of it. */
