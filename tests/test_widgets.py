@@ -79,6 +79,11 @@ def labels_test() -> Any:
     return data.load_mnist()[1][1]
 
 
+@pytest.fixture(scope="module")
+def labels_validation() -> Any:
+    return data.split_mnist(seed=0).validation[1]
+
+
 def read(file: Path) -> Any:
     """The content of a data file: a script that puts one value into a global variable."""
     return json.loads(file.read_text(encoding="utf-8").split("]=", 1)[1].rstrip(";\n"))
@@ -270,6 +275,65 @@ def test_high_rate_raises_the_loss_and_a_low_one_lowers_it(arithmetic: Callable[
     for rate, sign in ((0.022, 1), (0.018, -1)):
         path = arithmetic("descent", name="descent", rate=rate, start=[-1, 0.1], steps=50)
         assert np.all(sign * np.diff([visited["loss"] for visited in path]) > 0)
+
+
+@pytest.mark.parametrize(("run", "rate"), enumerate(export_widgets.RATES))
+def test_recorded_training_is_that_of_the_chapter(
+    run: int, rate: float, built: Path, arithmetic: Callable[..., Any]
+) -> None:
+    import keras
+
+    from mnist_lessons.models import build_dense
+
+    content = read(built / "training.data.js")
+    splits = data.split_mnist(seed=0)
+    order = np.random.default_rng(seed=0).permutation(len(splits.train[0]))[:10_000]
+    images, labels = splits.train[0][order], splits.train[1][order]
+    keras.utils.set_random_seed(0)
+    model = build_dense()
+    model.compile(keras.optimizers.SGD(rate), loss="sparse_categorical_crossentropy", metrics=["accuracy"])
+    model.fit(images, labels, batch_size=32, epochs=1, verbose=0)
+
+    recorded, moment = content["runs"][run], content["steps"].index(313)
+    for place, (some, answers) in enumerate([(images, labels), splits.validation]):
+        loss, accuracy = model.evaluate(some, answers, batch_size=1000, verbose=0)
+        assert recorded["loss"][moment][place] == pytest.approx(loss, rel=1e-3)
+        assert recorded["accuracy"][moment][place] == pytest.approx(accuracy, abs=1e-3)
+    chosen = content["indices"]
+    np.testing.assert_allclose(
+        recorded["probabilities"][moment], model.predict(splits.validation[0][chosen], verbose=0), atol=2e-3
+    )
+    second = keras.Sequential(model.layers[:-1]).predict(images, batch_size=1000, verbose=0)
+    assert recorded["dead"][moment][1] == np.sum(~(second > 0).any(axis=0))
+    kernel = model.get_weights()[0][:, :24].T
+    page = arithmetic("training", training=str(built / "training.data.js"), run=run, moment=moment, out=np.float64)
+    steps = sum(np.array(recorded["scales"])[[0, moment]])[:, np.newaxis] / 15
+    assert (np.abs(page.reshape(24, 784) - kernel) <= 0.51 * steps).all()
+
+
+def test_recorded_trainings_reach_what_the_page_asks_for(built: Path, labels_validation: Any) -> None:
+    content = read(built / "training.data.js")
+    learning, failing = content["runs"]
+    assert content["labels"] == "0123456789"
+    assert labels_validation[content["indices"]].tolist() == list(range(10))
+    answers = np.argmax(learning["probabilities"], axis=2)
+    assert answers[-1].tolist() == list(range(10))
+    first = answers[:, 9].tolist().index(9)
+    assert 0 < first < len(answers) - 1
+    assert len(set(answers[first:, 9])) > 1  # it forgets the 9 again
+    assert failing["dead"][0][1] == 0
+    assert failing["dead"][-1][1] == 128
+    assert learning["loss"][-1][1] < 0.3 < 2 < failing["loss"][-1][1] < 2.6 < 100 < np.max(failing["loss"])
+
+
+def test_digits_to_watch_are_first_ones_and_those_that_waver_most() -> None:
+    labels = np.array([*range(10), 4, 4, 9, 9])
+    answers = np.tile(labels, (4, 1))
+    answers[1, 10] = answers[1, 12] = 0  # wavers
+    answers[:, 13] = [0, 1, 0, 1]  # wavers more, but is not read
+    answers[-1, 11] = 0
+    probabilities = np.eye(10)[answers]
+    assert export_widgets.choose_digits(probabilities, labels) == [0, 1, 2, 3, 10, 5, 6, 7, 8, 12]
 
 
 def test_every_step_of_backpropagation_agrees_with_keras(arithmetic: Callable[..., Any]) -> None:
@@ -648,7 +712,7 @@ def test_scripts_and_data_stay_within_their_budgets(built: Path) -> None:
     assert size(*first_page) <= 250_000
     assert size(built / "race.data.js") <= 850_000
     # What loads without being asked for; the rest waits.
-    for name in ("errors", "neuron", "convolution", "map", "sheet"):
+    for name in ("errors", "neuron", "convolution", "map", "sheet", "training"):
         assert size(built / f"{name}.data.js") <= 300_000
 
 

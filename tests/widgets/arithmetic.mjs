@@ -28,6 +28,7 @@ import { prepareDrawing } from "../../web/widgets/arithmetic/prepare.js";
 import { createRunner } from "../../web/widgets/arithmetic/race.js";
 import { enlarge, SIZE } from "../../web/widgets/arithmetic/strokes.js";
 import { readSheet } from "../../web/widgets/arithmetic/sheet.js";
+import { weightsAt } from "../../web/widgets/arithmetic/training.js";
 
 /** @typedef {import("../../web/widgets/arithmetic/network.js").Dense} Dense */
 
@@ -141,6 +142,10 @@ const commands = {
       const network = randomNetwork(random);
       return { network, passes: compute(network), steps: operations(network) };
     });
+  },
+  training({ training, run, moment, out }) {
+    const weights = weightsAt(read(training).runs[run], moment);
+    writeFileSync(out, Float64Array.from(weights.flatMap((unit) => Array.from(unit))));
   },
   descent({ name, rate, start, steps }) {
     return descend(name, rate, start, steps);

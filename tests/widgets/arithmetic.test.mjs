@@ -17,6 +17,7 @@ import {
 } from "../../web/widgets/arithmetic/network.js";
 import { evaluate } from "../../web/widgets/arithmetic/neuron.js";
 import { prepareDrawing } from "../../web/widgets/arithmetic/prepare.js";
+import { answersAfter, answersTo, changesAt, deathOf, weightsAt } from "../../web/widgets/arithmetic/training.js";
 
 const dot = () => Uint8Array.from({ length: 784 }, (_, i) => (i === 14 * 28 + 14 ? 200 : 0));
 
@@ -195,4 +196,46 @@ test("the neuron's gradient is the slope of its loss, and its loss at 0 is ln 2"
     (evaluate(digits, [0.7 + 1e-6, -0.2], 0.1).loss - evaluate(digits, [0.7 - 1e-6, -0.2], 0.1).loss) / 2e-6;
   assert.ok(Math.abs(gradient[0] - slope) < 1e-8);
   assert.ok(Number.isFinite(evaluate(digits, [900, -900]).loss));
+});
+
+/** Two units at three moments. @returns {any} */
+const run = () => ({
+  scales: [
+    [1, 3],
+    [15, 0],
+    [1e17, 6],
+  ],
+  // 0 is the lowest level, 15 stands for 0, 30 is the highest.
+  levels: [
+    [0, 15],
+    [16, 15],
+    [15, 30],
+  ].map((levels) => levels.map((level) => "ABCDEFGHIJKLMNOPQRSTUVWXYZabcde"[level].repeat(784)).join("")),
+  dead: [
+    [0, 1],
+    [1, 2],
+    [0, 2],
+  ],
+  probabilities: [[[0.5, 0.3, 0.2]], [[0.2, 0.5, 0.3]], [[0.2, 0.3, 0.5]]],
+});
+
+test("a recorded weight is its start and its change since", () => {
+  const at = (/** @type {number} */ moment) => weightsAt(run(), moment).map((weights) => weights[783]);
+  assert.deepEqual([0, 1, 2].map(at), [
+    [-1, 0],
+    [0, 0],
+    [-1, 6],
+  ]);
+  assert.deepEqual(
+    changesAt(run(), 0).map((changes) => changes[0]),
+    [0, 0],
+  );
+});
+
+test("a recorded training says what a digit was taken for, and when its second layer died", () => {
+  assert.deepEqual(answersTo(run(), 0), [0, 1, 2]);
+  assert.deepEqual(answersAfter([3, 9, 9, 7, 7, 9, 9], 9), [7, 9]);
+  assert.deepEqual(answersAfter([3, 9, 9], 9), []);
+  assert.equal(deathOf(run(), 2), 1);
+  assert.equal(deathOf(run(), 3), -1);
 });

@@ -1206,6 +1206,77 @@ async function digitMap() {
   await checkDamage("map");
 }
 
+async function watchTraining() {
+  const { page, widget, close } = await ready();
+  const state = () => widget.locator(".ml-state").innerText();
+  const range = widget.getByLabel("Step of the training");
+  const goals = widget.locator(".ml-goal");
+  const digits = widget.locator(".ml-watch li");
+  const sought = widget.locator(".ml-sought strong");
+  const step = async () => Number(find(/^Step (\d+):/, await state())[1]);
+  assert.equal(await step(), 0);
+  assert.match(await state(), /Dead units: 0 of 128 in the first hidden layer, 0 of 128 in the second/);
+  assert.equal(await widget.locator(".ml-units-grid path").count(), 0, "something is learned before the first step");
+
+  // By keys to the first step at which the 9 is read; a wrong one is refused.
+  await press(page, "Here!");
+  assert.match(await goals.first().innerText(), /Not here: at step 0, it says \d\.$/);
+  await range.focus();
+  for (let presses = 0; presses < 20 && (await sought.innerText()) !== "✓ says 9"; presses++)
+    await page.keyboard.press("ArrowRight");
+  const found = await step();
+  assert.ok(found > 0 && found < 939, `${found}`);
+  await press(page, "Here!");
+  assert.match(await goals.first().innerText(), new RegExp(`✓ Reached: step ${found}\\.`));
+  await becomes(() => spoken(page), new RegExp(`^Goal reached: step ${found}`));
+  assert.ok((await widget.locator(".ml-units-grid path").count()) > 100);
+
+  // Without motion, Play shows the end at once.
+  await press(page, "Next");
+  await press(page, "Play");
+  assert.equal(await step(), 939);
+  await becomes(() => spoken(page), /^Step 939: .* 10 of the ten are read\.$/);
+  const right = await digits.locator("strong").allInnerTexts();
+  assert.deepEqual(
+    right,
+    Array.from({ length: 10 }, (_, digit) => `✓ says ${digit}`),
+  );
+  await press(page, "Back");
+  assert.equal(await step(), 626);
+  const pictures = () => widget.locator(".ml-units-grid svg").first().innerHTML();
+  const changes = await pictures();
+  await widget.getByLabel("Of the first hidden layer, show").selectOption("its weights");
+  assert.notEqual(await pictures(), changes);
+
+  // At rate 3, the loss explodes, the second layer dies, and all digits get one answer.
+  await widget.getByLabel("Learning rate").selectOption("3, too high");
+  assert.equal(await step(), 626);
+  assert.match(await state(), /128 of 128 in the second/);
+  assert.equal(new Set((await digits.locator("strong").allInnerTexts()).map((text) => text.slice(-1))).size, 1);
+  assert.ok((await widget.locator(".ml-units-grid .ml-dead").count()) > 10);
+  await press(page, "Here!");
+  assert.match(await goals.last().innerText(), /Not here: at step 626, none is left, but that is not new\.$/);
+  for (let presses = 0; presses < 20 && (await state()).includes("128 of 128"); presses++) await press(page, "Back");
+  await press(page, "Here!");
+  assert.match(await goals.last().innerText(), /Not here: at step \d+, \d+ are left\.$/);
+  await press(page, "Next");
+  await press(page, "Here!");
+  assert.match(await goals.last().innerText(), /✓ Reached: step \d+\./);
+  await widget.getByText("The training in numbers").click();
+  await becomes(() => widget.locator(".ml-numbers-of tbody tr").count(), 21);
+  await range.fill("6");
+  const before = await step();
+  await page.emulateMedia({ reducedMotion: "no-preference" });
+  await press(page, "Play");
+  await becomes(async () => (await step()) > before, true, "playing:");
+  await press(page, "Pause");
+  const paused = await step();
+  await page.waitForTimeout(1000);
+  assert.equal(await step(), paused);
+  await close();
+  await checkDamage("training");
+}
+
 /** @type {Record<string, () => Promise<void>>} */
 const USE = {
   "draw-digit": drawDigit,
@@ -1219,6 +1290,7 @@ const USE = {
   convolution: convolution,
   "digit-map": digitMap,
   "error-gallery": errorGallery,
+  "watch-training": watchTraining,
 };
 
 try {

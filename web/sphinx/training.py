@@ -84,8 +84,7 @@ def measure(weights: list[np.ndarray], train: data.Split, validation: data.Split
     """Return one moment of a `Recording` from the six weights of a network and from flat images (n, 784), 0 to 1."""
     (hidden, outputs), (_, outputs_validation) = (_forward(weights, split[0]) for split in (train, validation))
     both = [
-        _loss_and_accuracy(values, split[1])
-        for values, split in ((outputs, train), (outputs_validation, validation))
+        _loss_and_accuracy(values, split[1]) for values, split in ((outputs, train), (outputs_validation, validation))
     ]
     loss, accuracy = np.transpose(both)
     alive = np.array([(layer > 0).any(axis=0) for layer in hidden])

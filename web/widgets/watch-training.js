@@ -103,12 +103,12 @@ mount("watch-training", async ({ root, say, load }) => {
     onchange: (index) => choose(Number(index)),
   });
   const views = chooser({
-    label: "Of the first layer, show",
+    label: "Of the first hidden layer, show",
     options: [
+      [CHANGES, "how its weights have changed"],
       [WEIGHTS, "its weights"],
-      [CHANGES, "how they changed since the start"],
     ],
-    value: WEIGHTS,
+    value: CHANGES,
     onchange: (view) => {
       layer.choose(view);
       layer.show(run, at);
@@ -126,7 +126,14 @@ mount("watch-training", async ({ root, say, load }) => {
       "div",
       { class: "ml-player" },
       range.element,
-      h("div", { class: "ml-buttons" }, play, button("Back", turn(-1)), button("Next", turn(1)), button("Here!", claim)),
+      h(
+        "div",
+        { class: "ml-buttons" },
+        play,
+        button("Back", turn(-1)),
+        button("Next", turn(1)),
+        button("Here!", claim),
+      ),
     ),
     numbers.element,
   );
@@ -134,9 +141,9 @@ mount("watch-training", async ({ root, say, load }) => {
   refresh();
 });
 
-/** A number with three digits; a power of ten where it is very large or small. @param {number} value */
-const short = (value) =>
-  value && (value >= 1e4 || value < 1e-3) ? powerOfTen(value) : String(Number(value.toPrecision(3)));
+/** A number with few digits; a power of ten where it is very large or small. @param {number} value @param {number} [digits] */
+const short = (value, digits = 3) =>
+  value && (value >= 1e4 || value < 1e-3) ? powerOfTen(value) : String(Number(value.toPrecision(digits)));
 
 /** @param {Training} training @param {Run} run @param {number} at */
 function describe({ steps }, { loss, accuracy, dead }, at) {
@@ -167,8 +174,8 @@ function createGoalOf({ steps }, run) {
   );
   const later = answersAfter(answers, SOUGHT);
   const found = learns
-    ? `step ${steps[first]}.` + (later.length ? ` After that the answer is ${later.join(", ")}.` : "")
-    : `step ${steps[first]}. From here on all images get the same answer, and only the ten last biases still change.`;
+    ? `step ${steps[first]}.` + (later.length ? ` After that the answer changes to ${later.join(", ")}.` : "")
+    : `step ${steps[first]}. From here on all training images get the same answer, and only the last ten biases still change.`;
   const miss = (/** @type {number} */ at) => {
     if (learns) {
       const { [at]: answer } = answers;
@@ -229,11 +236,11 @@ function createDigits({ indices, labels, shades }) {
     return { element, show };
   });
   let right = 0;
-  const text = () => `${right} of the ten digits are read.`;
+  const text = () => `${right} of the ten are read.`;
   const caption = h("p", { class: "ml-title" });
   const show = (/** @type {Run} */ { probabilities }, /** @type {number} */ at) => {
     right = cards.filter((card, place) => card.show(probabilities[at][place])).length;
-    caption.textContent = `Ten validation images and what the network says: ${text()}`;
+    caption.textContent = `Ten validation images: ${text()}`;
   };
   const list = h("ul", { class: "ml-watch" }, ...cards.map(({ element }) => element));
   return { element: h("div", { class: "ml-part" }, caption, list), show, text };
@@ -266,7 +273,7 @@ function createCharts(steps) {
       log: true,
       yRange: [0.1, 10 ** top],
       yTicks: Array.from({ length: Math.floor((top + 1) / every) + 1 }, (_, i) => 10 ** (i * every - 1)),
-      show: short,
+      show: (value) => short(value),
     });
     const accuracy = createChart({
       ...axis,
@@ -277,7 +284,7 @@ function createCharts(steps) {
     });
     const dead = createChart({
       ...axis,
-      title: `Dead units, of ${UNITS} in each hidden layer`,
+      title: `Dead units of ${UNITS}, by hidden layer`,
       yRange: [0, UNITS],
       yTicks: [0, UNITS / 2, UNITS],
     });
@@ -313,7 +320,7 @@ function createCharts(steps) {
 
 /** The first units of the first hidden layer, each as an image of its weights. @param {Run} run */
 function createLayer({ scales: [{ length: count }] }) {
-  let view = WEIGHTS;
+  let view = CHANGES;
   const units = Array.from({ length: count }, (_, unit) => {
     const picture = svg("svg", { viewBox: "0 0 28 28", role: "img" });
     const caption = h("figcaption");
@@ -322,12 +329,12 @@ function createLayer({ scales: [{ length: count }] }) {
     const show = (values, largest, alive) => {
       picture.replaceChildren(...signedPaths(values, 28));
       element.classList.toggle("ml-dead", !alive);
-      caption.textContent = `${alive ? "" : "dead, "}±${short(largest)}`;
+      caption.textContent = `${alive ? "" : "dead, "}±${short(largest, 2)}`;
       setAttributes(picture, { "aria-label": `Unit ${unit + 1}, ${alive ? "alive" : "dead"}: ${text()}` });
     };
     return { element, show };
   });
-  const text = () => (view === WEIGHTS ? "weights" : "changes of the weights");
+  const text = () => (view === WEIGHTS ? "weights" : "change of the weights since the start");
   const title = h("p", { class: "ml-title" });
   const show = (/** @type {Run} */ run, /** @type {number} */ at) => {
     title.textContent = `First hidden layer, ${count} of its ${UNITS} units: ${text()}`;
@@ -352,8 +359,9 @@ function createLayer({ scales: [{ length: count }] }) {
 }
 
 /** @param {Training} training @param {Run} run */
-function inNumbers({ steps, labels }, { rate, loss, accuracy, dead, probabilities }) {
-  const answers = Array.from(labels, (_, place) => answersTo({ probabilities }, place));
+function inNumbers({ steps, labels }, run) {
+  const { rate, loss, accuracy, dead } = run;
+  const answers = Array.from(labels, (_, place) => answersTo(run, place));
   return table(
     `Training at a learning rate of ${rate}`,
     [
@@ -368,7 +376,7 @@ function inNumbers({ steps, labels }, { rate, loss, accuracy, dead, probabilitie
     ],
     steps.map((step, at) => [
       String(step),
-      ...loss[at].map(short),
+      ...loss[at].map((value) => short(value)),
       ...accuracy[at].map((share) => percent(share)),
       ...dead[at].map(String),
       answers.map((each) => each[at]).join(" "),

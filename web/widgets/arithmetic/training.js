@@ -22,10 +22,7 @@ const HALF = 15;
 function decode({ levels, scales }, moment) {
   const digits = decodeDigits(levels[moment]);
   return scales[moment].map((scale, unit) =>
-    Float64Array.from(
-      digits.subarray(PIXELS * unit, PIXELS * (unit + 1)),
-      (level) => ((level - HALF) * scale) / HALF,
-    ),
+    Float64Array.from(digits.subarray(PIXELS * unit, PIXELS * (unit + 1)), (level) => ((level - HALF) * scale) / HALF),
   );
 }
 
