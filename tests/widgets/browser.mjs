@@ -1235,7 +1235,7 @@ async function watchTraining() {
   await press(page, "Next");
   await press(page, "Play");
   assert.equal(await step(), 939);
-  await becomes(() => spoken(page), /^Step 939: .* 10 of the ten are read\.$/);
+  await becomes(() => spoken(page), /^Step 939: .* 10 of ten read correctly\.$/);
   const right = await digits.locator("strong").allInnerTexts();
   assert.deepEqual(
     right,

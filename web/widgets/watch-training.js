@@ -229,18 +229,18 @@ function createDigits({ indices, labels, shades }) {
       text.replaceChildren(
         h("strong", {}, `${answer === label ? "✓" : "✗"} says ${answer}`),
         h("br"),
-        `${percent(best, 0)} sure`,
+        percent(best, 0),
       );
       return answer === label;
     };
     return { element, show };
   });
   let right = 0;
-  const text = () => `${right} of the ten are read.`;
+  const text = () => `${right} of ten read correctly.`;
   const caption = h("p", { class: "ml-title" });
   const show = (/** @type {Run} */ { probabilities }, /** @type {number} */ at) => {
     right = cards.filter((card, place) => card.show(probabilities[at][place])).length;
-    caption.textContent = `Ten validation images: ${text()}`;
+    caption.textContent = `Validation images: ${text()}`;
   };
   const list = h("ul", { class: "ml-watch" }, ...cards.map(({ element }) => element));
   return { element: h("div", { class: "ml-part" }, caption, list), show, text };
@@ -285,7 +285,7 @@ function createCharts(steps) {
     const dead = createChart({
       ...axis,
       title: `Dead units of ${UNITS}, by hidden layer`,
-      yRange: [0, UNITS],
+      yRange: [-16, UNITS], // room for labels below 0
       yTicks: [0, UNITS / 2, UNITS],
     });
     all = [

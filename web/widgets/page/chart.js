@@ -5,7 +5,7 @@ import { h, setAttributes, svg } from "./page.js";
 const WIDTH = 320;
 const HEIGHT = 200;
 const LEFT = 46;
-const RIGHT = 62;
+const RIGHT = 70;
 const TOP = 12;
 const BOTTOM = 34;
 
