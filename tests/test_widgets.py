@@ -327,7 +327,7 @@ def test_recorded_trainings_reach_what_the_page_asks_for(built: Path, labels_val
     assert 0 < first < len(answers) - 1
     assert len(set(answers[first:, 9])) > 1  # it forgets the 9 again
     assert failing["dead"][0][1] == 0
-    assert failing["dead"][-1][1] == 128
+    assert failing["dead"][-1][1] > 110
     assert learning["loss"][-1][1] < 0.3 < 2 < failing["loss"][-1][1] < 2.6 < 100 < np.max(failing["loss"])
 
 

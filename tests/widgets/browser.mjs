@@ -1251,14 +1251,19 @@ async function watchTraining() {
   // At rate 3, the loss explodes, the second layer dies, and all digits get one answer.
   await widget.getByLabel("Learning rate").selectOption("3, too high");
   assert.equal(await step(), 626);
-  assert.match(await state(), /128 of 128 in the second/);
-  assert.equal(new Set((await digits.locator("strong").allInnerTexts()).map((text) => text.slice(-1))).size, 1);
+  const dead = async () => Number(find(/(\d+) of 128 in the second/, await state())[1]);
+  const most = await dead();
+  assert.ok(most > 110, `${most} are dead`);
+  assert.ok(new Set((await digits.locator("strong").allInnerTexts()).map((text) => text.slice(-1))).size <= 2);
   assert.ok((await widget.locator(".ml-units-grid .ml-dead").count()) > 10);
   await press(page, "Here!");
-  assert.match(await goals.last().innerText(), /Not here: at step 626, none is left, but that is not new\.$/);
-  for (let presses = 0; presses < 20 && (await state()).includes("128 of 128"); presses++) await press(page, "Back");
+  assert.match(await goals.last().innerText(), /Not here: at step 626, .* left, but not for the first time\.$/);
+  for (let presses = 0; presses < 20 && (await dead()) === most; presses++) await press(page, "Back");
   await press(page, "Here!");
-  assert.match(await goals.last().innerText(), /Not here: at step \d+, \d+ are left\.$/);
+  assert.match(
+    await goals.last().innerText(),
+    /Not here: at step \d+, \d+ units of the second hidden layer are left\.$/,
+  );
   await press(page, "Next");
   await press(page, "Here!");
   assert.match(await goals.last().innerText(), /✓ Reached: step \d+\./);

@@ -157,32 +157,38 @@ function describe({ steps }, { loss, accuracy, dead }, at) {
 
 /**
  * What to look for in a training: where it learns, the first moment at which a digit is read; where it fails, the first
- * at which the second layer is dead. claim: the reader says that it is this moment; returns what to speak.
+ * at which the second layer is as dead as it gets. claim: the reader says that it is this moment; returns what to speak.
  * @param {Training} training @param {Run} run
  */
 function createGoalOf({ steps }, run) {
   const answers = answersTo(run, SOUGHT);
-  const death = deathOf(run, UNITS);
-  const learns = death < 0;
-  const first = learns ? answers.indexOf(SOUGHT) : death;
+  const { most, moment } = deathOf(run);
+  const learns = run.accuracy[steps.length - 1][1] > 0.5;
+  const first = learns ? answers.indexOf(SOUGHT) : moment;
+  const left = (/** @type {number} */ dead) =>
+    dead === UNITS
+      ? "no unit of the second hidden layer is left"
+      : `${UNITS - dead} units of the second hidden layer are left`;
   const { element, check } = createGoal(
     learns
       ? `at a learning rate of ${run.rate}, go to the first step at which the network reads the ${SOUGHT} in the frame, ` +
           "and press Here!"
-      : `at a learning rate of ${run.rate}, go to the first step at which no unit of the second hidden layer is left, ` +
-          "and press Here!",
+      : `at a learning rate of ${run.rate}, go to the first step at which ${left(most)}, and press Here!`,
   );
   const later = answersAfter(answers, SOUGHT);
   const found = learns
     ? `step ${steps[first]}.` + (later.length ? ` After that the answer changes to ${later.join(", ")}.` : "")
-    : `step ${steps[first]}. From here on all training images get the same answer, and only the last ten biases still change.`;
+    : `step ${steps[first]}.` +
+      (most === UNITS
+        ? " Now all training images get the same answer, and only the last ten biases still change."
+        : "");
   const miss = (/** @type {number} */ at) => {
     if (learns) {
       const { [at]: answer } = answers;
       return answer === SOUGHT ? `it reads the ${SOUGHT}, but not for the first time` : `it says ${answer}`;
     }
     const [, dead] = run.dead[at];
-    return dead === UNITS ? "none is left, but that is not new" : `${UNITS - dead} are left`;
+    return left(dead) + (dead === most ? ", but not for the first time" : "");
   };
   const claim = (/** @type {number} */ at) => {
     const progress = `Not here: at step ${steps[at]}, ${miss(at)}.`;

@@ -44,5 +44,9 @@ export const answersTo = ({ probabilities }, place) =>
 export const answersAfter = (answers, label) =>
   answers.slice(answers.indexOf(label) + 1).filter((answer, i, later) => answer !== (i ? later[i - 1] : label));
 
-/** The first moment at which the second hidden layer is dead, or -1. @param {Run} run @param {number} units */
-export const deathOf = ({ dead }, units) => dead.findIndex(([, second]) => second === units);
+/** How many units of the second hidden layer are ever dead at once, and at which moment first. @param {Run} run */
+export function deathOf({ dead }) {
+  const counts = dead.map(([, second]) => second);
+  const most = Math.max(...counts);
+  return { most, moment: counts.indexOf(most) };
+}
