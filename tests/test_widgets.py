@@ -437,6 +437,41 @@ def test_erasing_pixels_for_an_answer_weakens_it_and_pixels_against_strengthen_i
     assert np.mean([change > 0 for _, change in changes if change is not None]) >= least_against
 
 
+@pytest.mark.parametrize(("name", "levels"), [("dense", 26), ("cnn", 51)])
+def test_pushed_pixels_agree_with_tensorflow_and_fool_as_random_ones_do_not(
+    name: Any, levels: int, built: Path, arithmetic: Callable[..., Any], images_test: Any, labels_test: Any
+) -> None:
+    import keras
+    import tensorflow as tf
+
+    model = load_or_train(RECIPES[name])
+    model.set_weights([export_widgets.round_weights(array).astype(np.float32) for array in model.get_weights()])
+    model.layers[-1].activation = keras.activations.linear
+    images, labels = images_test[:50], labels_test[:50]
+    targets = (labels.astype(int) + 3) % 10
+    file = str(built / f"model-{name}.data.js")
+    page = arithmetic("push", model=file, images=images, targets=targets.tolist(), levels=levels, out=np.uint8)
+    page = page.reshape(images.shape)
+
+    pixels = tf.constant(images, tf.float32)
+    with tf.GradientTape() as tape:
+        tape.watch(pixels)
+        values = pixels
+        for layer in model.layers:
+            values = layer(values)
+        loss = keras.losses.sparse_categorical_crossentropy(targets, values, from_logits=True)
+    slopes = np.asarray(tape.gradient(loss, pixels))
+    expected = np.clip(images - levels * np.sign(slopes), 0, 255)
+    clear = np.abs(slopes) > 1e-4 * np.abs(slopes).max()  # whatever the order of the sums, its sign is sure
+    assert clear.mean() > 0.9
+    np.testing.assert_array_equal(page[clear], expected[clear])
+
+    toward = np.mean(model.predict(page, verbose=0).argmax(axis=1) == targets)
+    unmoved = np.mean(arithmetic("shake", model=file, images=images[:20], levels=levels, count=10)) / 10
+    assert toward >= 0.15
+    assert unmoved >= 0.9
+
+
 @pytest.fixture(scope="module")
 def layer() -> Callable[[np.ndarray], np.ndarray]:
     return export_widgets.last_hidden_layer(load_or_train(recipes.train_cnn))

@@ -5,6 +5,7 @@
 // Large arrays are files of their own, named in the request.
 
 import { readFileSync, writeFileSync } from "node:fs";
+import { directionToward, push, pushAtRandom } from "../../web/widgets/arithmetic/attack.js";
 import { compute, operations, randomNetwork } from "../../web/widgets/arithmetic/backprop.js";
 import { descend } from "../../web/widgets/arithmetic/descent.js";
 import {
@@ -107,6 +108,25 @@ const commands = {
         return pixels.length ? score.weights.reduce((sum, weight, i) => sum + weight * sums[i], 0) - value : null;
       };
       return [without(evidence), without(evidence.map((part) => -part))];
+    });
+  },
+  /** For each image and target, the image after a push; of random pushes, how many of each are read as before. */
+  push({ model, images, targets, levels, out }) {
+    const { layers } = readModel(read(model));
+    const results = rows(images, 784).map((image, i) =>
+      push(image, directionToward(layers, image, targets[i]), levels),
+    );
+    writeFileSync(out, Buffer.concat(results));
+  },
+  shake({ model, images, levels, count }) {
+    const { layers } = readModel(read(model));
+    const answer = (/** @type {ArrayLike<number>} */ values) =>
+      Array.from(values).indexOf(Math.max(...Array.from(values)));
+    return rows(images, 784).map((image) => {
+      const before = answer(forward(layers, image));
+      const pushes = pushAtRandom(layers, image, levels);
+      const after = Array.from({ length: count }, () => answer(pushes.next().value?.probabilities ?? []));
+      return after.filter((each) => each === before).length;
     });
   },
   nearest({ model, neighbors, race, images, count }) {

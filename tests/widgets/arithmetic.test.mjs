@@ -17,6 +17,7 @@ import {
 } from "../../web/widgets/arithmetic/network.js";
 import { evaluate } from "../../web/widgets/arithmetic/neuron.js";
 import { prepareDrawing } from "../../web/widgets/arithmetic/prepare.js";
+import { decodeImage, encodeImage } from "../../web/widgets/arithmetic/text.js";
 import { answersAfter, answersTo, changesAt, deathOf, weightsAt } from "../../web/widgets/arithmetic/training.js";
 
 const dot = () => Uint8Array.from({ length: 784 }, (_, i) => (i === 14 * 28 + 14 ? 200 : 0));
@@ -155,6 +156,17 @@ test("of a linear unit, either method gives each pixel its product", () => {
     assert.equal(parts[14 * 28 + 14], -200);
     assert.ok(parts[0] === 0); // or -0
   }
+});
+
+test("an image survives its link, and what is no image is refused", () => {
+  const gray = Uint8Array.from({ length: 784 }, (_, i) => (i % 5 ? 0 : i % 256));
+  for (const image of [dot(), gray, new Uint8Array(784), new Uint8Array(784).fill(255)]) {
+    const text = encodeImage(image);
+    assert.match(text, /^[\w-]+$/);
+    assert.deepEqual(decodeImage(text), image);
+    for (const broken of [text.slice(0, -4), `${text}AAEB`, `${text}%`, ""]) assert.equal(decodeImage(broken), null);
+  }
+  assert.ok(encodeImage(dot()).length < 20);
 });
 
 test("on the map, keys lead to the nearest digit ahead", () => {

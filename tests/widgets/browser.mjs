@@ -254,6 +254,7 @@ async function drawDigit() {
   await changesWhatIsSeen(page, widget);
   await close();
 
+  await opensLinks();
   if (online) await survivesOddInput();
   if (online) await readsSmallDrawings();
   await drawsByTouch();
@@ -420,6 +421,57 @@ async function survivesOddInput() {
   await page.mouse.up();
   assert.ok((await ink(page)) > filled);
   await answers(page, /^(\d|I don’t know)$/);
+  await close();
+}
+
+/** A drawing goes into a link and into an array, and comes back from the link pixel by pixel. */
+async function opensLinks() {
+  const { page, widget, close } = await ready();
+  await widget.getByText("Copy this drawing").click();
+  await press(page, "Copy link");
+  const state = widget.locator("details", { hasText: "Copy this drawing" }).locator(".ml-note");
+  assert.match(await state.innerText(), /^There is nothing to copy yet/);
+  await drawByMouse(page, SEVEN);
+  await answers(page, "7");
+  const byHand = widget.getByLabel("To copy by hand");
+  const copied = async (/** @type {string} */ label) => {
+    await press(page, label);
+    await becomes(() => state.innerText(), /^(Copied\. |The browser does not let)/);
+    return (await byHand.isVisible()) ? byHand.inputValue() : page.evaluate(() => navigator.clipboard.readText());
+  };
+  await page
+    .context()
+    .grantPermissions(["clipboard-read", "clipboard-write"])
+    .catch(() => {});
+  const link = await copied("Copy link");
+  assert.match(link, /#digit=[\w-]{50,800}$/);
+  const code = await copied("Copy as NumPy");
+  const pixels =
+    find(/np\.array\(\[\n([^]*)\], dtype=np\.uint8\)\n$/, code)[1]
+      .match(/\d+/g)
+      ?.map(Number) ?? [];
+  const seen = () =>
+    page.locator(".ml-seen").evaluate((element) => {
+      const canvas = /** @type {HTMLCanvasElement} */ (element);
+      const context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
+      return Array.from(context.getImageData(0, 0, 28, 28).data).filter((_, i) => i % 4 === 3);
+    });
+  assert.deepEqual(pixels, await seen());
+
+  await press(page, "Clear");
+  await answers(page, "The sheet is empty");
+  await page.goto(link); // the same page: a new fragment alone
+  await answers(page, "7");
+  assert.deepEqual(await seen(), pixels);
+  await page.reload();
+  await answers(page, "7");
+  assert.deepEqual(await seen(), pixels);
+  await becomes(() => spoken(page), /^(The drawing of the link\. )?Dense/);
+  await press(page, "Clear");
+  await answers(page, "The sheet is empty");
+  await becomes(async () => page.url().includes("#"), false, "the fragment is gone:");
+  await page.goto(`${page.url()}#digit=AAAA`); // no drawing: nothing happens
+  await answers(page, "The sheet is empty");
   await close();
 }
 
@@ -647,6 +699,82 @@ async function movesWindows({ motion }) {
   assert.equal(await moved(), false, "the windows move while one draws");
   await page.mouse.up();
   await close();
+}
+
+// Fool it
+
+async function foolIt() {
+  const { page, widget, close } = await ready();
+  const states = widget.locator(".ml-widget-body > .ml-state");
+  const text = () => states.first().innerText();
+  const compared = () => states.nth(1).innerText();
+  const captions = () => widget.locator(".ml-fool figcaption span").allInnerTexts();
+  const goal = widget.locator(".ml-goal");
+  const level = widget.getByLabel("Push by");
+  await becomes(
+    compared,
+    /^50 random pushes of the same size: (50|4\d) are still read as 7, \d+ as 3, of which it is at most/,
+  );
+  assert.match(
+    await text(),
+    /^Dense network, ReLU: pushed by 8 of 255 gray levels .*, this 7 is read as 7, .* sure of 3\.$/,
+  );
+  assert.ok(!(await goal.innerText()).includes("Reached"));
+
+  // What is not pushed stays as it is; each press of a key pushes one level further.
+  await level.fill("0");
+  const [own, , unpushed] = await captions();
+  assert.equal(unpushed, own);
+  assert.equal(await widget.locator(".ml-fool path").count(), 0);
+  await level.focus();
+  for (let i = 0; i < 20; i++) await page.keyboard.press("ArrowRight");
+  assert.match(await text(), /pushed by 20 of 255 gray levels \(ε = 0\.078\) toward 3, this 7 is read as 3/);
+  assert.ok((await widget.locator(".ml-fool path").count()) > 100);
+  await becomes(() => goal.innerText(), /✓ Reached: it takes this 7 for a 3, (> )?9\d\.\d % sure, after a push of 20/);
+  await becomes(() => spoken(page), /^Goal reached: .* of 50 random pushes of that size, \d make it say 3\./);
+  await widget.getByText("All probabilities in numbers").click();
+  const rows = widget.locator(".ml-numbers-of tbody tr");
+  await becomes(() => rows.count(), 10);
+  const columns = (await rows.locator("td").allInnerTexts()).map((each) => Number.parseFloat(each.replace("> ", "")));
+  for (const i of [0, 1, 2]) {
+    const sum = columns.filter((_, at) => at % 3 === i).reduce((a, b) => a + b, 0);
+    assert.ok(Math.abs(sum - 100) < 0.1, `column ${i} adds up to ${sum} %`);
+  }
+
+  await widget.getByLabel("Push it toward").selectOption("a 7");
+  assert.match(await text(), /it says 7 already\. Choose another digit/);
+  await widget.getByLabel("Test digit").selectOption("a 4");
+  const title = () => widget.locator(".ml-fool strong").first().innerText();
+  const first = await title();
+  assert.match(first, /^Test image \d+, labeled 4$/);
+  await press(page, "Another one");
+  assert.match(await title(), /, labeled 4$/);
+  assert.notEqual(await title(), first);
+  await widget.getByLabel("Network").selectOption("Convolutional network");
+  await becomes(text, /^Convolutional network: pushed by 20 .* toward 7, this 4 is read as/);
+  await becomes(compared, /^50 random pushes of the same size: \d+ are/);
+
+  // One's own drawing; an empty sheet leads back to the test digit.
+  await widget.getByText("Draw a digit instead").click();
+  await drawByMouse(page, SEVEN);
+  await becomes(title, "Your drawing");
+  assert.match(await text(), /it says 7 already/);
+  await press(page, "Clear");
+  await becomes(title, /, labeled 4$/);
+  await close();
+
+  if (online) {
+    const damaged = await ready({
+      alter: (each) => each.route("**/model-cnn.data.js", (route) => route.abort()),
+      faults: ["ERR_FAILED"],
+    });
+    await damaged.widget.getByLabel("Network").selectOption("Convolutional network");
+    await damaged.page.waitForSelector(".ml-warning");
+    assert.equal(await damaged.widget.getByLabel("Network").inputValue(), "dense");
+    await damaged.close();
+  }
+  await checkDamage("model-dense");
+  await checkDamage("digits");
 }
 
 // The smallest network
@@ -1287,6 +1415,7 @@ const USE = {
   "draw-digit": drawDigit,
   "try-digit": tryDigit,
   "small-digit": smallDigit,
+  "fool-it": foolIt,
   "read-sheet": readSheet,
   "relu-race": race,
   "one-neuron": oneNeuron,

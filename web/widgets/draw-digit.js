@@ -6,9 +6,10 @@ import { createTenDigits } from "./page/goal.js";
 import { createInsides } from "./page/insides.js";
 import { decodeBytes, readModel } from "./arithmetic/model.js";
 import { forward } from "./arithmetic/network.js";
-import { button, chooser, h, mount, newId, paintInk, percent, slider, warning } from "./page/page.js";
+import { button, chooser, copyText, h, mount, newId, paintInk, percent, slider, warning } from "./page/page.js";
 import { prepareDrawing } from "./arithmetic/prepare.js";
 import { SIZE } from "./arithmetic/strokes.js";
+import { asNumPy, decodeImage, encodeImage } from "./arithmetic/text.js";
 import { createSurface, PENS } from "./page/surface.js";
 import { createWhy } from "./page/why.js";
 
@@ -27,6 +28,12 @@ const MODELS = [
   ["cnn", "Convolutional network"],
 ];
 const EMPTY = new Uint8Array(784);
+const LINK = "#digit="; // what a link to a drawing holds before it
+
+/** The drawing of the link that opened the page; null if there is none. */
+const linked = () => (location.hash.startsWith(LINK) ? decodeImage(location.hash.slice(LINK.length)) : null);
+// It begins once it is near.
+if (linked()) document.querySelector('[data-widget="draw-digit"]')?.scrollIntoView();
 
 mount("draw-digit", async ({ root, say, load }) => {
   /** @type {Map<string, Shown>} */
@@ -81,6 +88,8 @@ mount("draw-digit", async ({ root, say, load }) => {
     say(spoken + news + (prepared ? answering.map((column) => column.text()).join(" ") : "The sheet is empty."));
     news = "";
     goal.note(answer);
+    // A link to another drawing would undo, at a reload, what was drawn since.
+    if (String(prepared) !== String(linked() ?? prepared)) history.replaceState(history.state, "", withoutHash());
     clearTimeout(resting);
     resting = window.setTimeout(explain, 200);
   };
@@ -157,9 +166,26 @@ mount("draw-digit", async ({ root, say, load }) => {
       });
       addReadout(body);
     }),
+    details("Copy this drawing", (body) =>
+      body.append(
+        ...copies(say, {
+          // What the sheet holds, and what the networks see of it.
+          link: () => current && withoutHash() + LINK + encodeImage(prepareDrawing(surface.readInk(), SIZE) ?? EMPTY),
+          NumPy: () => current && asNumPy(current),
+        }),
+      ),
+    ),
     insides.element,
   );
   insides.onopen(explain);
+  const open = () => {
+    const image = linked();
+    if (!image) return;
+    news = "The drawing of the link. ";
+    surface.putInk(image);
+  };
+  window.addEventListener("hashchange", open);
+  open();
   refresh();
 });
 
@@ -249,6 +275,47 @@ function modelChoice(shown, add, refresh) {
     group.append(h("label", { for: id }, box, title));
   }
   return group;
+}
+
+const withoutHash = () => location.href.replace(/#.*/s, "");
+
+/**
+ * Buttons that copy something, and a line that says so.
+ * @param {(text: string) => void} say @param {Record<"link" | "NumPy", () => string | null>} texts  null: there is nothing
+ */
+function copies(say, { link, NumPy }) {
+  const state = h(
+    "p",
+    { class: "ml-note" },
+    "The link holds the 28 by 28 pixels; who opens it sees the drawing here. The array is what the networks see.",
+  );
+  const byHand = h("textarea", { readonly: true, hidden: true, rows: 3, "aria-label": "To copy by hand" });
+  const copy = async (/** @type {() => string | null} */ make, /** @type {string} */ done) => {
+    const text = make();
+    const copied = text !== null && (await copyText(text));
+    byHand.hidden = copied || text === null;
+    byHand.value = text ?? "";
+    if (text === null) state.textContent = "There is nothing to copy yet: draw a digit first.";
+    else if (copied) state.textContent = done;
+    else {
+      state.textContent = "The browser does not let this page copy. Here it is to copy by hand:";
+      byHand.focus();
+      byHand.select();
+    }
+    say(state.textContent);
+  };
+  return [
+    h(
+      "div",
+      { class: "ml-buttons" },
+      button("Copy link", () => copy(link, "Copied. The link opens this page with your drawing.")),
+      button("Copy as NumPy", () =>
+        copy(NumPy, "Copied. Paste it into a cell: image has shape (28, 28) and dtype uint8."),
+      ),
+    ),
+    state,
+    byHand,
+  ];
 }
 
 /** A part that is filled when it is first opened. @param {string} title @param {(body: HTMLElement) => void} fill */

@@ -2,7 +2,7 @@
 
 import { createChart, powerOfTen } from "./page/chart.js";
 import { decodeShades } from "./arithmetic/model.js";
-import { button, chooser, h, mount, numbersOf, percent, slider, table } from "./page/page.js";
+import { button, chooser, copyText, h, mount, numbersOf, percent, slider, table } from "./page/page.js";
 import { createGoal } from "./page/goal.js";
 import { HELD_OUT, STEPS } from "./arithmetic/race.js";
 
@@ -407,11 +407,8 @@ function writeAddress(settings) {
 /** @param {Settings} settings @param {HTMLElement} status @param {(text: string) => void} say */
 async function copyAddress(settings, status, say) {
   const { href } = addressOf(settings);
-  try {
-    await navigator.clipboard.writeText(href);
-    status.textContent = "Copied. The link opens this page with these settings.";
-  } catch {
-    status.textContent = `The browser does not let this page copy. The link is ${href}`;
-  }
+  status.textContent = (await copyText(href))
+    ? "Copied. The link opens this page with these settings."
+    : `The browser does not let this page copy. The link is ${href}`;
   say(status.textContent);
 }

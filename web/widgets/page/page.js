@@ -145,6 +145,16 @@ export function digitPicture(ink, label, style = "") {
 /** @param {string} text @param {(event: any) => void} onclick @param {Attributes} [more] */
 export const button = (text, onclick, more = {}) => h("button", { type: "button", onclick, ...more }, text);
 
+/** Copy a text, where the browser lets this page. @param {string} text @returns {Promise<boolean>} */
+export async function copyText(text) {
+  try {
+    await navigator.clipboard.writeText(text);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 /**
  * A slider with its name and its value beside it.
  * @param {{label: string, min: number, max: number, step: number, value: number,
