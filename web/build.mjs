@@ -17,13 +17,17 @@ const source = join(import.meta.dirname, "widgets");
 /** @satisfies {import("esbuild").BuildOptions} */
 const settings = { bundle: true, minify: true, charset: "utf8", target: "es2022", legalComments: "none" };
 
-// A worker's script cannot be loaded from file://, so it travels inside the race's script as a string.
-const worker = await build({ ...settings, entryPoints: [join(source, "arithmetic", "race-worker.js")], write: false });
+// A worker's script cannot be loaded from file://, so it travels inside its widget's script as a string.
+const bundle = async (/** @type {string} */ name) => {
+  const entryPoints = [join(source, "arithmetic", `${name}-worker.js`)];
+  const { outputFiles } = await build({ ...settings, entryPoints, write: false });
+  return JSON.stringify(outputFiles[0].text);
+};
 await build({
   ...settings,
   entryPoints: readdirSync(source)
     .filter((name) => /\.(js|css)$/.test(name))
     .map((name) => join(source, name)),
-  define: { RACE_WORKER: JSON.stringify(worker.outputFiles[0].text) },
+  define: { RACE_WORKER: await bundle("race"), TEACH_WORKER: await bundle("teach") },
   outdir: folder,
 });

@@ -26,6 +26,10 @@ const SHOW = {
     await body.getByRole("button", { name: "Try a sample" }).click();
     await body.locator(".ml-read-line").first().waitFor();
   },
+  "teach-it": async (body) => {
+    await body.getByRole("button", { name: "Load it" }).click();
+    await body.getByText("Sample hand 1, drawn by a script").waitFor();
+  },
   "relu-race": async (body) => {
     const step = async () => Number(/Step (\d+) of/.exec(await body.innerText())?.[1] ?? 0);
     while ((await step()) < 200) {

@@ -25,10 +25,12 @@ import {
   randomNumbers,
   zeroGradients,
 } from "../../web/widgets/arithmetic/network.js";
+import { encodeArrays } from "../../web/widgets/arithmetic/npz.js";
 import { prepareDrawing } from "../../web/widgets/arithmetic/prepare.js";
 import { createRunner } from "../../web/widgets/arithmetic/race.js";
 import { enlarge, SIZE } from "../../web/widgets/arithmetic/strokes.js";
 import { readSheet } from "../../web/widgets/arithmetic/sheet.js";
+import { createTeacher } from "../../web/widgets/arithmetic/teach.js";
 import { weightsAt } from "../../web/widgets/arithmetic/training.js";
 
 /** @typedef {import("../../web/widgets/arithmetic/network.js").Dense} Dense */
@@ -194,6 +196,31 @@ const commands = {
         return /** @type {Error} */ (error).message;
       }
     });
+  },
+  /** What the last layer learns from each hand of the data file, with the new weights. */
+  teach({ model, hands, tests, labels, rate }) {
+    const { hands: count, shades } = read(hands);
+    const pixels = decodeShades(shades);
+    const { teach } = createTeacher(readModel(read(model)).layers, { images: rows(tests, 784), labels });
+    return Array.from({ length: count }, (_, hand) => {
+      const drawings = Array.from({ length: 30 }, (_, i) => {
+        const at = 784 * (30 * hand + i);
+        return { image: pixels.slice(at, at + 784), label: i % 10, round: Math.floor(i / 10) };
+      });
+      const lesson = teach(drawings, rate);
+      return { ...lesson, kernel: Array.from(lesson.kernel), bias: Array.from(lesson.bias) };
+    });
+  },
+  npz({ bytes, out }) {
+    const images = Uint8Array.from(readFileSync(bytes));
+    writeFileSync(
+      out,
+      encodeArrays([
+        { name: "images", shape: [images.length / 784, 28, 28], values: images },
+        { name: "labels", shape: [3], values: Uint8Array.of(0, 5, 9) },
+        { name: "kernel", shape: [2, 2], values: Float32Array.of(0.5, -1, 1e-7, 3).subarray(0) },
+      ]),
+    );
   },
   race({ images, labels, activation, settings, steps }) {
     const runner = createRunner({ images: scaled(rows(images, 784)), labels, activation, settings });

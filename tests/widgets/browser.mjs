@@ -777,6 +777,121 @@ async function foolIt() {
   await checkDamage("digits");
 }
 
+// Teach it
+
+async function teachIt() {
+  const { page, widget, close } = await ready();
+  const state = () => widget.locator(".ml-teach > .ml-state").innerText();
+  const slots = widget.locator(".ml-slots button");
+  const drawn = () => slots.evaluateAll((all) => all.filter((each) => /: drawn/.test(each.ariaLabel ?? "")).length);
+  const prompt = () => widget.locator(".ml-teach-sheet .ml-title").innerText();
+  const cells = async () => (await widget.locator(".ml-table").first().locator("td").allInnerTexts()).map(parseFloat);
+  const taught = () => becomes(state, /^Of your \d+ digits, new to it, \d+ are right/, "state:");
+
+  // Nothing to keep, nothing to teach, nothing to download.
+  await press(page, "Keep it");
+  assert.equal(await state(), "Draw a 0 first.");
+  await press(page, "Teach");
+  assert.match(await state(), /^It needs two whole rounds/);
+  await press(page, "Download the weights");
+  assert.equal(await state(), "Teach it first.");
+
+  // By mouse and by keys; a drawing can be drawn again, and is kept for the tab.
+  await drawByMouse(page, SEVEN);
+  await press(page, "Keep it");
+  await becomes(prompt, "Draw a 1, round 1 of 3");
+  await becomes(() => ink(page), 0);
+  await page.locator(".ml-sheet").focus();
+  await page.keyboard.press("Space");
+  for (let i = 0; i < 16; i++) await page.keyboard.press("ArrowDown");
+  await becomes(async () => (await ink(page)) > 0, true);
+  await page.keyboard.press("Enter");
+  await becomes(prompt, "Draw a 2, round 1 of 3");
+  await becomes(() => spoken(page), /^2 of 30 drawn\. Draw a 2/);
+  await slots.first().click();
+  await becomes(prompt, "Draw a 0, round 1 of 3");
+  await page.reload();
+  await becomes(drawn, 2);
+  await press(page, "Load it");
+  assert.match(await state(), /^Your own drawings are here/);
+  assert.equal(await drawn(), 2);
+  const fetchFile = async (/** @type {string} */ label) => {
+    const [file] = await Promise.all([page.waitForEvent("download"), press(page, label)]);
+    return { name: file.suggestedFilename(), bytes: readFileSync(await file.path()) };
+  };
+  const own = await fetchFile("Download the drawings");
+  assert.equal(own.name, "my-digits.npz");
+  assert.ok(own.bytes.includes("'shape': (2, 28, 28") && own.bytes.subarray(0, 2).toString() === "PK");
+
+  // Erased is erased: no step back leads to it, and no reload.
+  await drawByMouse(page, SEVEN);
+  await press(page, "Erase all");
+  assert.match(await state(), /^Everything is erased/);
+  await press(page, "Undo");
+  assert.deepEqual([await ink(page), await drawn()], [0, 0]);
+  assert.equal(await page.evaluate(() => sessionStorage.length), 0);
+
+  // A sample hand: more is right, little is forgotten.
+  await widget.getByLabel("Sample hand").selectOption("4");
+  await press(page, "Load it");
+  await becomes(drawn, 30);
+  await press(page, "Teach");
+  await taught();
+  const [before, without, , , , after, testBefore, testAfter] = await cells();
+  assert.ok(before < without && after >= without && testAfter > testBefore - 10, String(await cells()));
+  assert.match(
+    await widget.locator(".ml-goal").innerText(),
+    new RegExp(`✓ Reached: from ${before} to ${without} of 30, and from ${testBefore} to ${testAfter} of 1,000`),
+  );
+  await becomes(() => spoken(page), /^Goal reached: .* Of your 30 digits, new to it/);
+  assert.equal(
+    await slots.evaluateAll((all) => all.filter((each) => /→/.test(each.textContent ?? "")).length > 0),
+    true,
+  );
+  // What was learned is shown digit by digit; steps that are too long forget more.
+  const changes = widget.locator("details");
+  const [, forgotten, learned] = find(/(\d+) are forgotten and (\d+) newly right/, await state()).map(Number);
+  assert.equal(testBefore - testAfter, forgotten - learned);
+  const weights = await fetchFile("Download the weights");
+  assert.ok(weights.bytes.includes("'shape': (1024, 10") && weights.bytes.includes("bias.npy"));
+  await changes.locator("summary").click();
+  await becomes(() => changes.locator("caption").innerText(), `${forgotten} forgotten, ${learned} newly right`);
+  await widget.getByLabel("Learning rate").selectOption("1");
+  await press(page, "Teach");
+  await taught();
+  assert.ok((await cells())[7] < testAfter, "a high rate forgets no more");
+  // Another drawing in a place of the sample makes it the reader's own, and what was learned is no longer theirs.
+  await slots.nth(7).click();
+  await drawByMouse(page, SEVEN);
+  await press(page, "Keep it");
+  assert.ok(Number.isNaN((await cells())[1]));
+  await press(page, "Load it");
+  assert.match(await state(), /^Your own drawings are here/);
+  await close();
+
+  if (!online) return;
+  const damaged = await ready({
+    width: 360,
+    touch: true,
+    alter: (each) => each.route(/(map|hands)\.data\.js/, (route) => route.abort()),
+    faults: ["ERR_FAILED"],
+  });
+  const complaint = () => damaged.widget.locator(".ml-teach > .ml-state").innerText();
+  const tap = (/** @type {string} */ label) => damaged.widget.getByRole("button", { name: label, exact: true }).tap();
+  await tap("Load it");
+  await becomes(complaint, /^The sample cannot be loaded: the file hands\.data\.js could not be loaded\.$/);
+  await damaged.page.unroute(/(map|hands)\.data\.js/);
+  await damaged.page.route("**/map.data.js", (route) => route.abort());
+  await tap("Load it");
+  await becomes(complaint, /^Sample hand 1/);
+  await tap("Teach");
+  await becomes(complaint, /^It cannot be taught: the file map\.data\.js could not be loaded\.$/);
+  await damaged.page.unroute("**/map.data.js");
+  await tap("Teach");
+  await becomes(complaint, /^Of your 30 digits/);
+  await damaged.close();
+}
+
 // The smallest network
 
 async function smallDigit() {
@@ -1416,6 +1531,7 @@ const USE = {
   "try-digit": tryDigit,
   "small-digit": smallDigit,
   "fool-it": foolIt,
+  "teach-it": teachIt,
   "read-sheet": readSheet,
   "relu-race": race,
   "one-neuron": oneNeuron,

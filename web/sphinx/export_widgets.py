@@ -17,10 +17,12 @@ from typing import Any
 
 import numpy as np
 from PIL import Image
+from scipy import ndimage
 
 from folders import ROOT
 from mnist_lessons import data, recipes
 from mnist_lessons.data import DOUBTED_LABELS
+from mnist_lessons.drawing import prepare_drawing
 from mnist_lessons.export import round_to_print, to_javascript
 from mnist_lessons.fingerprint import fingerprint
 from mnist_lessons.paper import render_sheet, write_digit
@@ -68,6 +70,7 @@ def main(folder: Path) -> None:
     written["neuron"] = _write(folder, "neuron", neuron_data())
     written["sheet"] = _write(folder, "sheet", sheet_data())
     written["training"] = _write(folder, "training", training_data())
+    written["hands"] = _write(folder, "hands", hands_data())
     written["small"] = _write_script(folder, "small", f"{small_program()}{GLOBAL}.small=digit;\n")
     write_atomically(manifest, json.dumps({"sources": sources, "files": written}, indent=1))
 
@@ -422,6 +425,39 @@ def sheet_data(*, seed: int = 18) -> dict[str, Any]:
     Image.fromarray(photo.pixels).save(file, "JPEG", quality=70)
     shown = np.stack([labels[chosen], strokes], axis=1).ravel()[: len(photo.centers)]
     return {"jpeg": base64.b64encode(file.getvalue()).decode(), "labels": shown.tolist()}
+
+
+def hands_data(*, hands: int = 10, rounds: int = 3) -> dict[str, Any]:
+    """Return digits that a script writes in several hands, (hands, rounds, 10) one after another."""
+    digits = [
+        write_by_hand(digit, hand, np.random.default_rng([hand, digit, each]))
+        for hand in range(hands)
+        for each in range(rounds)
+        for digit in range(10)
+    ]
+    return {"hands": hands, "shades": _shades(np.stack(digits))}
+
+
+def write_by_hand(digit: int, hand: int, rng: np.random.Generator) -> np.ndarray:
+    """Write a digit as one person does: each hand has its slant, its width and its shapes; the rest is from `rng`.
+
+    Returns
+    -------
+    array of shape (28, 28), uint8
+        The digit as `prepare_drawing` leaves it.
+    """
+    glyph = np.pad(write_digit(digit, np.random.default_rng([hand, digit])), 60).astype(float)
+    habits = np.random.default_rng(hand)
+    slant, width = habits.uniform(-0.5, 0.8), habits.uniform(0.55, 1.25)
+    slant, turn = slant + rng.normal(0, 0.05), rng.normal(0, 0.06)
+    width *= np.exp(rng.normal(0, 0.07))
+    # Shifts in pixels at 4 x 4 places bend the shape: most of it is the hand's.
+    shifts = np.random.default_rng([hand, digit, 1]).normal(0, 14, (2, 4, 4)) + rng.normal(0, 4, (2, 4, 4))
+    side = len(glyph)
+    right, down = (ndimage.zoom(each, side / 4, order=3) for each in shifts)
+    rows, columns = np.indices(glyph.shape) - side / 2
+    places = [rows - turn * columns + down, (columns + (slant + turn) * rows) / width + right]
+    return prepare_drawing(np.rint(ndimage.map_coordinates(glyph, np.add(places, side / 2), order=1)).astype(np.uint8))
 
 
 def nearest_rows(values: np.ndarray, count: int) -> list[list[int]]:

@@ -5,6 +5,7 @@ import { decodeShades } from "./arithmetic/model.js";
 import { button, chooser, copyText, h, mount, numbersOf, percent, slider, table } from "./page/page.js";
 import { createGoal } from "./page/goal.js";
 import { HELD_OUT, STEPS } from "./arithmetic/race.js";
+import { ask, startWorker } from "./page/worker.js";
 
 /** @typedef {import("./arithmetic/race.js").Settings} Settings */
 /** @typedef {import("./arithmetic/race.js").Measurement} Measurement */
@@ -79,7 +80,7 @@ mount("relu-race", async ({ root, say, load }) => {
   const prepare = async (mine) => {
     const { labels, shades } = await load("race");
     const pixels = decodeShades(shades);
-    mine.workers = RUNNERS.map(startWorker);
+    mine.workers = RUNNERS.map(() => startWorker(WORKER));
     return RUNNERS.map((activation) => ({
       start: { pixels, labels: Array.from(labels, Number), activation, settings },
     }));
@@ -180,19 +181,6 @@ mount("relu-race", async ({ root, say, load }) => {
 
 /** @param {Race} race */
 const stepsDone = ({ records: { relu } }) => relu[relu.length - 1]?.step ?? 0;
-
-function startWorker() {
-  return new Worker(URL.createObjectURL(new Blob([WORKER], { type: "text/javascript" })));
-}
-
-/** Ask a worker and wait for its answer. @param {Worker} worker @param {any} message @returns {Promise<Measurement>} */
-function ask(worker, message) {
-  return new Promise((resolve, reject) => {
-    worker.onmessage = ({ data }) => resolve(data);
-    worker.onerror = (event) => reject(new Error(event.message || "the browser did not allow a worker"));
-    worker.postMessage(message);
-  });
-}
 
 /** @param {Settings} settings */
 function nameOf({ depth, width, rate, initializer, seed }) {

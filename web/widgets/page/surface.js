@@ -20,9 +20,9 @@ const MOVES = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowD
  * @typedef {{image: Uint8Array | null, strokes: Stroke[]}} Drawing  strokes over an image of 28 x 28, or over paper
  * @typedef {{element: HTMLElement, readInk: () => Uint8Array, putInk: (image: Uint8Array) => void,
  *   setPen: (width: number) => void, isSmall: () => boolean,
- *   undo: () => void, redo: () => void, clear: () => void}} Surface
+ *   undo: () => void, redo: () => void, clear: () => void, forget: () => void}} Surface
  *   readInk: SIZE x SIZE, 0 is paper, 255 full ink, the strokes as large as the network wants them;
- *   putInk: take a 28 x 28 image over; setPen: the width of the next strokes in canvas pixels
+ *   putInk: take a 28 x 28 image over; setPen: the width of the next strokes in canvas pixels; forget: clear, for good
  */
 
 /**
@@ -109,6 +109,10 @@ export function createSurface({ onchange, say, keepAs = "" }) {
     redo,
     clear: () => {
       add({ image: null, strokes: [] });
+      repaint();
+    },
+    forget: () => {
+      [history, now] = [[{ image: null, strokes: [] }], 0];
       repaint();
     },
   };
