@@ -4,10 +4,11 @@ import { directionToward, push, pushAtRandom } from "./arithmetic/attack.js";
 import { decodeBytes, readModel } from "./arithmetic/model.js";
 import { forward } from "./arithmetic/network.js";
 import { prepareDrawing } from "./arithmetic/prepare.js";
+import { SIZE } from "./arithmetic/strokes.js";
 import { createGoal } from "./page/goal.js";
 import { createEvidence } from "./page/marks.js";
 import { button, chooser, h, mount, numbersOf, paintInk, percent, slider, table, warning } from "./page/page.js";
-import { createSurface, SIZE } from "./page/surface.js";
+import { createSurface } from "./page/surface.js";
 
 /** @typedef {import("./arithmetic/model.js").Model} Model */
 

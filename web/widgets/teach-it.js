@@ -3,11 +3,12 @@
 import { decodeShades, readModel } from "./arithmetic/model.js";
 import { encodeArrays } from "./arithmetic/npz.js";
 import { prepareDrawing } from "./arithmetic/prepare.js";
+import { SIZE } from "./arithmetic/strokes.js";
 import { STEPS } from "./arithmetic/teach.js";
 import { decodeImage, encodeImage } from "./arithmetic/text.js";
 import { createGoal } from "./page/goal.js";
 import { button, chooser, digitPicture, h, mount, numbersOf, paintInk, percent, table } from "./page/page.js";
-import { createSurface, SIZE } from "./page/surface.js";
+import { createSurface } from "./page/surface.js";
 import { ask, startWorker } from "./page/worker.js";
 
 /** @typedef {import("./arithmetic/teach.js").Lesson} Lesson */
