@@ -21,6 +21,7 @@ from PIL import Image
 from scipy import ndimage
 
 import export_widgets
+import training
 from mnist_lessons import data, recipes
 from mnist_lessons.drawing import prepare_drawing
 from mnist_lessons.export import round_to_print
@@ -330,6 +331,26 @@ def test_recorded_trainings_reach_what_the_page_asks_for(built: Path, labels_val
     assert failing["dead"][0][1] == 0
     assert failing["dead"][-1][1] > 110
     assert learning["loss"][-1][1] < 0.3 < 2 < failing["loss"][-1][1] < 2.6 < 100 < np.max(failing["loss"])
+
+
+def test_training_is_recorded_once_and_again_where_the_file_is_damaged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recorded = []
+
+    def record(learning_rate: float) -> training.Recording:
+        recorded.append(learning_rate)
+        return training.Recording(*(np.full(3, learning_rate) for _ in training.Recording._fields))
+
+    monkeypatch.setattr(training, "record", record)
+    monkeypatch.setenv("MNIST_LESSONS_STORE", str(tmp_path))
+    for rate in (0.1, 3.0, 0.1):
+        assert training.load_or_record(rate).loss.tolist() == [rate] * 3
+    assert recorded == [0.1, 3.0]
+    [file] = tmp_path.glob("training-3-*.npz")
+    file.write_bytes(file.read_bytes()[:100])
+    assert training.load_or_record(3.0).loss.tolist() == [3.0] * 3
+    assert recorded == [0.1, 3.0, 3.0]
 
 
 def test_digits_to_watch_are_first_ones_and_those_that_waver_most() -> None:

@@ -41,7 +41,8 @@ def load_or_record(learning_rate: float) -> Recording:
     file = store_folder() / f"training-{learning_rate:g}-{key[:16]}.npz"
     with lock(file):
         # A file that is damaged is written again.
-        with contextlib.suppress(OSError, ValueError, KeyError, zipfile.BadZipFile), np.load(file) as stored:
+        damages = (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile)
+        with contextlib.suppress(*damages), file.open("rb") as opened, np.load(opened) as stored:
             return Recording(**{name: stored[name] for name in Recording._fields})
         recording = record(learning_rate)
         with moved_when_whole(file, file.with_suffix(".part.npz")) as part:
@@ -54,7 +55,7 @@ def source() -> str:
     return Path(__file__).read_text(encoding="utf-8")
 
 
-def record(learning_rate: float, *, epochs: int = EPOCHS) -> Recording:
+def record(learning_rate: float) -> Recording:
     """Train as the chapter does where it compares learning rates, and measure after the steps of `STEPS`."""
     import keras
 
@@ -72,7 +73,7 @@ def record(learning_rate: float, *, epochs: int = EPOCHS) -> Recording:
             measured.append(measure(model.get_weights(), *inputs))
 
     look_on = keras.callbacks.LambdaCallback(on_train_batch_end=look)
-    model.fit(*train, batch_size=BATCH_SIZE, epochs=epochs, verbose=0, callbacks=[look_on])
+    model.fit(*train, batch_size=BATCH_SIZE, epochs=EPOCHS, verbose=0, callbacks=[look_on])
     return Recording(*(np.stack(each) for each in zip(*measured, strict=True)))
 
 
