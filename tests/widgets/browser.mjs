@@ -730,7 +730,7 @@ async function foolIt() {
   for (let i = 0; i < 20; i++) await page.keyboard.press("ArrowRight");
   assert.match(await text(), /pushed by 20 of 255 gray levels \(ε = 0\.078\) toward 3, this 7 is read as 3/);
   assert.ok((await widget.locator(".ml-fool path").count()) > 100);
-  await becomes(() => goal.innerText(), /✓ Reached: it takes this 7 for a 3, (> )?9\d\.\d % sure, after a push of 20/);
+  await becomes(() => goal.innerText(), /✓ Reached: it takes this 7 for a 3, (>\s)?9\d\.\d\s% sure, after a push of 20/);
   await becomes(() => spoken(page), /^Goal reached: .* of 50 random pushes of that size, \d make it say 3\./);
   await widget.getByText("All probabilities in numbers").click();
   const rows = widget.locator(".ml-numbers-of tbody tr");
@@ -1099,7 +1099,7 @@ async function race() {
   await reach(800);
   assert.match(
     await widget.locator(".ml-goal").innerText(),
-    /✓ Reached: \d+\.\d % against \d+\.\d %, with 2 hidden layers/,
+    /✓ Reached: \d+\.\d\s% against \d+\.\d\s%, with 2 hidden layers/,
   );
   await becomes(() => spoken(page), /^Goal reached: /);
   await close();

@@ -234,5 +234,6 @@ export function numbersOf(title, make) {
 /** A share in per cent; what is not quite 1 is not called 100 %. @param {number} share @param {number} [digits] */
 export function percent(share, digits = 1) {
   const most = 1 - 10 ** -(digits + 2);
-  return share < 1 && share > most ? `> ${(100 * most).toFixed(digits)} %` : `${(100 * share).toFixed(digits)} %`;
+  const [sign, shown] = share < 1 && share > most ? [">\u00A0", most] : ["", share];
+  return `${sign}${(100 * shown).toFixed(digits)}\u00A0%`;
 }
