@@ -186,8 +186,8 @@ def _place_fields(
     return np.array(fields)
 
 
-def _compose(ink: npt.NDArray[np.float64], ruling: str, unit: int, rng: np.random.Generator) -> npt.NDArray[np.float64]:
-    """Paper, ruling and ink in RGB, 0 to 1."""
+def _compose(ink: npt.NDArray[np.float64], ruling: str, unit: int, rng: np.random.Generator) -> npt.NDArray[np.uint8]:
+    """Paper, ruling and ink in RGB, one color at a time, since all three in floats take much memory."""
     paper = np.array([1.0, 0.99, 0.96]) * rng.uniform(0.9, 1)
     lines = np.zeros(ink.shape)
     step, thick = int(unit * rng.uniform(0.028, 0.05)), max(1, round(unit * rng.uniform(0.001, 0.002)))
@@ -200,8 +200,11 @@ def _compose(ink: npt.NDArray[np.float64], ruling: str, unit: int, rng: np.rando
     ink_color = np.array([[0.1, 0.12, 0.4], [0.1, 0.1, 0.1], [0.45, 0.45, 0.46]])[
         rng.integers(3)
     ]  # blue, black, pencil
-    sheet = paper * (1 - lines[:, :, None] * (1 - line_color) * rng.uniform(0.5, 1))
-    written: npt.NDArray[np.float64] = sheet * (1 - ink[:, :, None] * (1 - ink_color))
+    strength = rng.uniform(0.5, 1)
+    written = np.empty((*ink.shape, 3), np.uint8)
+    for color in range(3):
+        sheet = paper[color] * (1 - lines * (1 - line_color[color]) * strength)
+        written[:, :, color] = 255 * (sheet * (1 - ink * (1 - ink_color[color])))
     return written
 
 
@@ -220,13 +223,13 @@ def _choose_view(
 
 
 def _photograph(
-    sheet: npt.NDArray[np.float64], view: npt.NDArray[np.float64], size: tuple[int, int], rng: np.random.Generator
+    sheet: npt.NDArray[np.uint8], view: npt.NDArray[np.float64], size: tuple[int, int], rng: np.random.Generator
 ) -> npt.NDArray[np.uint8]:
     """Look at a sheet on a table, light it, and take a photo of it."""
     height, width = size
     back = np.linalg.inv(view)
     table = rng.uniform(0.1, 0.4) * np.array([1.0, 0.8, 0.6])
-    turned = Image.fromarray((255 * sheet).astype(np.uint8)).transform(
+    turned = Image.fromarray(sheet).transform(
         (width, height),
         Image.Transform.PERSPECTIVE,
         (back / back[2, 2]).ravel()[:8].tolist(),
@@ -241,7 +244,10 @@ def _photograph(
     # The soft shadow of a hand or of the camera over a part of the sheet.
     across = y * np.cos(direction) - x * np.sin(direction) + rng.uniform(-0.8, 0.8)
     light = light * (1 - rng.uniform(0, 0.4) / (1 + np.exp(-across / rng.uniform(0.06, 0.3))))
-    pixels = np.asarray(turned) * light[:, :, None] + rng.normal(0, rng.uniform(1, 8), size=(height, width, 1))
+    noise = rng.normal(0, rng.uniform(1, 8), size=(height, width))
+    pixels = np.empty((height, width, 3), np.uint8)
+    for color in range(3):
+        pixels[:, :, color] = np.clip(np.asarray(turned)[:, :, color] * light + noise, 0, 255)
     buffer = io.BytesIO()
-    Image.fromarray(np.clip(pixels, 0, 255).astype(np.uint8)).save(buffer, "JPEG", quality=int(rng.integers(50, 95)))
+    Image.fromarray(pixels).save(buffer, "JPEG", quality=int(rng.integers(50, 95)))
     return np.asarray(Image.open(buffer))
