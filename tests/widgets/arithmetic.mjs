@@ -127,7 +127,7 @@ const commands = {
     return rows(images, 784).map((image) => {
       const before = answer(forward(layers, image));
       const pushes = pushAtRandom(layers, image, levels);
-      const after = Array.from({ length: count }, () => answer(pushes.next().value?.probabilities ?? []));
+      const after = Array.from({ length: count }, () => answer(pushes.next().value.probabilities));
       return after.filter((each) => each === before).length;
     });
   },

@@ -771,6 +771,10 @@ async function foolIt() {
     await damaged.widget.getByLabel("Network").selectOption("Convolutional network");
     await damaged.page.waitForSelector(".ml-warning");
     assert.equal(await damaged.widget.getByLabel("Network").inputValue(), "dense");
+    await damaged.page.unroute("**/model-cnn.data.js");
+    await damaged.widget.getByLabel("Network").selectOption("Convolutional network");
+    await becomes(() => damaged.widget.locator(".ml-widget-body > .ml-state").first().innerText(), /^Convolutional/);
+    assert.equal(await damaged.widget.locator(".ml-warning").count(), 0);
     await damaged.close();
   }
   await checkDamage("model-dense");

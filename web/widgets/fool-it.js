@@ -65,15 +65,17 @@ mount("fool-it", async ({ root, say, load }) => {
     measured = [own, after, []];
     numbers.refresh();
     compared.textContent = `${RANDOM} random pushes of the same size: …`;
+    const pushes = pushAtRandom(layers, image, levels);
+    const first = pushes.next().value;
+    shaken.show(first.image, first.probabilities, "Pushed at random");
     const mine = ++turn;
     clearTimeout(resting);
-    // Random pushes take longer: they wait until the slider rests, and let it move again.
+    // The other ones take longer: they wait until the slider rests, and let it move again.
     resting = window.setTimeout(async () => {
-      const all = [];
-      for (const each of pushAtRandom(layers, image, levels)) {
+      const all = [first.probabilities];
+      for (const { probabilities } of pushes) {
         if (mine !== turn) return;
-        if (!all.length) shaken.show(each.image, each.probabilities, "Pushed at random");
-        if (all.push(each.probabilities) === RANDOM) break;
+        if (all.push(probabilities) === RANDOM) break;
         if (all.length % 5 === 0) await new Promise((resolve) => setTimeout(resolve));
       }
       compare(own, after, all);
@@ -99,6 +101,7 @@ mount("fool-it", async ({ root, say, load }) => {
   };
 
   const choose = async (/** @type {string} */ chosen) => {
+    network.element.querySelector(".ml-warning")?.remove();
     try {
       if (!models.has(chosen)) models.set(chosen, readModel(await load(`model-${chosen}`)));
       name = chosen;

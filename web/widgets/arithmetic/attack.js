@@ -30,6 +30,7 @@ const randomDirection = (random) => Int8Array.from({ length: 784 }, () => (rando
 /**
  * Random pushes without end, the same each time, and what a network makes of each.
  * @param {Layer[]} layers @param {Uint8Array} image @param {number} levels
+ * @returns {Generator<{image: Uint8Array, probabilities: number[]}, never>}
  */
 export function* pushAtRandom(layers, image, levels) {
   const random = randomNumbers(1);
