@@ -114,6 +114,19 @@ def test_idle_worker_is_reused_and_replaced_when_it_has_ended(
     assert worker._idle.empty()
 
 
+def test_worker_that_has_graded_enough_is_replaced(
+    submission: Submission, exercise: Exercise, unsafe: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    worker.close_idle()
+    monkeypatch.setattr(worker, "LIFETIME", 2)
+    grade_here(submission, [exercise], unsafe=unsafe)
+    ours = worker._idle.get_nowait()
+    worker._idle.put(ours)
+    assert grade_here(submission, [exercise], unsafe=unsafe)["score"] == 3
+    assert worker._idle.empty()
+    assert ours._process.returncode == 0
+
+
 def test_idle_worker_without_isolation_is_not_reused_for_isolated_grading(
     submission: Submission, exercise: Exercise
 ) -> None:

@@ -27,6 +27,8 @@ from coursegrader.grade import GRACE, READING, TOO_LONG, Record, fail, grade_sub
 from coursegrader.submissions import Submission
 
 PATIENCE = 120  # seconds allowed for imports, and for what no time limit counts
+# Submissions until a worker is replaced: TensorFlow keeps a little memory of many models that were built and freed.
+LIFETIME = 250
 # Signals that end a process for what it does itself: TensorFlow aborts when one of its checks fails. An illegal
 # instruction is the fault of the machine, and what kills a process from outside is not the answer's either.
 _CRASHES = {signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, signal.SIGSEGV}
@@ -57,10 +59,16 @@ class Worker:
         Grade without isolation.
     items
         What the exercises preload. Needed at the start: the forkserver must not inherit anything that is read later.
+
+    Attributes
+    ----------
+    graded : int
+        How many submissions it has graded.
     """
 
     def __init__(self, *, unsafe: bool, items: Sequence[str] = ()) -> None:
         self.unsafe = unsafe
+        self.graded = 0  # submissions
         options = ["--unsafe"] if unsafe else []
         self._channel, theirs = multiprocessing.Pipe()
         number = theirs.fileno()
@@ -97,6 +105,7 @@ class Worker:
                 if isinstance(answer, str):
                     raise GraderError(answer)
                 if isinstance(answer, dict):
+                    self.graded += 1
                     return answer
                 question, result = answer
                 end = time.monotonic() + (PATIENCE if result else seconds[question] + GRACE + 1)
@@ -160,7 +169,7 @@ def grade_here(submission: Submission, exercises: list[Exercise], *, unsafe: boo
             lost = [exercise for exercise in exercises if question in (exercise.id, "")]
             known = {exercise.id: fail(exercise, reason) for exercise in lost} | known
         else:
-            _idle.put(grader)
+            _put_back(grader)
             return record
 
 
@@ -174,6 +183,14 @@ def _take(*, unsafe: bool, items: Sequence[str] = ()) -> Worker:
         return grader
     grader.close()
     return _take(unsafe=unsafe, items=items)
+
+
+def _put_back(grader: Worker) -> None:
+    """Keep a worker for the next submission, unless it has graded so many that it is time for a new one."""
+    if grader.graded < LIFETIME:
+        _idle.put(grader)
+    else:
+        grader.close()
 
 
 @atexit.register
