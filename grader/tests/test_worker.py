@@ -223,6 +223,8 @@ def test_worker_that_ends_twice_costs_points_only_if_it_crashed(
     ended = []
 
     class Ended:
+        graded = 0
+
         def grade(self, _: Submission, asked: list[Exercise], known: dict[str, Any]) -> Any:
             if asked[0].id in known:
                 return {"questions": known}
