@@ -13,7 +13,7 @@ export const lossAt = ([x, y]) => (CURVATURE[0] * x ** 2 + CURVATURE[1] * y ** 2
 /** @param {(i: 0 | 1) => number} value @returns {Place} */
 const both = (value) => [value(0), value(1)];
 
-/** The optimizers by name, each made anew for a rate; constants are the defaults of Keras. */
+/** The optimizers by name, each with a state of its own; constants are the defaults of Keras. */
 export const OPTIMIZERS = {
   /** @param {number} rate @returns {Step} */
   descent: (rate) => (place, slope) => both((i) => place[i] - rate * slope[i]),
