@@ -1,7 +1,7 @@
 // A descent to play with: gradient descent, momentum and Adam side by side in a narrow valley.
 
 import { descend } from "./arithmetic/descent.js";
-import { createChart } from "./page/chart.js";
+import { createChart, powerOfTen } from "./page/chart.js";
 import { button, h, mount, newId, numbersOf, slider, svg, table } from "./page/page.js";
 import { createPlane, signed } from "./page/plane.js";
 
@@ -50,10 +50,10 @@ mount("descent", async ({ root, say }) => {
     x: "step",
     xRange: [0, STEPS],
     xTicks: [0, 10, 20, 30, 40, 50],
-    yRange: [1e-4, 1e4],
-    yTicks: [1e-4, 1e-2, 1, 1e2, 1e4],
+    yRange: [1e-4, 1e8],
+    yTicks: [1e-4, 1, 1e4, 1e8],
     log: true,
-    show: (loss) => (loss >= 1e-4 && loss < 1e5 ? String(Number(loss.toPrecision(2))) : loss.toExponential(0)),
+    show: (loss) => (loss >= 1e-4 && loss < 1e4 ? String(Number(loss.toPrecision(2))) : powerOfTen(loss)),
     unit: "step",
   });
 
