@@ -55,7 +55,8 @@ mount("digit-map", async ({ root, say, load }) => {
     show(place);
     const nines = neighbors.map[place].filter((each) => labels[each] === "9").length;
     const found = `test image ${place}; in the whole layer, its nearest digits are ${list(labels, neighbors.layer[place])}.`;
-    const news = labels[place] === "4" ? goal.check(nines >= 3, found, `This 4 has ${nines} of five.`) : "";
+    const isFour = labels[place] === "4";
+    const news = goal.check(isFour && nines >= 3, found, isFour ? `This 4 has ${nines} of five.` : "");
     say(`${news}${text.textContent} Nearest: ${list(labels, neighbors.layer[place])}. ${onMap.textContent}`);
   };
   map.listen({
