@@ -42,7 +42,8 @@ mount("teach-it", async ({ root, say, load }) => {
     say(before + text);
   };
   const goal = createGoal(
-    "have it read more of your digits than before, though they are new to it, and lose less than 1 point on test digits.",
+    "have it read more of your digits than before, or all, though they are new to it, and lose less than 1 point on test " +
+      "digits.",
   );
   const prompt = h("p", { class: "ml-title" });
   const slots = sheets.map((_, i) => createSlot(i, () => select(i)));

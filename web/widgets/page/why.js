@@ -35,7 +35,7 @@ export function createWhy({ load, say }) {
   /** @type {Map<string, ReturnType<typeof createPart>>} */
   const parts = new Map();
 
-  const goal = createGoal("find how few pixels it takes to change the answer.");
+  const goal = createGoal("change the answer by erasing pixels that speak for it.");
   const about = h("p", { class: "ml-note" });
   const figures = h("div", { class: "ml-layers" });
   const nearest = createNearestImages(load, say);
