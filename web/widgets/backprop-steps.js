@@ -121,9 +121,11 @@ mount("backprop-steps", async ({ root, say }) => {
     const all = steps.length;
     const over = done === all;
     const found = steps.slice(0, done).filter(({ key }) => typed.has(key)).length;
-    goal.textContent = over
-      ? `Goal reached: all ${all} numbers are there, and you found ${found} of them at the first try.`
-      : `Goal: work out all ${all} numbers. ${done} are there, ${found} found by you at the first try.`;
+    goal.textContent =
+      found === all
+        ? `Goal reached: you found all ${all} numbers at the first try.`
+        : `Goal: find all ${all} numbers at the first try. ${done} are there, ${found} found by you.` +
+          (over ? " Cover all to try again." : "");
     question.textContent = over
       ? "Forward and back are done."
       : `${done + 1}. ${steps[done].phase === "forward" ? "Forward" : "Back"}: the ${steps[done].name}?`;
