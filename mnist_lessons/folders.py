@@ -418,14 +418,15 @@ def split_groups(
     order, groups = np.unique(groups, return_inverse=True)
     counts = np.zeros((len(order), len(kinds)), dtype=int)  # images of each group and class
     np.add.at(counts, (groups, labels), 1)
-    total, taken = counts.sum(axis=0), np.zeros(len(order), dtype=bool)
+    total, apart = counts.sum(axis=0), np.zeros(len(kinds), dtype=int)
+    taken = np.zeros(len(order), dtype=bool)
     for kind in np.argsort(total, kind="stable"):  # the rarest class has the least choice
         for number in generator.permutation(np.flatnonzero(counts[:, kind])):
-            apart = counts[taken].sum(axis=0)
             if apart[kind] >= round(share * total[kind]):
                 break
-            if not taken[number] and (apart + counts[number] < total)[counts[number] > 0].all():
-                taken[number] = True
+            more = apart + counts[number]
+            if not taken[number] and (more < total)[counts[number] > 0].all():
+                taken[number], apart = True, more
     chosen = taken[groups]
     if not chosen.any():
         raise ValueError(
