@@ -53,24 +53,26 @@ def main(folder: Path) -> None:
         return
     folder.mkdir(parents=True, exist_ok=True)
     written = {}
-    probabilities = {}
+    models, probabilities = {}, {}
     for name, (recipe, title) in MODELS.items():
-        model = load_or_train(recipe)
-        stored, probabilities[name] = store_model(model, name=name, title=title)
+        models[name] = load_or_train(recipe)
+        stored, probabilities[name] = store_model(models[name], name=name, title=title)
         written[name] = {"accuracy": stored["accuracy"]} | _write(folder, f"model-{name}", stored)
-        if name == "cnn":
-            written["convolution"] = _write(folder, "convolution", convolution_data(model))
-            layer = last_hidden_layer(model)
-            training = layer(data.split_mnist().train[0][:TRAINING_DIGITS])
-            written["neighbors"] = _write(folder, "neighbors", neighbors_data(training))
-            written["map"] = _write(folder, "map", map_data(layer, training, probabilities[name]))
-    written["digits"] = _write(folder, "digits", digits_data())
-    written["errors"] = _write(folder, "errors", errors_data(probabilities["dense"]))
-    written["race"] = _write(folder, "race", race_data())
-    written["neuron"] = _write(folder, "neuron", neuron_data())
-    written["sheet"] = _write(folder, "sheet", sheet_data())
-    written["training"] = _write(folder, "training", training_data())
-    written["hands"] = _write(folder, "hands", hands_data())
+    layer = last_hidden_layer(models["cnn"])
+    training = layer(data.split_mnist().train[0][:TRAINING_DIGITS])
+    contents = {
+        "convolution": convolution_data(models["cnn"]),
+        "neighbors": neighbors_data(training),
+        "map": map_data(layer, training, probabilities["cnn"]),
+        "digits": digits_data(),
+        "errors": errors_data(probabilities["dense"]),
+        "race": race_data(),
+        "neuron": neuron_data(),
+        "sheet": sheet_data(),
+        "training": training_data(),
+        "hands": hands_data(),
+    }
+    written |= {name: _write(folder, name, content) for name, content in contents.items()}
     written["small"] = _write_script(folder, "small", f"{small_program()}{GLOBAL}.small=digit;\n")
     write_atomically(manifest, json.dumps({"sources": sources, "files": written}, indent=1))
 
