@@ -341,6 +341,66 @@ def most_right(points: np.ndarray, labels: np.ndarray) -> int:
     return best
 
 
+def convolution_data(cnn: Any) -> dict[str, Any]:
+    """Return one test digit of each kind, and the kernels of the network's first convolution."""
+    _, (images, labels) = data.load_mnist()
+    first = [int(np.flatnonzero(labels == digit)[0]) for digit in range(10)]
+    kernels = next(layer for layer in cnn.layers if type(layer).__name__ == "Conv2D").get_weights()[0]
+    return {
+        "labels": labels[first].tolist(),
+        "images": _encode_images(images[first]),
+        # (height, width, 1, filters) to one square of numbers a filter; as float64, which prints as it was rounded
+        "kernels": np.round(np.moveaxis(kernels[:, :, 0], -1, 0).astype(np.float64), 2).tolist(),
+    }
+
+
+def sheet_data(*, seed: int = 18) -> dict[str, Any]:
+    """Return a rendered photo of a ruled sheet as JPEG, and its labels: half test digits, half written by strokes."""
+    _, (images, labels) = data.load_mnist()
+    rng = np.random.default_rng(seed)
+    chosen = rng.choice(len(images), size=20, replace=False)
+    strokes = rng.integers(10, size=20)
+    digits = [image for i, j in zip(chosen, strokes, strict=True) for image in (images[i], write_digit(int(j), rng))]
+    photo = render_sheet(digits, seed=seed, ruling="ruled", table=True, size=(1200, 900))
+    file = io.BytesIO()
+    Image.fromarray(photo.pixels).save(file, "JPEG", quality=70)
+    shown = np.stack([labels[chosen], strokes], axis=1).ravel()[: len(photo.centers)]
+    return {"jpeg": base64.b64encode(file.getvalue()).decode(), "labels": shown.tolist()}
+
+
+def hands_data(*, hands: int = 10, rounds: int = 3) -> dict[str, Any]:
+    """Return digits that a script writes in several hands, (hands, rounds, 10) one after another."""
+    digits = [
+        write_by_hand(digit, hand, np.random.default_rng([hand, digit, each]))
+        for hand in range(hands)
+        for each in range(rounds)
+        for digit in range(10)
+    ]
+    return {"hands": hands, "shades": _shades(np.stack(digits))}
+
+
+def write_by_hand(digit: int, hand: int, rng: np.random.Generator) -> np.ndarray:
+    """Write a digit as one person does: each hand has its slant, its width and its shapes; the rest is from `rng`.
+
+    Returns
+    -------
+    array of shape (28, 28), uint8
+        The digit as `prepare_drawing` leaves it.
+    """
+    glyph = np.pad(write_digit(digit, np.random.default_rng([hand, digit])), 60).astype(float)
+    habits = np.random.default_rng(hand)
+    slant, width = habits.uniform(-0.5, 0.8), habits.uniform(0.55, 1.25)
+    slant, turn = slant + rng.normal(0, 0.05), rng.normal(0, 0.06)
+    width *= np.exp(rng.normal(0, 0.07))
+    # Shifts in pixels at 4 x 4 places bend the shape: most of it is the hand's.
+    shifts = np.random.default_rng([hand, digit, 1]).normal(0, 14, (2, 4, 4)) + rng.normal(0, 4, (2, 4, 4))
+    side = len(glyph)
+    right, down = (ndimage.zoom(each, side / 4, order=3) for each in shifts)
+    rows, columns = np.indices(glyph.shape) - side / 2
+    places = [rows - turn * columns + down, (columns + (slant + turn) * rows) / width + right]
+    return prepare_drawing(np.rint(ndimage.map_coordinates(glyph, np.add(places, side / 2), order=1)).astype(np.uint8))
+
+
 # The CNN's last hidden layer
 
 
@@ -415,53 +475,6 @@ def map_data(
     }
 
 
-def sheet_data(*, seed: int = 18) -> dict[str, Any]:
-    """Return a rendered photo of a ruled sheet as JPEG, and its labels: half test digits, half written by strokes."""
-    _, (images, labels) = data.load_mnist()
-    rng = np.random.default_rng(seed)
-    chosen = rng.choice(len(images), size=20, replace=False)
-    strokes = rng.integers(10, size=20)
-    digits = [image for i, j in zip(chosen, strokes, strict=True) for image in (images[i], write_digit(int(j), rng))]
-    photo = render_sheet(digits, seed=seed, ruling="ruled", table=True, size=(1200, 900))
-    file = io.BytesIO()
-    Image.fromarray(photo.pixels).save(file, "JPEG", quality=70)
-    shown = np.stack([labels[chosen], strokes], axis=1).ravel()[: len(photo.centers)]
-    return {"jpeg": base64.b64encode(file.getvalue()).decode(), "labels": shown.tolist()}
-
-
-def hands_data(*, hands: int = 10, rounds: int = 3) -> dict[str, Any]:
-    """Return digits that a script writes in several hands, (hands, rounds, 10) one after another."""
-    digits = [
-        write_by_hand(digit, hand, np.random.default_rng([hand, digit, each]))
-        for hand in range(hands)
-        for each in range(rounds)
-        for digit in range(10)
-    ]
-    return {"hands": hands, "shades": _shades(np.stack(digits))}
-
-
-def write_by_hand(digit: int, hand: int, rng: np.random.Generator) -> np.ndarray:
-    """Write a digit as one person does: each hand has its slant, its width and its shapes; the rest is from `rng`.
-
-    Returns
-    -------
-    array of shape (28, 28), uint8
-        The digit as `prepare_drawing` leaves it.
-    """
-    glyph = np.pad(write_digit(digit, np.random.default_rng([hand, digit])), 60).astype(float)
-    habits = np.random.default_rng(hand)
-    slant, width = habits.uniform(-0.5, 0.8), habits.uniform(0.55, 1.25)
-    slant, turn = slant + rng.normal(0, 0.05), rng.normal(0, 0.06)
-    width *= np.exp(rng.normal(0, 0.07))
-    # Shifts in pixels at 4 x 4 places bend the shape: most of it is the hand's.
-    shifts = np.random.default_rng([hand, digit, 1]).normal(0, 14, (2, 4, 4)) + rng.normal(0, 4, (2, 4, 4))
-    side = len(glyph)
-    right, down = (ndimage.zoom(each, side / 4, order=3) for each in shifts)
-    rows, columns = np.indices(glyph.shape) - side / 2
-    places = [rows - turn * columns + down, (columns + (slant + turn) * rows) / width + right]
-    return prepare_drawing(np.rint(ndimage.map_coordinates(glyph, np.add(places, side / 2), order=1)).astype(np.uint8))
-
-
 def nearest_rows(values: np.ndarray, count: int) -> list[list[int]]:
     """Return for each row of values (n, units) the places of the rows nearest to it, nearest first, without itself."""
     squares = np.sum(values**2, axis=1)
@@ -469,19 +482,6 @@ def nearest_rows(values: np.ndarray, count: int) -> list[list[int]]:
     np.fill_diagonal(distances, np.inf)
     nearest: list[list[int]] = np.argsort(distances, axis=1, kind="stable")[:, :count].tolist()
     return nearest
-
-
-def convolution_data(cnn: Any) -> dict[str, Any]:
-    """Return one test digit of each kind, and the kernels of the network's first convolution."""
-    _, (images, labels) = data.load_mnist()
-    first = [int(np.flatnonzero(labels == digit)[0]) for digit in range(10)]
-    kernels = next(layer for layer in cnn.layers if type(layer).__name__ == "Conv2D").get_weights()[0]
-    return {
-        "labels": labels[first].tolist(),
-        "images": _encode_images(images[first]),
-        # (height, width, 1, filters) to one square of numbers a filter; as float64, which prints as it was rounded
-        "kernels": np.round(np.moveaxis(kernels[:, :, 0], -1, 0).astype(np.float64), 2).tolist(),
-    }
 
 
 # Two trainings to watch
