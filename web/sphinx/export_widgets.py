@@ -257,6 +257,12 @@ def _digits(values: np.ndarray) -> str:
     return written.decode()
 
 
+def _below_one(probabilities: np.ndarray) -> list[Any]:
+    """Round to four digits, but not to 1, which a softmax never quite reaches; in float64, which prints no more."""
+    rounded: list[Any] = np.minimum(np.round(probabilities.astype(np.float64), 4), 0.9999).tolist()
+    return rounded
+
+
 def small_program() -> str:
     """Return the program of the chapter `small`: a function that reads a digit, with its weights."""
     return to_javascript(round_to_print(fold(load_or_train(recipes.small_99))))
@@ -468,8 +474,7 @@ def map_data(
         "points": points.tolist(),
         "labels": "".join(map(str, labels)),
         "predicted": "".join(map(str, probabilities[:count].argmax(axis=1))),
-        # A softmax is never quite 1.
-        "certainty": np.minimum(np.round(probabilities[:count].max(axis=1).astype(np.float64), 4), 0.9999).tolist(),
+        "certainty": _below_one(probabilities[:count].max(axis=1)),
         "neighbors": {"layer": nearest_rows(values, neighbors), "map": nearest_rows(points, neighbors)},
         "shades": _shades(images),
     }
@@ -536,8 +541,6 @@ def describe_training(recording: Recording, chosen: list[int], *, units: int = 2
     parts = np.concatenate([kernels[:1], kernels[1:] - kernels[:1]])
     scales = np.abs(parts).max(axis=2, keepdims=True)
     levels = np.rint(15 * parts / np.where(scales > 0, scales, 1)) + 15
-    # A softmax is never quite 1.
-    probabilities = np.minimum(np.round(recording.probabilities[:, chosen].astype(np.float64), 4), 0.9999)
     return {
         "loss": _significant(recording.loss, 4),
         "accuracy": np.round(recording.accuracy, 4).tolist(),
@@ -546,7 +549,7 @@ def describe_training(recording: Recording, chosen: list[int], *, units: int = 2
         "largest": _significant(np.abs(kernels).max(axis=2), 3),
         "scales": _significant(scales[:, :, 0], 3),
         "levels": [_digits(moment.astype(np.uint8).ravel()) for moment in levels],
-        "probabilities": probabilities.tolist(),
+        "probabilities": _below_one(recording.probabilities[:, chosen]),
     }
 
 
