@@ -102,8 +102,7 @@ def test_probabilities_agree_with_keras_on_the_whole_test_set(
     page = page.reshape(10_000, 10)
     model = load_or_train(RECIPES[name])
     full = model.predict(images_test, batch_size=1000, verbose=0)
-    weights = [export_widgets.round_weights(array).astype(np.float32) for array in model.get_weights()]
-    model.set_weights(weights)
+    round_as_stored(model)
     rounded = model.predict(images_test, batch_size=1000, verbose=0)
 
     assert np.abs(page - rounded).max() < 1e-5
@@ -120,6 +119,11 @@ def test_small_program_of_four_kilobytes_agrees_with_keras(
     rounded = round_to_print(fold(load_or_train(recipes.small_99)))
     np.testing.assert_allclose(page.reshape(-1, 10), rounded.predict(images, verbose=0), atol=1e-5)
     assert len(export_widgets.small_program().encode()) <= 4096
+
+
+def round_as_stored(model: Any) -> None:
+    """Give a model the weights that the page has of it."""
+    model.set_weights([export_widgets.round_weights(array).astype(np.float32) for array in model.get_weights()])
 
 
 def differ(first: Any, second: Any) -> Any:
@@ -405,7 +409,7 @@ def test_gradients_for_the_pixels_agree_with_tensorflow(
 
     keras.utils.set_random_seed(0)
     cnn = load_or_train(recipes.train_cnn)
-    cnn.set_weights([export_widgets.round_weights(array).astype(np.float32) for array in cnn.get_weights()])
+    round_as_stored(cnn)
     # Before the softmax, where the page explains answers: after it, a sure answer has next to no gradient.
     cnn.layers[-1].activation = keras.activations.linear
     weights = np.random.default_rng(0).normal(size=10).tolist()
@@ -413,13 +417,13 @@ def test_gradients_for_the_pixels_agree_with_tensorflow(
     for model, file, without in ((cnn, built / "model-cnn.data.js", 1), (every, stored, 0)):
         request = {"model": str(file), "without": without, "images": images_test[:40], "weights": weights}
         page = arithmetic("backward", out=np.float32, **request)
-        expected = input_gradients(model, images_test[:40], weights)
+        expected = input_gradients(model, images_test[:40], lambda values: values * weights).reshape(40, 784)
         assert np.abs(expected).max() > 1e-5
         np.testing.assert_allclose(page.reshape(40, 784), expected, atol=1e-4 * np.abs(expected).max())
 
 
-def input_gradients(model: Any, images: np.ndarray, weights: list[float]) -> Any:
-    """The gradients of a model's outputs, each times its weight, for the pixels, (n, 784)."""
+def input_gradients(model: Any, images: np.ndarray, score: Callable[[Any], Any]) -> Any:
+    """The gradients of a score, which is a function of a model's outputs, for the pixels, (n, 28, 28)."""
     import tensorflow as tf
 
     pixels = tf.constant(images, tf.float32)
@@ -428,8 +432,8 @@ def input_gradients(model: Any, images: np.ndarray, weights: list[float]) -> Any
         values = pixels
         for layer in model.layers:
             values = layer(values)
-        score = tf.reduce_sum(values * weights)
-    return np.asarray(tape.gradient(score, pixels)).reshape(-1, 784)
+        total = tf.reduce_sum(score(values))
+    return np.asarray(tape.gradient(total, pixels))
 
 
 @pytest.mark.parametrize(
@@ -464,10 +468,9 @@ def test_pushed_pixels_agree_with_tensorflow_and_fool_as_random_ones_do_not(
     name: Any, levels: int, built: Path, arithmetic: Callable[..., Any], images_test: Any, labels_test: Any
 ) -> None:
     import keras
-    import tensorflow as tf
 
     model = load_or_train(RECIPES[name])
-    model.set_weights([export_widgets.round_weights(array).astype(np.float32) for array in model.get_weights()])
+    round_as_stored(model)
     model.layers[-1].activation = keras.activations.linear
     images, labels = images_test[:50], labels_test[:50]
     targets = (labels.astype(int) + 3) % 10
@@ -475,14 +478,10 @@ def test_pushed_pixels_agree_with_tensorflow_and_fool_as_random_ones_do_not(
     page = arithmetic("push", model=file, images=images, targets=targets.tolist(), levels=levels, out=np.uint8)
     page = page.reshape(images.shape)
 
-    pixels = tf.constant(images, tf.float32)
-    with tf.GradientTape() as tape:
-        tape.watch(pixels)
-        values = pixels
-        for layer in model.layers:
-            values = layer(values)
-        loss = keras.losses.sparse_categorical_crossentropy(targets, values, from_logits=True)
-    slopes = np.asarray(tape.gradient(loss, pixels))
+    def loss(logits: Any) -> Any:
+        return keras.losses.sparse_categorical_crossentropy(targets, logits, from_logits=True)
+
+    slopes = input_gradients(model, images, loss)
     expected = np.clip(images - levels * np.sign(slopes), 0, 255)
     clear = np.abs(slopes) > 1e-4 * np.abs(slopes).max()  # whatever the order of the sums, its sign is sure
     assert clear.mean() > 0.9
@@ -662,8 +661,13 @@ def centers(images: np.ndarray) -> Any:
 @pytest.fixture(scope="module")
 def race_digits(built: Path) -> Any:
     content = read(built / "race.data.js")
-    shades = np.array([export_widgets.DIGITS.index(shade) for shade in content["shades"].encode()])
-    return np.rint(shades * (255 / 63)).astype(np.uint8), [int(label) for label in content["labels"]]
+    return decode_shades(content["shades"]), [int(label) for label in content["labels"]]
+
+
+def decode_shades(shades: str) -> np.ndarray:
+    """The pixels that are stored in 64 shades of gray, (n,) uint8."""
+    levels = np.array([export_widgets.DIGITS.index(shade) for shade in shades.encode()])
+    return np.rint(levels * (255 / 63)).astype(np.uint8)
 
 
 def test_race_runs_on_5000_training_digits(race_digits: Any) -> None:
@@ -733,13 +737,12 @@ def test_page_teaches_the_last_layer_as_keras_would(
     import keras
 
     model = load_or_train(recipes.train_cnn)
-    model.set_weights([export_widgets.round_weights(array).astype(np.float32) for array in model.get_weights()])
+    round_as_stored(model)
     old = model.layers[-1].get_weights()
     head = keras.Sequential([keras.Input(old[0].shape[:1]), keras.layers.Dense(10, activation="softmax")])
     head.set_weights(old)
     head.compile(keras.optimizers.SGD(0.1), "sparse_categorical_crossentropy")
-    shades = read(built / "hands.data.js")["shades"][: 30 * 784].encode()
-    images = np.rint(np.array([export_widgets.DIGITS.index(shade) for shade in shades]) * (255 / 63)).astype(np.uint8)
+    images = decode_shades(read(built / "hands.data.js")["shades"][: 30 * 784])
     inputs = export_widgets.last_hidden_layer(model)(images.reshape(30, 28, 28))
     head.fit(inputs, np.tile(np.arange(10), 3), batch_size=30, epochs=100, verbose=0)
 
