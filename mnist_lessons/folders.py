@@ -266,10 +266,10 @@ def _collect(
         raise ValueError(f"group: expected a regular expression, got {group!r} ({error})") from error
     images, names, files, matches = [], [], [], []
     for file, name in named:
-        image = None if file.is_dir() else _try(file, folder, findings, size=size, color=color)
+        path = Path(os.path.relpath(file, folder)).as_posix()
+        image = None if file.is_dir() else _try(file, path, findings, size=size, color=color)
         if image is None:
             continue
-        path = Path(os.path.relpath(file, folder)).as_posix()
         found = pattern.search(path)
         match = found[0] if given is None and found else given[file] if given else None
         if not match and (group or given):
@@ -299,11 +299,10 @@ def _class_names(named: Iterable[str], present: set[str], findings: Findings) ->
     return sorted(present, key=lambda name: (int(name), name) if name.isdecimal() else (float("inf"), name))
 
 
-def _try(file: Path, folder: Path, findings: Findings, *, size: int, color: bool) -> npt.NDArray[np.uint8] | None:
-    """Return an image, or nothing and say why."""
-    path = Path(os.path.relpath(file, folder))
-    shown = _shown(path.as_posix())
-    if any(map(_is_hidden, path.parts)):
+def _try(file: Path, path: str, findings: Findings, *, size: int, color: bool) -> npt.NDArray[np.uint8] | None:
+    """Return an image, or nothing and say why, by its path below the folder."""
+    shown = _shown(path)
+    if any(map(_is_hidden, path.split("/"))):
         findings.append(Finding("hidden", shown))
     elif file.suffix.lower() not in SUFFIXES:
         findings.append(Finding("unknown suffix", shown))
