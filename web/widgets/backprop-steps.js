@@ -145,35 +145,22 @@ mount("backprop-steps", async ({ root, say }) => {
   root.classList.add("ml-backprop");
   root.append(
     goal,
-    h(
-      "div",
-      { class: "ml-backprop-top" },
+    sideBySide(
+      picture,
+      "Beside each weight and bias stands, after ∂, the derivative of the loss for it; that of a bias is the error of " +
+        "its unit. A ? is next, a • is still covered.",
+      question,
+      rule,
+      form,
+      verdict,
       h(
         "div",
-        {},
-        picture,
-        h(
-          "p",
-          { class: "ml-note" },
-          "Beside each weight and bias stands, after ∂, the derivative of the loss for it; that of a bias is the error of its unit. A ? is next, a • is still covered.",
-        ),
-      ),
-      h(
-        "div",
-        { class: "ml-backprop-side" },
-        question,
-        rule,
-        form,
-        verdict,
-        h(
-          "div",
-          { class: "ml-buttons" },
-          play,
-          back,
-          button("Cover all", () => begin(network)),
-          button("Numbers of the chapter", () => begin(CHAPTER)),
-          button("Random numbers", () => begin(randomNetwork(Math.random))),
-        ),
+        { class: "ml-buttons" },
+        play,
+        back,
+        button("Cover all", () => begin(network)),
+        button("Numbers of the chapter", () => begin(CHAPTER)),
+        button("Random numbers", () => begin(randomNetwork(Math.random))),
       ),
     ),
     numbers.element,
@@ -182,6 +169,15 @@ mount("backprop-steps", async ({ root, say }) => {
   experiment.set(network);
   refresh();
 });
+
+/** A picture with its note, and what stands beside them. @param {Node} picture @param {string} note @param {...Node} side */
+const sideBySide = (picture, note, ...side) =>
+  h(
+    "div",
+    { class: "ml-backprop-top" },
+    h("div", {}, picture, h("p", { class: "ml-note" }, note)),
+    h("div", { class: "ml-backprop-side" }, ...side),
+  );
 
 /** A number as people type it, with any minus sign and a point or a comma. @param {string} text */
 function readNumber(text) {
@@ -277,9 +273,11 @@ function inNumbers({ x, w1, b1, w2, b2, label }, steps) {
     `Given: inputs ${x.map(written).join(" and ")}, label ${label}. Then what has been uncovered`,
     ["number", "value", "how"],
     [
-      ...[w1[0][0], w1[0][1], w1[1][0], w1[1][1], ...b1, w2[0][0], w2[0][1], w2[1][0], w2[1][1], ...b2].map(
-        (value, i) => [Object.values(MOVABLE)[i], written(value), "given"],
-      ),
+      ...[...w1.flat(), ...b1, ...w2.flat(), ...b2].map((value, i) => [
+        Object.values(MOVABLE)[i],
+        written(value),
+        "given",
+      ]),
       ...steps.map(({ name, value, formula }) => [name, written(value), formula]),
     ],
   );
@@ -360,13 +358,17 @@ function createExperiment(say) {
     range.set(by);
     move(by);
   };
+  const restart = (/** @type {Network} */ next, /** @type {string} */ number) => {
+    [network, key, change] = [next, number, 0];
+    range.set(0);
+    drawCurve();
+    refresh();
+  };
   // The picture is dragged sideways; up and down still scrolls the page.
   const drag = (/** @type {PointerEvent} */ event) => {
     if (event.type === "pointermove" && !event.buttons) return;
-    const box = plane.element.getBoundingClientRect();
-    const [start, end] = [plane.toX(-MOST), plane.toX(MOST)];
-    const share = (((event.clientX - box.left) / box.width) * 320 - start) / (end - start);
-    put(Math.round(Math.min(1, Math.max(0, share)) * 80 - 40) / 20);
+    const [by] = plane.valuesAt(event);
+    put(Math.round(20 * Math.min(MOST, Math.max(-MOST, by))) / 20);
   };
   picture.addEventListener("pointerdown", drag);
   picture.addEventListener("pointermove", drag);
@@ -375,50 +377,23 @@ function createExperiment(say) {
     options: Object.entries(MOVABLE),
     value: key,
     onchange: (value) => {
-      key = value;
-      range.set(0);
-      change = 0;
-      drawCurve();
-      refresh();
+      restart(network, value);
       say(`${result.textContent} ${goal.textContent}`);
     },
   });
-  const element = h(
-    "div",
-    { class: "ml-backprop-top" },
+  const element = sideBySide(
+    picture,
+    "Solid: the loss. Dashed: what the derivative predicts. Drag the dot, or use the slider.",
+    h("p", { class: "ml-title" }, "Put a derivative to the test"),
+    goal,
+    which.element,
+    range.element,
+    result,
     h(
       "div",
-      {},
-      picture,
-      h(
-        "p",
-        { class: "ml-note" },
-        "Solid: the loss. Dashed: what the derivative predicts. Drag the dot, or use the slider.",
-      ),
-    ),
-    h(
-      "div",
-      { class: "ml-backprop-side" },
-      h("p", { class: "ml-title" }, "Put a derivative to the test"),
-      goal,
-      which.element,
-      range.element,
-      result,
-      h(
-        "div",
-        { class: "ml-buttons" },
-        button("Put it back", () => put(0)),
-      ),
+      { class: "ml-buttons" },
+      button("Put it back", () => put(0)),
     ),
   );
-  return {
-    element,
-    set(next) {
-      network = next;
-      range.set(0);
-      change = 0;
-      drawCurve();
-      refresh();
-    },
-  };
+  return { element, set: (next) => restart(next, key) };
 }

@@ -179,10 +179,7 @@ mount("descent", async ({ root, say }) => {
   };
   const drag = (/** @type {PointerEvent} */ event) => {
     if (event.type === "pointermove" && !event.buttons) return;
-    const box = plane.element.getBoundingClientRect();
-    const [left, top] = [event.clientX - box.left, event.clientY - box.top].map((each) => (each / box.width) * 320);
-    const x = ((left - plane.toX(0)) / (plane.toX(1) - plane.toX(0))) * 1;
-    const y = ((top - plane.toY(0)) / (plane.toY(1) - plane.toY(0))) * 1;
+    const [x, y] = plane.valuesAt(event);
     /** @type {Place} */
     const start = [nearest(x, 0.1, 1.2), nearest(y, 0.01, 0.3)];
     startAt.forEach((each, axis) => each.set(start[axis]));
