@@ -38,13 +38,16 @@ mount("descent", async ({ root, say }) => {
   let all = paths();
 
   const picture = h("div", { class: "ml-descent-plane" });
-  let plane = drawValley(0);
   const trails = svg("g");
-  const show = () => {
+  /** @type {ReturnType<typeof createPlane>} */
+  let plane;
+  const show = (/** @type {number} */ times) => {
+    doubled = times;
     plane = drawValley(doubled);
     plane.content.append(trails);
     picture.replaceChildren(plane.element);
   };
+  show(0);
   const losses = createChart({
     title: "Loss after each step",
     x: "step",
@@ -78,8 +81,8 @@ mount("descent", async ({ root, say }) => {
     const far = Math.max(
       ...shown.flat().map(({ place: [x, y] }) => Math.max(Math.abs(x) / HALF[0], Math.abs(y) / HALF[1])),
     );
-    if (zoom) doubled = Math.min(WIDEST, Math.max(0, Math.ceil(Math.log2(far))));
-    show();
+    const wanted = zoom ? Math.min(WIDEST, Math.max(0, Math.ceil(Math.log2(far)))) : doubled;
+    if (wanted !== doubled) show(wanted);
     const at = (/** @type {Place} */ [x, y]) => `${plane.toX(limit(x)).toFixed(1)},${plane.toY(limit(y)).toFixed(1)}`;
     trails.replaceChildren(
       ...shown.flatMap((path, i) => {
@@ -108,10 +111,8 @@ mount("descent", async ({ root, say }) => {
           : "";
     state.textContent = `Step ${count}, loss: ${ends}.${outside}`;
     plane.element.setAttribute("aria-label", `Three paths in a narrow valley. ${state.textContent}`);
-    for (const [key, , met] of GOALS) if (met(shown, settings, count)) reached.add(key);
-    goals.replaceChildren(
-      ...GOALS.map(([key, text]) => h("li", {}, reached.has(key) ? `Reached: ${text}` : `Goal: ${text}`)),
-    );
+    for (const [text, met] of GOALS) if (met(shown, settings, count)) reached.add(text);
+    goals.replaceChildren(...GOALS.map(([text]) => h("li", {}, `${reached.has(text) ? "Reached" : "Goal"}: ${text}`)));
     numbers.refresh();
     say(`${state.textContent} ${reached.size} of ${GOALS.length} goals reached.`);
   };
@@ -240,22 +241,19 @@ mount("descent", async ({ root, say }) => {
 });
 
 /**
- * What the reader may try for: a name, what to do, and whether it is done.
- * @type {[string, string, (paths: import("./arithmetic/descent.js").Visited[][], settings: Settings, count: number) => boolean][]}
+ * What the reader may try for: what to do, and whether it is done.
+ * @type {[string, (paths: import("./arithmetic/descent.js").Visited[][], settings: Settings, count: number) => boolean][]}
  */
 const GOALS = [
   [
-    "climb",
     "make the loss of gradient descent rise in every one of 50 steps.",
     ([path], _, count) => count === STEPS && path.every(({ loss }, i) => !i || loss > path[i - 1].loss),
   ],
   [
-    "low",
     "bring momentum below a loss of 0.001 in 50 steps, from the start (−1.0, 0.10).",
     ([, path], { start: [x, y] }, count) => count === STEPS && x === -1 && y === 0.1 && path[count].loss < 0.001,
   ],
   [
-    "win",
     "find a start from which gradient descent is the lowest of the three after 50 steps.",
     ([path, ...others], _, count) =>
       count === STEPS && path[0].loss > 0 && others.every((other) => path[count].loss < other[count].loss),
