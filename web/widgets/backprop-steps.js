@@ -13,6 +13,7 @@ import {
 } from "./arithmetic/backprop.js";
 import { button, chooser, h, mount, newId, numbersOf, slider, svg, table } from "./page/page.js";
 import { createPlane, signed } from "./page/plane.js";
+import { createPlayer } from "./page/player.js";
 
 /** @typedef {import("./arithmetic/backprop.js").Network} Network */
 
@@ -27,7 +28,6 @@ mount("backprop-steps", async ({ root, say }) => {
   /** @type {Set<string>} */
   const typed = new Set(); // which of them the reader found at the first try
   let missed = false;
-  let timer = 0;
 
   const picture = h("div", { class: "ml-backprop-picture" });
   const goal = h("p", { class: "ml-state" });
@@ -48,7 +48,14 @@ mount("backprop-steps", async ({ root, say }) => {
       button("Show it", () => show()),
     ),
   );
-  const play = button("Play", () => (timer ? stop() : start()));
+  const { element: play, stop } = createPlayer({
+    label: "Play",
+    pause: PAUSE,
+    step: () => {
+      uncover("");
+      if (done === steps.length) stop();
+    },
+  });
   const back = button("One back", () => {
     stop();
     done = Math.max(0, done - 1);
@@ -90,18 +97,6 @@ mount("backprop-steps", async ({ root, say }) => {
         ? "The size is right, the sign is not."
         : `${written(answer)} is not it. Follow the rule once more, or let it be shown.`,
     );
-  };
-  const start = () => {
-    timer = window.setInterval(() => {
-      uncover("");
-      if (done === steps.length) stop();
-    }, PAUSE);
-    play.textContent = "Pause";
-  };
-  const stop = () => {
-    clearInterval(timer);
-    timer = 0;
-    play.textContent = "Play";
   };
   const begin = (/** @type {Network} */ next) => {
     stop();

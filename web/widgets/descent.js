@@ -4,6 +4,7 @@ import { descend } from "./arithmetic/descent.js";
 import { createChart, powerOfTen } from "./page/chart.js";
 import { button, h, mount, newId, numbersOf, slider, svg, table } from "./page/page.js";
 import { createPlane, signed } from "./page/plane.js";
+import { createPlayer, still } from "./page/player.js";
 
 /** @typedef {import("./arithmetic/descent.js").Place} Place */
 /** @typedef {{start: Place, rate: number, adamRate: number}} Settings  rate: of gradient descent and momentum */
@@ -30,7 +31,6 @@ mount("descent", async ({ root, say }) => {
   /** @type {Settings} */
   let settings = { ...CHAPTER };
   let count = 0;
-  let timer = 0;
   let doubled = 0;
   const reached = new Set();
   const paths = () =>
@@ -116,28 +116,23 @@ mount("descent", async ({ root, say }) => {
     numbers.refresh();
     say(`${state.textContent} ${reached.size} of ${GOALS.length} goals reached.`);
   };
-  const stop = () => {
-    window.clearInterval(timer);
-    timer = 0;
-    run.textContent = "Run 50 steps";
-  };
   const go = (/** @type {number} */ to) => {
     count = to;
     if (count >= STEPS) stop();
     refresh();
     steps.set(count);
   };
-  const run = button(
-    "Run 50 steps",
-    () => {
-      if (timer) return stop();
-      if (matchMedia("(prefers-reduced-motion: reduce)").matches) return go(STEPS);
-      if (count >= STEPS) go(0);
-      run.textContent = "Pause";
-      timer = window.setInterval(() => go(count + 1), 120);
+  const { element: run, stop } = createPlayer({
+    label: "Run 50 steps",
+    pause: 120,
+    step: () => go(count + 1),
+    begin: () => {
+      if (still()) go(STEPS);
+      else if (count >= STEPS) go(0);
+      return !still();
     },
-    { class: "ml-primary" },
-  );
+    more: { class: "ml-primary" },
+  });
   const change = (/** @type {Partial<Settings>} */ some, zoom = true) => {
     settings = { ...settings, ...some };
     all = paths();

@@ -8,6 +8,7 @@ import { createBars } from "./page/bars.js";
 import { createTenDigits } from "./page/goal.js";
 import { button, digitPicture, h, mount, percent } from "./page/page.js";
 import { createPassage } from "./page/passage.js";
+import { still } from "./page/player.js";
 import { createSurface } from "./page/surface.js";
 
 const EXAMPLE = 3; // of the test digits 0 to 9
@@ -82,6 +83,3 @@ mount("try-digit", async ({ root, say, load }) => {
   refresh();
   if (!still()) replay();
 });
-
-/** Whether the reader wants nothing to move by itself. */
-const still = () => matchMedia("(prefers-reduced-motion: reduce)").matches;

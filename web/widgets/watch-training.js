@@ -19,6 +19,7 @@ import {
   svg,
   table,
 } from "./page/page.js";
+import { createPlayer, still } from "./page/player.js";
 
 /** @typedef {import("./arithmetic/training.js").Run} Run */
 /** @typedef {{steps: number[], indices: number[], labels: string, shades: string, runs: Run[]}} Training */
@@ -35,7 +36,6 @@ mount("watch-training", async ({ root, say, load }) => {
   const end = steps.length - 1;
   let run = runs[0];
   let at = 0;
-  let timer = 0;
 
   const goals = runs.map((each) => createGoalOf(training, each));
   const state = h("p", { class: "ml-state" });
@@ -56,18 +56,17 @@ mount("watch-training", async ({ root, say, load }) => {
     refresh();
     say(`${state.textContent} ${digits.text()}`);
   };
-  const stop = () => {
-    window.clearInterval(timer);
-    timer = 0;
-    play.textContent = "Play";
-  };
-  const start = () => {
-    const again = at === end;
-    if (matchMedia("(prefers-reduced-motion: reduce)").matches) return go(again ? 0 : end);
-    if (again) go(0);
-    timer = window.setInterval(() => go(at + 1), PAUSE);
-    play.textContent = "Pause";
-  };
+  const { element: play, stop } = createPlayer({
+    label: "Play",
+    pause: PAUSE,
+    step: () => go(at + 1),
+    begin: () => {
+      if (at === end) go(0);
+      else if (still()) go(end);
+      return !still();
+    },
+    more: { class: "ml-primary" },
+  });
   const choose = (/** @type {number} */ index) => {
     run = runs[index];
     charts.reset(run);
@@ -75,7 +74,6 @@ mount("watch-training", async ({ root, say, load }) => {
     refresh();
     say(`${state.textContent} ${digits.text()}`);
   };
-  const play = button("Play", () => (timer ? stop() : start()), { class: "ml-primary" });
   const turn = (/** @type {number} */ by) => () => {
     stop();
     go(at + by);
