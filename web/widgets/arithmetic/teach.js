@@ -33,15 +33,11 @@ export function createTeacher(layers, tests) {
     const labels = drawings.map(({ label }) => label);
     const taught = (/** @type {(drawing: Drawing) => boolean} */ isTaught) => {
       const part = drawings.map((_, i) => i).filter((i) => isTaught(drawings[i]));
+      const [some, their] = [part.map((i) => inputs[i]), part.map((i) => labels[i])];
       const head = copyOf(layers);
       const gradients = zeroGradients(head);
       for (let step = 0; step < STEPS; step++) {
-        computeGradients(
-          head,
-          part.map((i) => inputs[i]),
-          part.map((i) => labels[i]),
-          gradients,
-        );
+        computeGradients(head, some, their, gradients);
         descend(head, gradients, rate);
       }
       return head;
