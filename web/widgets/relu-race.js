@@ -126,7 +126,7 @@ mount("relu-race", async ({ root, say, load }) => {
   };
   /** What to say of the goal when a race has ended. @param {Race} mine */
   const finish = ({ records }) => {
-    const [relu, sigmoid] = RUNNERS.map((name) => records[name][records[name].length - 1]);
+    const [relu, sigmoid] = lastOf(records);
     const won = relu.step >= STEPS && sigmoid.accuracy > relu.accuracy;
     return goal.check(won, `${percent(sigmoid.accuracy)} against ${percent(relu.accuracy)}, with ${nameOf(settings)}.`);
   };
@@ -181,6 +181,9 @@ mount("relu-race", async ({ root, say, load }) => {
 
 /** @param {Race} race */
 const stepsDone = ({ records: { relu } }) => relu[relu.length - 1]?.step ?? 0;
+
+/** The last measurement of each network. @param {Records} records */
+const lastOf = (records) => RUNNERS.map((name) => records[name][records[name].length - 1]);
 
 /** @param {Settings} settings */
 function nameOf({ depth, width, rate, initializer, seed }) {
@@ -285,28 +288,19 @@ function createCharts(depth) {
     byLayer.replaceChildren(gradients.element, idle.element);
     draw({ relu: [], sigmoid: [] });
   };
+  /** @param {Records} records @param {(all: Measurement[]) => [number, number][]} points */
+  const series = (records, points) =>
+    RUNNERS.map((name) => ({ label: NAMES[name], style: `ml-${name}`, points: points(records[name]) }));
   /** @param {Records} records @param {Records} [earlier] */
   const draw = (records, earlier = { relu: [], sigmoid: [] }) => {
-    const before = (/** @type {(each: Measurement) => [number, number]} */ point) =>
-      RUNNERS.map((name) => ({ label: NAMES[name], style: `ml-${name}`, points: earlier[name].map(point) }));
-    const series = (/** @type {(all: Measurement[]) => [number, number][]} */ points) =>
-      RUNNERS.map((name) => ({ label: NAMES[name], style: `ml-${name}`, points: points(records[name]) }));
-    const lastOf = (/** @type {"gradients" | "idle"} */ key) =>
-      series((all) => (all[all.length - 1]?.[key] ?? []).map((value, i) => [i + 1, value]));
-    /** @type {[typeof loss, "loss" | "accuracy"][]} */
-    const curves = [
-      [loss, "loss"],
-      [accuracy, "accuracy"],
-    ];
-    for (const [chart, key] of curves) {
-      const point = (/** @type {Measurement} */ each) => /** @type {[number, number]} */ ([each.step, each[key]]);
-      chart.draw(
-        series((all) => all.map(point)),
-        before(point),
-      );
-    }
-    gradients.draw(lastOf("gradients"));
-    idle.draw(lastOf("idle"));
+    const overSteps = (/** @type {Records} */ each, /** @type {"loss" | "accuracy"} */ key) =>
+      series(each, (all) => all.map((one) => [one.step, one[key]]));
+    const ofLayers = (/** @type {"gradients" | "idle"} */ key) =>
+      series(records, (all) => (all[all.length - 1]?.[key] ?? []).map((value, i) => [i + 1, value]));
+    loss.draw(overSteps(records, "loss"), overSteps(earlier, "loss"));
+    accuracy.draw(overSteps(records, "accuracy"), overSteps(earlier, "accuracy"));
+    gradients.draw(ofLayers("gradients"));
+    idle.draw(ofLayers("idle"));
   };
   reset(depth);
   const element = h("div", { class: "ml-charts" }, loss.element, accuracy.element, byLayer);
@@ -315,7 +309,7 @@ function createCharts(depth) {
 
 /** @param {Records} records @param {number} depth */
 function tables(records, depth) {
-  const last = RUNNERS.map((name) => records[name][records[name].length - 1]);
+  const last = lastOf(records);
   const of = (/** @type {(each: Measurement) => string | undefined} */ read) =>
     last.map((each) => (each ? (read(each) ?? "") : ""));
   const layers = Array.from({ length: depth + 1 }, (_, i) => [
@@ -357,7 +351,7 @@ function allMeasurements({ relu, sigmoid }) {
 
 /** @param {Records} records */
 function summary(records) {
-  const last = RUNNERS.map((name) => records[name][records[name].length - 1]);
+  const last = lastOf(records);
   if (!last[0]) return "";
   return (
     `After ${last[0].step} steps: ` +
