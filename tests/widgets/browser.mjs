@@ -71,6 +71,16 @@ async function ready(options = {}) {
   return opened;
 }
 
+/**
+ * The same, but some data files do not come until `restore` is called.
+ * @param {string | RegExp} files @param {Options} [options]
+ */
+async function readyWithout(files, options = {}) {
+  const alter = (/** @type {Page} */ page) => page.route(files, (route) => route.abort());
+  const opened = await ready({ ...options, alter, faults: ["ERR_FAILED"] });
+  return { ...opened, restore: () => opened.page.unroute(files) };
+}
+
 // What holds for every widget
 
 async function checkLooks() {
@@ -767,14 +777,11 @@ async function foolIt() {
   await close();
 
   if (online) {
-    const damaged = await ready({
-      alter: (each) => each.route("**/model-cnn.data.js", (route) => route.abort()),
-      faults: ["ERR_FAILED"],
-    });
+    const damaged = await readyWithout("**/model-cnn.data.js");
     await damaged.widget.getByLabel("Network").selectOption("Convolutional network");
     await damaged.page.waitForSelector(".ml-warning");
     assert.equal(await damaged.widget.getByLabel("Network").inputValue(), "dense");
-    await damaged.page.unroute("**/model-cnn.data.js");
+    await damaged.restore();
     await damaged.widget.getByLabel("Network").selectOption("Convolutional network");
     await becomes(() => damaged.widget.locator(".ml-widget-body > .ml-state").first().innerText(), /^Convolutional/);
     assert.equal(await damaged.widget.locator(".ml-warning").count(), 0);
@@ -877,17 +884,12 @@ async function teachIt() {
   await close();
 
   if (!online) return;
-  const damaged = await ready({
-    width: 360,
-    touch: true,
-    alter: (each) => each.route(/(map|hands)\.data\.js/, (route) => route.abort()),
-    faults: ["ERR_FAILED"],
-  });
+  const damaged = await readyWithout(/(map|hands)\.data\.js/, { width: 360, touch: true });
   const complaint = () => damaged.widget.locator(".ml-teach > .ml-state").innerText();
   const tap = (/** @type {string} */ label) => damaged.widget.getByRole("button", { name: label, exact: true }).tap();
   await tap("Load it");
   await becomes(complaint, /^The sample cannot be loaded: the file hands\.data\.js could not be loaded\.$/);
-  await damaged.page.unroute(/(map|hands)\.data\.js/);
+  await damaged.restore();
   await damaged.page.route("**/map.data.js", (route) => route.abort());
   await tap("Load it");
   await becomes(complaint, /^Sample hand 1/);
@@ -1011,13 +1013,10 @@ async function readSheet() {
   await close();
 
   if (!online) return;
-  const damaged = await ready({
-    alter: (each) => each.route("**/model-cnn.data.js", (route) => route.abort()),
-    faults: ["ERR_FAILED"],
-  });
+  const damaged = await readyWithout("**/model-cnn.data.js");
   await press(damaged.page, "Try a sample");
   await becomes(() => sheetState(damaged.page), /the file model-cnn.data.js could not be loaded/, "state:");
-  await damaged.page.unroute("**/model-cnn.data.js");
+  await damaged.restore();
   await press(damaged.page, "Try a sample");
   await becomes(() => sheetState(damaged.page), /^\d+ digits in/, "second try:");
   await damaged.close();
@@ -1112,10 +1111,7 @@ async function race() {
   await close();
 
   if (!online) return;
-  const damaged = await ready({
-    alter: (each) => each.route("**/race.data.js", (route) => route.abort()),
-    faults: ["ERR_FAILED"],
-  });
+  const damaged = await readyWithout("**/race.data.js");
   await press(damaged.page, "Start");
   await damaged.page.waitForFunction(() =>
     /The race cannot run: the file race.data.js could not be loaded/.test(document.body.textContent ?? ""),
