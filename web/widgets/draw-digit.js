@@ -74,7 +74,6 @@ mount("draw-digit", async ({ root, say, load }) => {
     const image = prepared ? distort(prepared, distortion) : EMPTY;
     paintInk(seen, image, 28);
     seen.setAttribute("aria-label", prepared ? "The drawing, scaled and centered, in 28 by 28 pixels" : "Nothing yet");
-    surface.element.classList.toggle("ml-empty", !prepared);
     current = prepared && image;
     small.textContent = surface.isSmall() ? "A small drawing is enlarged before it is read." : "";
     const answering = visible().map(({ model, column }) => {

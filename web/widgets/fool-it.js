@@ -126,7 +126,6 @@ mount("fool-it", async ({ root, say, load }) => {
     say,
     onchange: () => {
       const image = prepareDrawing(surface.readInk(), SIZE);
-      surface.element.classList.toggle("ml-empty", !image);
       drawn = image && { image, about: "Your drawing" };
       refresh();
     },

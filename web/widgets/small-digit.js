@@ -33,7 +33,6 @@ mount("small-digit", async ({ root, say, load }) => {
   };
   const refresh = (news = "") => {
     const image = prepareDrawing(surface.readInk(), SIZE);
-    surface.element.classList.toggle("ml-empty", !image);
     paintInk(seen, image ?? EMPTY, 28);
     seen.setAttribute("aria-label", image ? "What the network sees: the drawing in 28 by 28 pixels" : "Nothing yet");
     const probabilities = image && program ? program(image) : null;

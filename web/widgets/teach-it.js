@@ -82,10 +82,7 @@ mount("teach-it", async ({ root, say, load }) => {
     changed();
     tell(next < 0 ? "All 30 are there: teach it." : `${count(sheets)} of 30 drawn. ${prompt.textContent}.`);
   };
-  const surface = createSurface({
-    say,
-    onchange: () => surface.element.classList.toggle("ml-empty", !surface.readInk().some(Boolean)),
-  });
+  const surface = createSurface({ say });
   surface.element.addEventListener("keydown", (event) => event.key === "Enter" && keep());
 
   const loadSample = async (/** @type {string} */ hand) => {

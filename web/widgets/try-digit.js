@@ -49,7 +49,6 @@ mount("try-digit", async ({ root, say, load }) => {
     clearTimeout(resting);
     const prepared = prepareDrawing(surface.readInk(), SIZE);
     drawn = prepared !== null;
-    surface.element.classList.toggle("ml-empty", !drawn);
     hint.hidden = drawn;
     const image = prepared ?? example;
     forward(layers, image);

@@ -26,12 +26,12 @@ const MOVES = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowD
  */
 
 /**
- * @param {{onchange: (news: string) => void, say: (text: string) => void, keepAs?: string}} options
+ * @param {{onchange?: (news: string) => void, say: (text: string) => void, keepAs?: string}} options
  *   onchange: called at most once a frame after the drawing changed; news: to be spoken before what is made of it;
  *   keepAs: keep the strokes over a reload
  * @returns {Surface}
  */
-export function createSurface({ onchange, say, keepAs = "" }) {
+export function createSurface({ onchange = () => {}, say, keepAs = "" }) {
   const canvas = h("canvas", { width: SIZE, height: SIZE });
   const mark = h("span", { class: "ml-pen", "aria-hidden": "true" });
   const element = h(
@@ -49,6 +49,8 @@ export function createSurface({ onchange, say, keepAs = "" }) {
   const drawing = () => history[now];
   let news = "";
   const report = oncePerFrame(() => {
+    const { image, strokes } = drawing();
+    element.classList.toggle("ml-empty", !strokes.length && !image?.some(Boolean));
     remember(keepAs, drawing());
     onchange(news);
     news = "";
