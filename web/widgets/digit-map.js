@@ -3,7 +3,18 @@
 import { pointAt, pointToward } from "./arithmetic/map.js";
 import { decodeShades } from "./arithmetic/model.js";
 import { createGoal } from "./page/goal.js";
-import { chooser, digitPicture, h, mount, numbersOf, percent, setAttributes, svg, table } from "./page/page.js";
+import {
+  chooser,
+  digitPicture,
+  h,
+  mount,
+  numbersOf,
+  onArrows,
+  percent,
+  setAttributes,
+  svg,
+  table,
+} from "./page/page.js";
 import { createPlane, signed } from "./page/plane.js";
 
 /**
@@ -12,8 +23,6 @@ import { createPlane, signed } from "./page/plane.js";
  *   units: of the layer; share: of its variance that the map shows; neighbors: nearest in the whole layer, and on the map
  */
 
-/** @type {Record<string, [number, number]>} */
-const MOVES = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] };
 const [ALL, WRONG] = ["all", "wrong"];
 
 mount("digit-map", async ({ root, say, load }) => {
@@ -207,11 +216,7 @@ function createMap({ points, labels, predicted, neighbors }, isWrong) {
     element.addEventListener("pointermove", (event) => event.pointerType === "mouse" && point(position(event)));
     element.addEventListener("pointerleave", () => point(null));
     element.addEventListener("click", (event) => press(position(event)));
-    element.addEventListener("keydown", (event) => {
-      if (!(event.key in MOVES) || event.ctrlKey || event.metaKey || event.altKey) return;
-      event.preventDefault();
-      move(MOVES[event.key]);
-    });
+    onArrows(element, (right, down) => move([right, -down]));
   };
   return { element, mark, filter, listen };
 }

@@ -4,15 +4,12 @@ import { gradientTimesInput, receptiveField, unitScore } from "../arithmetic/exp
 import { forward } from "../arithmetic/network.js";
 import { inked, squares, tiles } from "./maps.js";
 import { createEvidence } from "./marks.js";
-import { h, paintInk, setAttributes, svg } from "./page.js";
+import { h, onArrows, paintInk, setAttributes, svg } from "./page.js";
 import { signed } from "./plane.js";
 
 /** @typedef {import("../arithmetic/model.js").Model} Model */
 /** @typedef {import("../arithmetic/network.js").Activation & {shape: number[]}} Shaped */
 /** @typedef {{layer: Shaped, index: number, number: number}} Hidden  index: among all layers; number: for the reader */
-
-/** @type {Record<string, [number, number]>} */
-const MOVES = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 
 /** @param {(text: string) => void} say */
 export function createInsides(say) {
@@ -146,11 +143,8 @@ function createFigure({ layer, number }, onpick) {
     const y = Math.floor(((event.clientY - box.top) / box.height) * grid.height);
     pick(grid.unitAt(x, y));
   });
-  paper.addEventListener("keydown", (event) => {
-    if (!(event.key in MOVES) || event.ctrlKey || event.metaKey || event.altKey) return;
-    event.preventDefault();
+  onArrows(paper, (right, down) => {
     const [x, y] = grid.placeOf(picked);
-    const [right, down] = MOVES[event.key];
     // A step further where one falls between two pictures; at the end nothing is picked.
     pick(grid.unitAt(x + right, y + down) ?? grid.unitAt(x + 2 * right, y + 2 * down));
   });

@@ -145,6 +145,21 @@ export function digitPicture(ink, label, style = "") {
 /** @param {string} text @param {(event: any) => void} onclick @param {Attributes} [more] */
 export const button = (text, onclick, more = {}) => h("button", { type: "button", onclick, ...more }, text);
 
+/** Where an arrow key points: so many to the right, so many down. @type {Record<string, [number, number]>} */
+export const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
+
+/**
+ * Move something with the arrow keys.
+ * @param {HTMLElement} element  has the focus @param {(right: number, down: number) => void} move
+ */
+export function onArrows(element, move) {
+  element.addEventListener("keydown", (event) => {
+    if (!(event.key in ARROWS) || event.ctrlKey || event.metaKey || event.altKey) return;
+    event.preventDefault();
+    move(...ARROWS[event.key]);
+  });
+}
+
 /** Copy a text, where the browser lets this page. @param {string} text @returns {Promise<boolean>} */
 export async function copyText(text) {
   try {

@@ -1,7 +1,7 @@
 // A sheet to draw on with mouse, pen, finger or keys. It knows nothing of networks.
 
 import { boxOf, enlarge, SIZE } from "../arithmetic/strokes.js";
-import { h } from "./page.js";
+import { ARROWS, h } from "./page.js";
 
 export const PENS = /** @type {[string, string][]} */ ([
   ["18", "thin"],
@@ -11,8 +11,6 @@ export const PENS = /** @type {[string, string][]} */ ([
 const HINT =
   "Drawing sheet. Draw with a pointer, or with keys: arrows move the pen, two at once go aslant, " +
   "Shift makes longer moves, Space puts the pen down or lifts it, Control and Z take back the last stroke.";
-/** @type {Record<string, [number, number]>} */
-const MOVES = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 
 /**
  * @typedef {import("../arithmetic/strokes.js").Point} Point
@@ -257,12 +255,12 @@ function drawWithKeys(element, mark, { begin, to, say, undo, redo }) {
       down = !down;
       if (down) begin();
       tell();
-    } else if (event.key in MOVES) {
+    } else if (event.key in ARROWS) {
       held.add(event.key);
       const step = event.shiftKey ? 36 : 12;
       for (const key of held) {
-        at.x = Math.min(SIZE, Math.max(0, at.x + MOVES[key][0] * step));
-        at.y = Math.min(SIZE, Math.max(0, at.y + MOVES[key][1] * step));
+        at.x = Math.min(SIZE, Math.max(0, at.x + ARROWS[key][0] * step));
+        at.y = Math.min(SIZE, Math.max(0, at.y + ARROWS[key][1] * step));
       }
       tell();
     } else {
