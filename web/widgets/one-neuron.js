@@ -1,5 +1,6 @@
 // One neuron with two inputs: move its weights and its bias, and the line between its two answers moves.
 
+import { pointAt } from "./arithmetic/map.js";
 import { decodeBytes } from "./arithmetic/model.js";
 import { evaluate, sigmoid } from "./arithmetic/neuron.js";
 import { createGoal } from "./page/goal.js";
@@ -109,9 +110,7 @@ mount("one-neuron", async ({ root, say, load }) => {
   };
   // A press chooses the nearest digit; keys have the buttons.
   plane.element.addEventListener("click", (event) => {
-    const [x, y] = plane.at(/** @type {MouseEvent} */ (event));
-    const distances = points.map(([x1, x2]) => Math.hypot(plane.toX(x1) - x, plane.toY(x2) - y));
-    choose(distances.indexOf(Math.min(...distances)));
+    choose(pointAt(points, plane.valuesAt(/** @type {MouseEvent} */ (event))) ?? state.chosen);
   });
   root.classList.add("ml-neuron");
   root.append(

@@ -2,10 +2,12 @@
 
 /** @typedef {[number, number]} Point */
 
-/** The place of the point nearest to a position, among those allowed; none allowed is undefined.
- * @param {Point[]} points @param {Point} position @param {(place: number) => boolean} allowed
- * @returns {number | undefined} */
-export function pointAt(points, [x, y], allowed) {
+/**
+ * The place of the point nearest to a position, among those allowed; none allowed is undefined.
+ * @param {Point[]} points @param {Point} position @param {(place: number) => boolean} [allowed]
+ * @returns {number | undefined}
+ */
+export function pointAt(points, [x, y], allowed = () => true) {
   const distances = points.map(([px, py], place) => (allowed(place) ? Math.hypot(px - x, py - y) : Infinity));
   const least = Math.min(...distances);
   return least < Infinity ? distances.indexOf(least) : undefined;

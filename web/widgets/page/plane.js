@@ -28,20 +28,17 @@ export function createPlane({ x, y, xRange, yRange, ticks: [xTicks, yTicks], sho
     svg("text", { x: middle, y: SIDE - 4, "text-anchor": "middle" }, x),
     svg("text", { x: 0, y: 0, "text-anchor": "middle", transform: `translate(11 ${8 + inner / 2}) rotate(-90)` }, y),
   );
-  /** Where an event happened, in the picture's own units. @param {MouseEvent} event @returns {[number, number]} */
-  const at = ({ clientX, clientY }) => {
+  /** Where an event happened, as values of the two axes. @param {MouseEvent} event @returns {[number, number]} */
+  const valuesAt = ({ clientX, clientY }) => {
     const box = element.getBoundingClientRect();
-    return [((clientX - box.left) * SIDE) / box.width, ((clientY - box.top) * SIDE) / box.height];
-  };
-  /** The same as values of the two axes. @param {MouseEvent} event @returns {[number, number]} */
-  const valuesAt = (event) => {
-    const [left, top] = at(event);
+    const left = ((clientX - box.left) * SIDE) / box.width;
+    const top = ((clientY - box.top) * SIDE) / box.height;
     return [
       xRange[0] + ((left - MARGIN) / inner) * (xRange[1] - xRange[0]),
       yRange[0] + ((8 + inner - top) / inner) * (yRange[1] - yRange[0]),
     ];
   };
-  return { element, content, toX, toY, at, valuesAt };
+  return { element, content, toX, toY, valuesAt };
 }
 
 /**
