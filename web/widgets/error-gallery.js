@@ -18,7 +18,7 @@ mount("error-gallery", async ({ root, say, load }) => {
   const pixels = decodeBytes(errors.images);
   let [truth, answer, limit] = [ANY, ANY, EACH];
 
-  const most = Math.max(...errors.confusion.flatMap((row, label) => row.filter((_, digit) => digit !== label)));
+  const most = mostErrors(errors.confusion);
   const goal = createGoal("find the digit that is taken for another one most often.");
   const explain = createExplainer({ load, say });
   const heading = h("p", { class: "ml-state" });
@@ -90,11 +90,15 @@ mount("error-gallery", async ({ root, say, load }) => {
   refresh();
 });
 
+/** The largest number beside the diagonal. @param {number[][]} confusion */
+const mostErrors = (confusion) =>
+  Math.max(...confusion.flatMap((row, truth) => row.filter((_, answer) => answer !== truth)));
+
 /** @param {number[][]} confusion @param {(truth: string, answer: string) => void} choose */
 function createMatrix(confusion, choose) {
   /** @type {{truth: string, answer: string, cell: HTMLButtonElement}[]} */
   const cells = [];
-  const most = Math.max(...confusion.flatMap((row, truth) => row.filter((_, answer) => answer !== truth)));
+  const most = mostErrors(confusion);
   const cellOf = (/** @type {number} */ count, /** @type {number} */ truth, /** @type {number} */ answer) => {
     if (truth === answer) return h("td", { class: "ml-diagonal" }, String(count));
     if (count === 0) return h("td", {}, "·");
