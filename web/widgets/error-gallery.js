@@ -156,6 +156,8 @@ function createMatrix(confusion, choose) {
 function createExplainer({ load, say }) {
   /** @type {HTMLElement | null} */
   let opened = null; // the button of the card that is explained
+  /** @type {import("./arithmetic/model.js").Model | undefined} */
+  let model;
   const panel = h("li", { class: "ml-panel" });
   const why = createWhy({ load, say });
   const close = () => {
@@ -171,7 +173,7 @@ function createExplainer({ load, say }) {
     pressed.setAttribute("aria-expanded", "true");
     pressed.closest("li")?.after(panel);
     try {
-      const model = readModel(await load("model-dense"));
+      model ??= readModel(await load("model-dense"));
       if (opened !== pressed) return; // another one was opened meanwhile
       panel.replaceChildren(why.element);
       why.show(image, [model]);
