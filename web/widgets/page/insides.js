@@ -2,7 +2,7 @@
 
 import { gradientTimesInput, receptiveField, unitScore } from "../arithmetic/explain.js";
 import { forward } from "../arithmetic/network.js";
-import { inked, squares, tiles } from "./maps.js";
+import { arrange, inked, squares, tiles } from "./maps.js";
 import { createEvidence } from "./marks.js";
 import { h, onArrows, paintInk, setAttributes, svg } from "./page.js";
 import { signed } from "./plane.js";
@@ -149,14 +149,7 @@ function createFigure({ layer, number }, onpick) {
     pick(grid.unitAt(x + right, y + down) ?? grid.unitAt(x + 2 * right, y + 2 * down));
   });
   const show = (/** @type {boolean} */ drawn) => {
-    const picture = new Uint8Array(grid.width * grid.height);
-    if (drawn) {
-      inked(layer).forEach((value, unit) => {
-        const [x, y] = grid.placeOf(unit);
-        picture[y * grid.width + x] = value;
-      });
-    }
-    paintInk(canvas, picture, grid.width);
+    paintInk(canvas, arrange(grid, drawn ? inked(layer) : new Uint8Array()), grid.width);
     text.textContent = describe(layer, number, drawn);
     canvas.setAttribute("aria-label", text.textContent);
   };

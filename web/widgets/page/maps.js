@@ -44,6 +44,16 @@ export function tiles({ shape: [rows, columns, filters] }, inARow = 8) {
   };
 }
 
+/** What a canvas shows of a layer: paper, and each unit's ink at its place. @param {Grid} grid @param {Uint8Array} ink */
+export function arrange({ width, height, placeOf }, ink) {
+  const picture = new Uint8Array(width * height);
+  ink.forEach((value, unit) => {
+    const [x, y] = placeOf(unit);
+    picture[y * width + x] = value;
+  });
+  return picture;
+}
+
 /** How dark each unit is: black is the largest of the layer or, where activations end at 1, is 1. @param {Shaped} layer */
 export function inked({ name = "relu", output }) {
   const largest = name === "relu" ? Math.max(1e-9, ...output) : 1;

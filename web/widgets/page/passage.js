@@ -1,7 +1,7 @@
 // A digit on its way through a convolutional network: the window moves, and what it has seen fills the maps.
 
 import { h, paintInk, setAttributes, svg } from "./page.js";
-import { inked, tiles } from "./maps.js";
+import { arrange, inked, tiles } from "./maps.js";
 
 /** @typedef {import("../arithmetic/network.js").Conv | import("../arithmetic/network.js").Pool} Windowed */
 /** @typedef {import("./maps.js").Shaped} Shaped */
@@ -98,12 +98,8 @@ function createPicture(layer, caption) {
     canvas.setAttribute("aria-label", what.replaceAll("×", "by"));
   };
   const show = (/** @type {number} */ cells, /** @type {number} */ pale, /** @type {boolean} */ moving) => {
-    const picture = new Uint8Array(grid.width * grid.height);
-    ink.forEach((value, unit) => {
-      const [x, y] = grid.placeOf(unit);
-      picture[y * grid.width + x] = unit < cells * filters ? value : pale * value;
-    });
-    paintInk(canvas, picture, grid.width);
+    const seen = ink.map((value, unit) => (unit < cells * filters ? value : pale * value));
+    paintInk(canvas, arrange(grid, seen), grid.width);
     text.classList.toggle("ml-now", moving);
   };
   /** Frame, in every tile, what a cell of the next layer sees. @param {Windowed | null} next @param {number} cell */
