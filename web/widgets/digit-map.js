@@ -43,7 +43,7 @@ mount("digit-map", async ({ root, say, load }) => {
     "find a 4 that lies among the 9s: press a 4 of which at least three of the five nearest digits on the map are 9s.",
   );
   const text = h("p", { class: "ml-state" });
-  const portrait = h("div", { class: "ml-portrait" });
+  const portrait = h("div");
   const around = h("ul", { class: "ml-gallery ml-small" });
   const title = h("p", { class: "ml-title" }, `Nearest in all ${units.toLocaleString("en")} units`);
   const onMap = h("p", { class: "ml-note" });

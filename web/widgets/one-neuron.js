@@ -40,7 +40,7 @@ mount("one-neuron", async ({ root, say, load }) => {
       [-2, 0, 2],
     ],
   });
-  const shade = createShades(plane, { xRange: RANGE, yRange: RANGE, count: 24, style: "ml-output" });
+  const shade = createShades(plane, { xRange: RANGE, yRange: RANGE, count: 24 });
   const line = svg("path", { class: "ml-border" });
   const ring = svg("circle", { class: "ml-ring", r: 8 });
   plane.content.append(...points.map(([x, y], i) => mark(labels[i], plane.toX(x), plane.toY(y))), line, ring);

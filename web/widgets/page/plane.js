@@ -44,15 +44,15 @@ export function createPlane({ x, y, xRange, yRange, ticks: [xTicks, yTicks], sho
 /**
  * Squares that fill a plane; each can be shaded by its own share.
  * @param {ReturnType<typeof createPlane>} plane
- * @param {{xRange: [number, number], yRange: [number, number], count: number, style: string}} options
+ * @param {{xRange: [number, number], yRange: [number, number], count: number}} options
  */
-export function createShades({ content, toX, toY }, { xRange, yRange, count, style }) {
+export function createShades({ content, toX, toY }, { xRange, yRange, count }) {
   const [width, height] = [(xRange[1] - xRange[0]) / count, (yRange[1] - yRange[0]) / count];
   const cells = Array.from({ length: count * count }, (_, i) => {
     const left = xRange[0] + (i % count) * width;
     const bottom = yRange[0] + Math.floor(i / count) * height;
     const cell = svg("rect", {
-      class: style,
+      class: "ml-output",
       x: toX(left),
       y: toY(bottom + height),
       width: toX(left + width) - toX(left),
