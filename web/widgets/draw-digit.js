@@ -88,7 +88,8 @@ mount("draw-digit", async ({ root, say, load }) => {
     news = "";
     goal.note(answer);
     // A link to another drawing would undo, at a reload, what was drawn since.
-    if (String(prepared) !== String(linked() ?? prepared)) history.replaceState(history.state, "", withoutHash());
+    const link = linked();
+    if (link && String(link) !== String(prepared)) history.replaceState(history.state, "", withoutHash());
     clearTimeout(resting);
     resting = window.setTimeout(explain, 200);
   };
