@@ -26,6 +26,11 @@ function filled({ height, width }, value) {
   for (let i = 0; i < to.values.length; i++) to.values[i] = value(i);
   return to;
 }
+const total = (/** @type {number[] | Int32Array | Uint8Array} */ values) => {
+  let sum = 0;
+  for (const value of values) sum += value;
+  return sum;
+};
 const sideOf = (/** @type {Part} */ part) => max(part.bottom - part.top, part.right - part.left);
 
 /**
@@ -179,9 +184,8 @@ function fillHoles(mask) {
 function fill(tiles, mask) {
   let known = mask;
   let values = filled(tiles, (i) => (mask.values[i] ? tiles.values[i] : 0));
-  const sum = (/** @type {number[]} */ near) => near.reduce((a, b) => a + b, 0);
   while (known.values.includes(0)) {
-    const [sums, counts] = [around(values, 1, 0, sum), around(known, 1, 0, sum)];
+    const [sums, counts] = [around(values, 1, 0, total), around(known, 1, 0, total)];
     const before = { values, known };
     values = filled(tiles, (i) =>
       !before.known.values[i] && counts.values[i] ? floor(sums.values[i] / counts.values[i]) : before.values.values[i],
@@ -340,7 +344,7 @@ function findLines(darkness, paper, least) {
   });
   const used = new Uint8Array(width);
   paper.values.forEach((value, i) => (used[i % width] |= value));
-  const shortest = max(floor(used.reduce((sum, value) => sum + value, 0) / 6), 1);
+  const shortest = max(floor(total(used) / 6), 1);
   const found = [];
   for (;;) {
     let best = 0;
@@ -348,7 +352,7 @@ function findLines(darkness, paper, least) {
     if (votes[best] < shortest) return found;
     const [slope, start] = [floor(best / starts), best % starts];
     const path = shifts[slope].map((shift) => start - steepest + shift);
-    if (2 * votes[best] >= along(paper, path).reduce((sum, value) => sum + value, 0)) found.push(path);
+    if (2 * votes[best] >= total(along(paper, path))) found.push(path);
     slopes.forEach((_, other) => {
       const near = BAND + 2 + floor(abs(other - slope) / 2);
       votes.fill(0, other * starts + max(0, start - near), other * starts + min(starts, start + near + 1));
@@ -362,13 +366,12 @@ function findLines(darkness, paper, least) {
 function checkInk(ink, darkness, paper, noise) {
   const faint = 4 * noise + 12;
   const level = max(faint, floor((2 * typical(ink.values.filter((value) => value > faint))) / 5));
-  const count = (/** @type {Int32Array} */ mask) => mask.reduce((sum, value) => sum + value, 0);
-  if (2 * count(ink.values.map((value) => Number(value > level))) > count(paper.values))
+  if (2 * total(ink.values.map((value) => Number(value > level))) > total(paper.values))
     throw new Error("more than half of it is ink; is it inverted?");
   const border = borderOf(paper).values;
-  const covered = count(border.map((value, i) => Number(value && darkness.values[i] > level)));
-  if (2 * covered > count(border)) {
-    const share = floor((100 * covered) / count(border));
+  const covered = total(border.map((value, i) => Number(value && darkness.values[i] > level)));
+  if (2 * covered > total(border)) {
+    const share = floor((100 * covered) / total(border));
     throw new Error(`there is ink on ${share} % of its border; photograph the sheet with its margin`);
   }
   return level;
@@ -427,18 +430,16 @@ function findDigits(ink, ruling, paper, level) {
     true,
   );
   const all = Array.from({ length: count + 1 }, (_, i) => ({
-    ...{
-      top: Infinity,
-      left: Infinity,
-      bottom: 0,
-      right: 0,
-      pixels: 0,
-      darkness: 0,
-      ruled: 0,
-      line: 0,
-      cut: false,
-      labels: [i],
-    },
+    top: Infinity,
+    left: Infinity,
+    bottom: 0,
+    right: 0,
+    pixels: 0,
+    darkness: 0,
+    ruled: 0,
+    line: 0,
+    cut: false,
+    labels: [i],
   }));
   const border = borderOf(paper).values;
   labels.values.forEach((each, i) => {
@@ -569,7 +570,7 @@ function prepare(ink, labels, part, level) {
       ? max(0, min(255, floor((255 * (darkness.values[i] - low)) / max(full - low, 1))))
       : 0,
   );
-  const edge = borderOf(own).values.reduce((sum, value) => sum + value, 0);
+  const edge = total(borderOf(own).values);
   const radius = max(0, floor((sideOf(part) * edge - 2 * STROKE * part.pixels) / (2 * STROKE * edge)));
   const padded = grid(digit.height + 2 * radius, digit.width + 2 * radius);
   digit.values.forEach((value, i) => {
