@@ -7,8 +7,6 @@ import { createInsides } from "./page/insides.js";
 import { decodeBytes, readModel } from "./arithmetic/model.js";
 import { forward } from "./arithmetic/network.js";
 import { button, chooser, copyText, h, mount, newId, paintInk, percent, slider, warning } from "./page/page.js";
-import { prepareDrawing } from "./arithmetic/prepare.js";
-import { SIZE } from "./arithmetic/strokes.js";
 import { asNumPy, decodeImage, encodeImage } from "./arithmetic/text.js";
 import { createSurface, PENS } from "./page/surface.js";
 import { createWhy } from "./page/why.js";
@@ -70,7 +68,7 @@ mount("draw-digit", async ({ root, say, load }) => {
   /** @type {ReturnType<typeof createReadout>[]} */
   const readouts = [];
   const refresh = (spoken = "") => {
-    const prepared = prepareDrawing(surface.readInk(), SIZE);
+    const prepared = surface.read();
     const image = prepared ? distort(prepared, distortion) : EMPTY;
     paintInk(seen, image, 28);
     seen.setAttribute("aria-label", prepared ? "The drawing, scaled and centered, in 28 by 28 pixels" : "Nothing yet");
@@ -170,7 +168,7 @@ mount("draw-digit", async ({ root, say, load }) => {
       body.append(
         ...copies(say, {
           // What the sheet holds, and what the networks see of it.
-          link: () => current && withoutHash() + LINK + encodeImage(prepareDrawing(surface.readInk(), SIZE) ?? EMPTY),
+          link: () => current && withoutHash() + LINK + encodeImage(surface.read() ?? EMPTY),
           NumPy: () => current && asNumPy(current),
         }),
       ),

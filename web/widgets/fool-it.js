@@ -3,8 +3,6 @@
 import { directionToward, push, pushAtRandom } from "./arithmetic/attack.js";
 import { decodeBytes, readModel } from "./arithmetic/model.js";
 import { forward } from "./arithmetic/network.js";
-import { prepareDrawing } from "./arithmetic/prepare.js";
-import { SIZE } from "./arithmetic/strokes.js";
 import { createGoal } from "./page/goal.js";
 import { createEvidence } from "./page/marks.js";
 import { button, chooser, h, mount, numbersOf, paintInk, percent, slider, table, warning } from "./page/page.js";
@@ -125,7 +123,7 @@ mount("fool-it", async ({ root, say, load }) => {
   const surface = createSurface({
     say,
     onchange: () => {
-      const image = prepareDrawing(surface.readInk(), SIZE);
+      const image = surface.read();
       drawn = image && { image, about: "Your drawing" };
       refresh();
     },

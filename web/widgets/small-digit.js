@@ -1,8 +1,6 @@
 // Draw for the smallest network: what answers is the program that the chapter wrote, weights included. It comes when
 // the reader comes to the sheet.
 
-import { prepareDrawing } from "./arithmetic/prepare.js";
-import { SIZE } from "./arithmetic/strokes.js";
 import { createTenDigits } from "./page/goal.js";
 import { button, h, mount, paintInk, percent, warning } from "./page/page.js";
 import { createSurface } from "./page/surface.js";
@@ -32,7 +30,7 @@ mount("small-digit", async ({ root, say, load }) => {
     answer.hidden = large === "";
   };
   const refresh = (news = "") => {
-    const image = prepareDrawing(surface.readInk(), SIZE);
+    const image = surface.read();
     paintInk(seen, image ?? EMPTY, 28);
     seen.setAttribute("aria-label", image ? "What the network sees: the drawing in 28 by 28 pixels" : "Nothing yet");
     const probabilities = image && program ? program(image) : null;

@@ -2,8 +2,6 @@
 
 import { decodeShades, readModel } from "./arithmetic/model.js";
 import { encodeArrays } from "./arithmetic/npz.js";
-import { prepareDrawing } from "./arithmetic/prepare.js";
-import { SIZE } from "./arithmetic/strokes.js";
 import { STEPS } from "./arithmetic/teach.js";
 import { decodeImage, encodeImage } from "./arithmetic/text.js";
 import { createGoal } from "./page/goal.js";
@@ -72,7 +70,7 @@ mount("teach-it", async ({ root, say, load }) => {
     refresh();
   };
   const keep = () => {
-    const image = prepareDrawing(surface.readInk(), SIZE);
+    const image = surface.read();
     if (!image) return tell(`Draw a ${at % 10} first.`);
     sheets[at] = image;
     sample = "";

@@ -2,8 +2,6 @@
 
 import { decodeBytes, readModel } from "./arithmetic/model.js";
 import { forward } from "./arithmetic/network.js";
-import { prepareDrawing } from "./arithmetic/prepare.js";
-import { SIZE } from "./arithmetic/strokes.js";
 import { createBars } from "./page/bars.js";
 import { createTenDigits } from "./page/goal.js";
 import { button, digitPicture, h, mount, percent } from "./page/page.js";
@@ -47,7 +45,7 @@ mount("try-digit", async ({ root, say, load }) => {
   const probabilities = () => layers[layers.length - 1].output;
   const refresh = (news = "") => {
     clearTimeout(resting);
-    const prepared = prepareDrawing(surface.readInk(), SIZE);
+    const prepared = surface.read();
     drawn = prepared !== null;
     hint.hidden = drawn;
     const image = prepared ?? example;

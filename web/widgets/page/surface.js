@@ -1,5 +1,6 @@
-// A sheet to draw on with mouse, pen, finger or keys. It knows nothing of networks.
+// A sheet to draw on with mouse, pen, finger or keys. Of networks, it only knows what image they read.
 
+import { prepareDrawing } from "../arithmetic/prepare.js";
 import { boxOf, enlarge, SIZE } from "../arithmetic/strokes.js";
 import { ARROWS, h } from "./page.js";
 
@@ -16,20 +17,20 @@ const HINT =
  * @typedef {import("../arithmetic/strokes.js").Point} Point
  * @typedef {import("../arithmetic/strokes.js").Stroke} Stroke
  * @typedef {{image: Uint8Array | null, strokes: Stroke[]}} Drawing  strokes over an image of 28 x 28, or over paper
- * @typedef {{element: HTMLElement, readInk: () => Uint8Array, putInk: (image: Uint8Array) => void,
+ * @typedef {{element: HTMLElement, read: () => Uint8Array | null, putInk: (image: Uint8Array) => void,
  *   setPen: (width: number) => void, isSmall: () => boolean,
  *   undo: () => void, redo: () => void, clear: () => void, forget: () => void}} Surface
- *   readInk: SIZE x SIZE, 0 is paper, 255 full ink, the strokes as large as the network wants them;
+ *   read: 28 x 28, prepared as MNIST was, the strokes as large as the network wants them; null if there is no ink;
  *   putInk: take a 28 x 28 image over; setPen: the width of the next strokes in canvas pixels; forget: clear, for good
  */
 
 /**
- * @param {{onchange?: (news: string) => void, say: (text: string) => void, keepAs?: string}} options
+ * @param {{say: (text: string) => void, onchange?: (news: string) => void, keepAs?: string}} options
  *   onchange: called at most once a frame after the drawing changed; news: to be spoken before what is made of it;
  *   keepAs: keep the strokes over a reload
  * @returns {Surface}
  */
-export function createSurface({ onchange = () => {}, say, keepAs = "" }) {
+export function createSurface({ say, onchange = () => {}, keepAs = "" }) {
   const canvas = h("canvas", { width: SIZE, height: SIZE });
   const mark = h("span", { class: "ml-pen", "aria-hidden": "true" });
   const element = h(
@@ -45,10 +46,10 @@ export function createSurface({ onchange = () => {}, say, keepAs = "" }) {
   let history = [{ image: null, strokes: recall(keepAs) }];
   let now = 0; // the place in the history
   const drawing = () => history[now];
+  const isEmpty = () => !drawing().image?.some(Boolean) && !drawing().strokes.some(({ points }) => points.length);
   let news = "";
   const report = oncePerFrame(() => {
-    const { image, strokes } = drawing();
-    element.classList.toggle("ml-empty", !strokes.length && !image?.some(Boolean));
+    element.classList.toggle("ml-empty", isEmpty());
     remember(keepAs, drawing());
     onchange(news);
     news = "";
@@ -95,9 +96,9 @@ export function createSurface({ onchange = () => {}, say, keepAs = "" }) {
   if (drawing().strokes.length) repaint();
   return {
     element,
-    readInk: () => {
+    read: () => {
       const { image, strokes } = drawing();
-      return readAlpha(image ? context : paint(enlarged, enlarge(strokes)));
+      return prepareDrawing(readAlpha(image ? context : paint(enlarged, enlarge(strokes))), SIZE);
     },
     isSmall: () => !drawing().image && drawing().strokes.length > 0 && boxOf(drawing().strokes).longest < 0.3 * SIZE,
     putInk: (image) => {
