@@ -8,13 +8,13 @@ export const CURVATURE = /** @type {[number, number]} */ ([1, 100]);
 /** What each optimizer keeps of earlier steps, and its next place. @typedef {(place: Place, slope: Place) => Place} Step */
 
 /** @param {Place} place */
-export const lossAt = ([x, y]) => (CURVATURE[0] * x ** 2 + CURVATURE[1] * y ** 2) / 2;
+const lossAt = ([x, y]) => (CURVATURE[0] * x ** 2 + CURVATURE[1] * y ** 2) / 2;
 
 /** @param {(i: 0 | 1) => number} value @returns {Place} */
 const both = (value) => [value(0), value(1)];
 
 /** The optimizers by name, each with a state of its own; constants are the defaults of Keras. */
-export const OPTIMIZERS = {
+const OPTIMIZERS = {
   /** @param {number} rate @returns {Step} */
   descent: (rate) => (place, slope) => both((i) => place[i] - rate * slope[i]),
   /** @param {number} rate @returns {Step} */

@@ -1,4 +1,4 @@
-// Ten probabilities as bars, and what a network answers with them.
+// Ten probabilities as bars.
 
 import { h, percent } from "./page.js";
 

@@ -24,23 +24,25 @@ export function signedSquares(values, width) {
   );
 }
 
+const STRENGTHS = 6;
+
 /**
  * The same for many pictures that change often: few elements, and a color of few strengths.
  * @param {ArrayLike<number>} values  row by row @param {number} width
  */
-export function signedPaths(values, width, strengths = 6) {
+export function signedPaths(values, width) {
   const largest = Math.max(...Array.from(values, Math.abs));
   /** @type {string[]} */
-  const paths = new Array(2 * strengths + 1).fill("");
+  const paths = new Array(2 * STRENGTHS + 1).fill("");
   for (let i = 0; largest > 0 && i < values.length; i++) {
-    const strength = Math.round((strengths * values[i]) / largest);
+    const strength = Math.round((STRENGTHS * values[i]) / largest);
     const square = `M${i % width} ${Math.floor(i / width)}h1v1h-1z`;
-    if (strength) paths[strengths + strength] += square + (strength > 0 ? "" : HOLE);
+    if (strength) paths[STRENGTHS + strength] += square + (strength > 0 ? "" : HOLE);
   }
   return paths.flatMap((d, i) => {
-    const strength = i - strengths;
+    const strength = i - STRENGTHS;
     const style = strength > 0 ? "ml-positive" : "ml-negative";
-    return d ? [svg("path", { class: style, "fill-opacity": (Math.abs(strength) / strengths).toFixed(2), d })] : [];
+    return d ? [svg("path", { class: style, "fill-opacity": (Math.abs(strength) / STRENGTHS).toFixed(2), d })] : [];
   });
 }
 
