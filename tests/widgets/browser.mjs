@@ -303,6 +303,14 @@ async function saysWhy(page, widget) {
   await becomes(() => why.locator(".ml-nearest li").count(), 3);
   for (const label of await why.locator(".ml-nearest strong").allInnerTexts()) assert.equal(label, "labeled 7");
   await widget.getByText("Why did it say 7?").click();
+  // Opened again, it explains what is there by then.
+  await press(page, "Clear");
+  await becomes(() => spoken(page), "The sheet is empty.");
+  await widget.getByText("Why this answer?").click();
+  await becomes(text, /: draw a digit first\.$/);
+  await widget.getByText("Why this answer?").click();
+  await press(page, "Undo");
+  await answers(page, "7");
 }
 
 /** A unit leads back to what it sees, by pointer and by keys. @param {Page} page @param {Locator} widget */

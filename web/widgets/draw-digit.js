@@ -45,10 +45,7 @@ mount("draw-digit", async ({ root, say, load }) => {
   const goal = createTenDigits((news) => news && say(news));
   const small = h("p", { class: "ml-note ml-hint" });
   const why = createWhy({ load, say });
-  const whyOpen = details("Why this answer?", (body) => {
-    body.append(why.element);
-    explain();
-  });
+  const whyOpen = details("Why this answer?", (body) => body.append(why.element));
   const whyTitle = /** @type {HTMLElement} */ (whyOpen.querySelector("summary"));
   const visible = () => [...shown.values()].filter(({ column }) => !column.element.hidden);
   /** @type {Uint8Array | null} */
@@ -175,6 +172,7 @@ mount("draw-digit", async ({ root, say, load }) => {
     ),
     insides.element,
   );
+  whyOpen.addEventListener("toggle", explain);
   insides.onopen(explain);
   const open = () => {
     const image = linked();
