@@ -313,6 +313,19 @@ async function saysWhy(page, widget) {
   await answers(page, "7");
 }
 
+/** What is erased to ask for reasons changes no activation. @param {Page} page @param {Locator} widget */
+async function keepsActivations(page, widget) {
+  const inside = widget.locator(".ml-insides section").first(); // of a dense network: each unit sees all pixels
+  const text = () => inside.locator(".ml-unit figcaption").innerText();
+  const strongest = await text();
+  await widget.getByText("Why did it say 7?").click();
+  await becomes(() => widget.locator(".ml-why figcaption").first().innerText(), /without 60 pixels/); // as before
+  await inside.getByRole("application").first().focus();
+  for (const key of ["ArrowLeft", "ArrowRight"]) await page.keyboard.press(key);
+  assert.equal(await text(), strongest);
+  await widget.getByText("Why did it say 7?").click();
+}
+
 /** A unit leads back to what it sees, by pointer and by keys. @param {Page} page @param {Locator} widget */
 async function leadsBackToPixels(page, widget) {
   const inside = widget.locator(".ml-insides section").last();
@@ -352,6 +365,7 @@ async function comparesNetworks(page, widget) {
   assert.equal(labels.length, 7);
   assert.match(String(labels[0]), /^Hidden layer 1: 128 units; \d+ of 128 above 0$/);
   assert.match(String(labels[4]), /^Hidden layer 1: 16 filters, 14 by 14 places each; \d+ of 3136 above 0$/);
+  await keepsActivations(page, widget);
   await leadsBackToPixels(page, widget);
   await widget.getByRole("checkbox", { name: "Dense network, sigmoid" }).uncheck();
   assert.equal(await widget.locator(".ml-column:visible").count(), 2);

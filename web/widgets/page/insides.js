@@ -73,6 +73,7 @@ function createNetwork({ title, layers }, say) {
   const figures = hidden.map((each, i) =>
     createFigure(each, (picked) => {
       [at, unit] = [i, picked];
+      if (image) forward(layers, image); // its reasons may have been asked of an image with erased pixels since
       explain();
       say(text.textContent ?? "");
     }),
