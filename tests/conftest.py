@@ -1,8 +1,9 @@
-"""What all tests share: the browser, and what measures the coverage of copies of the build."""
+"""What tests share: the browser, what grades answers, and what measures the coverage of copies of the build."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import coverage
 import pytest
@@ -30,6 +31,16 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         raise pytest.UsageError(browser.NONE)
     for item in asking:
         item.add_marker(pytest.mark.skip(reason=browser.NONE))
+
+
+@pytest.fixture(scope="session")
+def forkserver() -> Iterator[Any]:
+    """What grades answers to the book's exercises. Isolation itself is tested in grader/tests."""
+    from coursegrader import sandbox
+    from coursegrader.forkserver import Forkserver
+
+    with Forkserver(unsafe=sandbox.obstacle() is not None) as forkserver:
+        yield forkserver
 
 
 @pytest.fixture

@@ -13,22 +13,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from coursegrader import grade, sandbox
+from coursegrader import grade
 from coursegrader.answers import Answer
 from coursegrader.exercises import Exercise, read_exercises
 from coursegrader.forkserver import Forkserver
 
 ROOT = Path(__file__).parents[2]
 EXERCISES = {exercise.id: exercise for exercise in read_exercises(ROOT / "book" / "exercises")}
-
-
-@pytest.fixture(scope="session")
-def forkserver() -> Iterator[Forkserver]:
-    """Isolation itself is tested in grader/tests."""
-    with Forkserver(unsafe=sandbox.obstacle() is not None) as forkserver:
-        yield forkserver
-
-
 TRAINS = {"cnn-small"}  # each answer costs the training of a network
 INVENTS = {"model-argument"}  # any counterexample is right, so a changed one is, too
 

@@ -7,16 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import test_book_exercises
+from test_book_exercises import EXERCISES
 
 from coursegrader import grade
 from coursegrader.assignment import PLACEHOLDER
 from coursegrader.exercises import Exercise
 from coursegrader.forkserver import Forkserver
 from coursegrader.submissions import Submission
-
-EXERCISES = test_book_exercises.EXERCISES
-forkserver = test_book_exercises.forkserver
 
 EVERY = 12  # of the notebooks, one in so many is graded each time, and all of them weekly
 TEXT = Path(__file__).with_name("odd.md").read_text(encoding="utf-8")
