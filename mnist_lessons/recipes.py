@@ -32,7 +32,7 @@ def train_dense(*, seed: int, epochs: int = 6) -> tuple["keras.Model", History]:
 
 
 def train_sigmoid(*, seed: int, epochs: int = 15) -> tuple["keras.Model", History]:
-    """Train a converged 784-50-50-10 with sigmoid units, which need a higher learning rate."""
+    """Train a converged 784-50-50-10 with sigmoid units, which need a higher learning rate (``recipe-choices``)."""
     import keras
 
     keras.utils.set_random_seed(seed)
@@ -43,7 +43,8 @@ def train_sigmoid(*, seed: int, epochs: int = 15) -> tuple["keras.Model", Histor
 def train_cnn(*, seed: int, epochs: int = 6) -> tuple["keras.Model", History]:
     """Train the book's small convolutional network; taught in the chapter `cnn`.
 
-    The rate, the epochs and the share of dropout were chosen on the validation images.
+    The rate, the epochs and the share of dropout were chosen on the validation images; the stored table
+    ``recipe-choices`` has the errors at other rates and shares.
     """
     import keras
 
@@ -97,7 +98,8 @@ def fast_dense(*, seed: int, train: data.Split | None = None) -> tuple["keras.Mo
     """Train 784-128-128-10 to the accuracy that the old notebook reported, 97.78 % of the test images.
 
     This recipe and those that follow are taught in the chapter `train-fast`. They train on all 60,000 images, for
-    a length that was chosen on the validation images before, unless they are given other images and labels.
+    a length that was chosen on the validation images before, unless they are given other images and labels. The
+    stored table ``recipe-choices`` has the errors on the validation images at other peak rates.
     """
     import keras
 
@@ -158,7 +160,8 @@ def small_99(*, seed: int) -> tuple["keras.Model", History]:
 def train_autoencoder(images: np.ndarray, *, seed: int, epochs: int = 6) -> "keras.Model":
     """Train the book's denoising autoencoder to give back clean images; it needs no labels.
 
-    The rate, the epochs and the layers were chosen on the validation images.
+    The rate, the epochs and the layers were chosen on the validation images; the stored table ``recipe-choices`` has
+    the error at other rates.
 
     Parameters
     ----------

@@ -1,6 +1,7 @@
 """The recipes behind the table of published results, against other people's programs."""
 
 import ast
+import inspect
 import json
 import re
 from collections.abc import Iterator
@@ -18,8 +19,9 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import PolynomialFeatures
 from statsmodels.stats.multitest import multipletests
 
-from experiments import scoreboard
+from experiments import recipe_choices, scoreboard
 from experiments.runner import Run
+from mnist_lessons import recipes
 from mnist_lessons.data import load_mnist, one_hot
 from mnist_lessons.tables import STORED, Row, load_table
 
@@ -177,6 +179,7 @@ def grids() -> Iterator[tuple[str, Found]]:
     """Yield by name what was tried for the rows of the scoreboard and for the book's own recipes, with its error."""
     for table, (names, setting, errors) in {
         "scoreboard-choices": (("row",), "setting", "errors"),
+        "recipe-choices": (("recipe", "setting"), "value", "error"),
     }.items():
         rows = load_table(table)
         for key in dict.fromkeys(tuple(row[name] for name in names) for row in rows):
@@ -207,6 +210,33 @@ def test_choice_is_stored_for_every_row_that_leaves_one_open_and_is_what_the_row
         expected = setting[0] if len(setting) == 1 else setting or ""
         assert {row["setting"] for row in table if row["row"] == name} == {expected}
     assert not {row["seed"] for row in choices} & {*scoreboard.SEEDS}
+
+
+def test_choice_is_stored_for_every_recipe_of_the_book_that_is_not_published() -> None:
+    public = {name for name, value in vars(recipes).items() if inspect.isfunction(value)}
+    public = {name for name in public if getattr(recipes, name).__module__ == recipes.__name__}
+    rows = load_table("recipe-choices")
+    published, elsewhere = {"train_old_recipe"}, {"train_dense"}  # the latter in dense-rates
+    takes_over = {"best", "small_99"}  # the latter from small-search
+    others = published | elsewhere | takes_over | {"pixel_cross_entropy", "train_all"}
+    assert {row["recipe"] for row in rows} == public - others
+    assert {(row["recipe"], row["setting"]) for row in rows} == recipe_choices.SETTINGS.keys()
+    for row in rows:
+        same = [other for other in rows if (other["recipe"], other["setting"]) == (row["recipe"], row["setting"])]
+        assert row["used"] in {other["value"] for other in same}
+
+
+def test_turned_argument_reaches_the_function_that_the_recipe_calls() -> None:
+    class Place:
+        @staticmethod
+        def fit(model: str, *, epochs: int = 2, peak_rate: float = 0.02) -> Any:
+            return model, epochs, peak_rate
+
+    with recipe_choices.turned(Place, "fit", "peak_rate", 2) as values:
+        assert Place.fit("a") == ("a", 2, 0.04)
+        assert Place.fit("b", epochs=3, peak_rate=0.5) == ("b", 3, 1.0)
+    assert values == [(0.02, 0.04), (0.5, 1.0)]
+    assert Place.fit("c") == ("c", 2, 0.02)
 
 
 def test_rates_are_added_until_the_best_is_not_at_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
