@@ -9,6 +9,7 @@ import functools
 import importlib
 import importlib.util
 import mmap
+import os
 import pickle
 import sys
 import tempfile
@@ -62,17 +63,18 @@ class _Cached:
             record = pickle.dumps(self._cached(*args, **kwargs), protocol=5, buffer_callback=buffers.append)
         except (pickle.PicklingError, AttributeError, TypeError):  # what cannot be copied is computed again
             return functools.partial(self._function, *args, **kwargs)
-        file = tempfile.TemporaryFile()  # noqa: SIM115  # as long as there are copies to make
-        file.write(b"\0")  # an empty file cannot be mapped
-        places = []
-        for buffer in (buffer.raw() for buffer in buffers):
-            file.write(b"\0" * (-file.tell() % 64))  # aligned as NumPy's own arrays
-            places.append(slice(file.tell(), file.tell() + buffer.nbytes))
-            file.write(buffer)
-        file.flush()
+        with tempfile.TemporaryFile() as file:
+            file.write(b"\0")  # an empty file cannot be mapped
+            places = []
+            for buffer in (buffer.raw() for buffer in buffers):
+                file.write(b"\0" * (-file.tell() % 64))  # aligned as NumPy's own arrays
+                places.append(slice(file.tell(), file.tell() + buffer.nbytes))
+                file.write(buffer)
+            file.flush()
+            descriptor = os.dup(file.fileno())  # as long as there are copies to make
 
         def copy() -> Any:
-            memory = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY))
+            memory = memoryview(mmap.mmap(descriptor, 0, access=mmap.ACCESS_COPY))
             return pickle.loads(record, buffers=[memory[place] for place in places])
 
         return copy
