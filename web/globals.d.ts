@@ -7,6 +7,9 @@ declare global {
   /** The data of the widgets by name, each from a file of its own: see web/sphinx/export_widgets.py. */
   var mnistLessons: Record<string, any>;
 
+  /** Fill a panel with a player of a table: see web/hear.js. */
+  var hearTable: (panel: HTMLElement, table: HTMLTableElement, title: string) => void;
+
   var axe: typeof import("axe-core");
   var jupyterapp: any;
   /** Of tests/site/visit.mjs: how far the layout shifted; what the Tab key has to reach, and what it has reached. */

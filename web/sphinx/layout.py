@@ -20,9 +20,11 @@ import addresses
 from contents import title
 from files import is_own
 
-# Before the first paint: a page chosen to be dark does not flash, and no line moves for a font that comes after it.
+# Before the first paint: a page chosen to be dark does not flash, and no line moves for code that the reader has chosen
+# to wrap or for a font that comes after it.
 HEAD_SCRIPT = (
-    'try{const t=localStorage.getItem("theme");if(t)document.documentElement.dataset.theme=t}catch{/* no storage */}'
+    'try{for(const k of["theme","wrap"]){const v=localStorage.getItem(k);'
+    "if(v)document.documentElement.dataset[k]=v}}catch{/* no storage */}"
     "document.fonts.load('1em \"Source Sans\"')"
 )
 CONTENT_POLICY = "; ".join(

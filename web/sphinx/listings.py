@@ -14,6 +14,7 @@ from sphinx.util.docutils import SphinxDirective
 from claims import claim_list
 from contents import number, parts, title
 from markup import raw_html
+from pictures import address_of
 
 
 class listing(nodes.General, nodes.Element):  # noqa: N801, docutils names nodes so
@@ -66,7 +67,7 @@ def _hours(minutes: int) -> str:
 
 
 def figure_list(app: Sphinx, page: str) -> str:
-    """Return every numbered figure with its caption, in reading order."""
+    """Return every numbered figure with its picture and caption, in reading order."""
     labels = cast(StandardDomain, app.env.get_domain("std")).labels
     found = [
         (other, name, f"Figure {'.'.join(map(str, digits))}")
@@ -76,12 +77,27 @@ def figure_list(app: Sphinx, page: str) -> str:
     # Captions know each other by label.
     numbers = {label: text for label, (*place, _) in labels.items() for *at, text in found if place == at}
     captions = {tuple(place): _named(caption, numbers) for *place, caption in labels.values()}
+    pictures = {other: _pictures(app, page, other) for other, *_ in found}
     items = "".join(
-        f'<li><a href="{escape(app.builder.get_relative_uri(page, other))}#{name}">{text}</a>'
+        f"<li>{pictures[other].get(name, '')}"
+        f'<a href="{escape(app.builder.get_relative_uri(page, other))}#{name}">{text}</a>'
         f" {escape(captions.get((other, name), ''))}</li>"
         for other, name, text in found
     )
-    return f"<ul>{items}</ul>"
+    return f'<ul class="figure-index">{items}</ul>'
+
+
+def _pictures(app: Sphinx, page: str, other: str) -> dict[str, str]:
+    """Return the pictures of another page's figures, by the figures' identifiers; `pictures.py` adds their sizes."""
+    return {
+        identifier: "".join(
+            f'<img src="{escape(address_of(app, page, image))}" alt="{escape(image["alt"])}"'
+            f' class="{" ".join(image["classes"])}">'
+            for image in figure.findall(nodes.image)
+        )
+        for figure in app.env.get_doctree(other).findall(nodes.figure)
+        for identifier in figure["ids"]
+    }
 
 
 def _named(caption: str, numbers: dict[str, str]) -> str:

@@ -23,13 +23,14 @@ def inline(directive: SphinxDirective, text: str, error: type[SphinxError]) -> l
     return parsed
 
 
-def files_where(kind: type[nodes.Element], *, script: str, style: str) -> Callable[..., None]:
+def files_where(kind: type[nodes.Element], *, script: str, style: str = "") -> Callable[..., None]:
     """Return a listener that loads a script and a style on the pages that have a kind of node, and only there."""
 
     def add(app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: nodes.document | None) -> None:
         if doctree is not None and next(doctree.findall(kind), None) is not None:
             app.add_js_file(script, loading_method="defer")
-            app.add_css_file(style)
+            if style:
+                app.add_css_file(style)
 
     return add
 
@@ -73,4 +74,5 @@ def tidy_body(app: Sphinx, page: str, template: str, context: dict[str, Any], do
 def setup(app: Sphinx) -> dict[str, Any]:
     """Wait for each page."""
     app.connect("html-page-context", tidy_body, priority=900)  # after every extension that writes into it
+    app.connect("html-page-context", files_where(nodes.literal_block, script="code.js"))
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,19 +1,25 @@
 """Pictures for light and dark pages, with a text in their place and their size."""
 
+import base64
+import io
 import re
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
+import numpy as np
 from docutils import nodes
 from PIL import Image
 from sphinx.application import Sphinx
 from sphinx.util import logging
+from sphinx.util.osutil import relative_uri
 
-from mnist_lessons.plots import DARK, PAPER
+from mnist_lessons.plots import BLUE, DARK, INK, ORANGE, PAPER
 
 logger = logging.getLogger(__name__)
 PHONE = 360  # CSS pixels
+DARK_PAGE = "#14181d"
+EMBEDDED = re.compile(r'(xlink:href="data:image/png;base64,)\s*([^"]+)')
 
 
 def pair_pictures(app: Sphinx, doctree: nodes.document) -> None:
@@ -27,7 +33,7 @@ def pair_pictures(app: Sphinx, doctree: nodes.document) -> None:
         drawn = without_paper(file.read_text(encoding="utf-8"))
         file.write_text(drawn, encoding="utf-8")
         twin = file.with_suffix(".dark.svg")
-        twin.write_text(darkened(drawn), encoding="utf-8")
+        twin.write_text(darkened(drawn, photo="photo" in image["classes"]), encoding="utf-8")
         dark = image.deepcopy()
         dark["uri"] = str(Path(image["uri"]).with_suffix(".dark.svg"))
         image["classes"] += ["only-light"]
@@ -40,9 +46,49 @@ def without_paper(svg: str) -> str:
     return re.sub(rf'(<g id="patch_1">\s*<path [^>]*fill: ){PAPER}', r"\1none", svg, count=1)
 
 
-def darkened(svg: str) -> str:
-    """Return a figure in the palette's dark colors."""
-    return re.sub("|".join(DARK), lambda found: DARK[found[0].lower()], svg, flags=re.IGNORECASE)
+def darkened(svg: str, *, photo: bool = False) -> str:
+    """Return a figure in the palette's dark colors: ink takes the color of the text, and paper that of the page.
+
+    A photo, or a picture that is about black and white themselves, keeps its pixels: its cell says `image: {classes:
+    photo}`.
+    """
+    drawn = re.sub("|".join(DARK), lambda found: DARK[found[0].lower()], svg, flags=re.IGNORECASE)
+    if photo:
+        return drawn
+    drawn = re.sub(f"fill: {PAPER}", f"fill: {DARK_PAGE}", drawn)
+    # Matplotlib leaves out the color where it is black.
+    drawn = re.sub(r"<svg ", f'<svg fill="{DARK[INK]}" ', drawn, count=1).replace("#000000", DARK[INK])
+    return EMBEDDED.sub(lambda found: found[1] + darkened_pixels(found[2]), drawn)
+
+
+def darkened_pixels(png: str) -> str:
+    """Return an embedded picture with its paper transparent and its ink in the dark page's colors.
+
+    A pixel is a mix of white paper with one of three inks, black, orange (above 0) or blue (below 0).
+
+    Parameters
+    ----------
+    png
+        A PNG in base64, and so is what is returned.
+    """
+    with Image.open(io.BytesIO(base64.b64decode(png))) as picture:
+        pixels = np.asarray(picture.convert("RGB"), dtype="float64")
+    inks = np.array([rgb(color) for color in ("#000000", ORANGE, BLUE)])
+    light = np.array([rgb(DARK[color]) for color in (INK, ORANGE, BLUE)])
+    toward = inks - 255.0
+    amounts = np.clip((pixels - 255.0) @ toward.T / (toward**2).sum(axis=1), 0, 1)  # (rows, columns, inks)
+    misses = np.abs(pixels[..., np.newaxis, :] - 255.0 - amounts[..., np.newaxis] * toward).max(axis=-1)
+    chosen = misses.argmin(axis=-1)
+    amount = np.take_along_axis(amounts, chosen[..., np.newaxis], axis=-1)
+    mixed = np.concatenate([light[chosen], 255.0 * amount], axis=-1).round().astype("uint8")
+    text = io.BytesIO()
+    Image.fromarray(mixed, "RGBA").save(text, "PNG")
+    return base64.b64encode(text.getvalue()).decode()
+
+
+def rgb(color: str) -> tuple[int, ...]:
+    """Return the three numbers of a color such as #1f2933."""
+    return tuple(bytes.fromhex(color[1:]))
 
 
 def set_sizes(html: str, source_of: dict[str, Path]) -> str:
@@ -69,6 +115,11 @@ def picture_size(file: Path) -> tuple[int, int]:
     width, height = (float(number) for number in root.attrib["viewBox"].split()[2:])
     points = 4 / 3 if (root.get("width") or "").endswith("pt") else 1
     return round(width * points), round(height * points)
+
+
+def address_of(app: Sphinx, page: str, image: nodes.image) -> str:
+    """Return where a page finds a picture of any page."""
+    return relative_uri(app.builder.get_target_uri(page), f"_images/{app.env.images[image['uri']][1]}")
 
 
 def add_sizes(app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: nodes.document | None) -> None:

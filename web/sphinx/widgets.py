@@ -19,6 +19,7 @@ from sphinx.util.docutils import SphinxDirective
 from folders import ROOT
 
 STYLE = "widgets.css"
+PLAYER = "hear.js"  # of figures: loaded when asked for
 MANIFEST = "manifest.json"
 
 
@@ -62,7 +63,7 @@ def depart_html(translator: Any, node: widget) -> None:
 def copy_files(app: Sphinx) -> None:
     """Copy the built widgets beside the site's other static files, where pages link to them."""
     source, target = Path(app.confdir) / app.config.widgets_path, Path(app.outdir) / "_static" / "widgets"
-    files = [STYLE, *(f"{name}.js" for name in widget_names())]
+    files = [STYLE, PLAYER, *(f"{name}.js" for name in widget_names())]
     if (source / MANIFEST).is_file():
         files += [
             entry["file"] for entry in json.loads((source / MANIFEST).read_text(encoding="utf-8"))["files"].values()

@@ -27,25 +27,6 @@ contents.addEventListener("click", (event) => {
 });
 contents.querySelector("[aria-current]")?.scrollIntoView({ block: "nearest" });
 
-// Code can be copied, where the browser allows it.
-if (navigator.clipboard) {
-  for (const block of document.querySelectorAll(".cell_input .highlight, div[class*='highlight-'] > .highlight")) {
-    if (block.closest(".cell_output") || block.querySelector(".copy")) continue;
-    const button = Object.assign(document.createElement("button"), {
-      className: "copy",
-      type: "button",
-      textContent: "Copy",
-    });
-    button.setAttribute("aria-label", "Copy this code");
-    button.addEventListener("click", async () => {
-      await navigator.clipboard.writeText(block.querySelector("pre")?.textContent ?? "");
-      button.textContent = "Copied";
-      setTimeout(() => (button.textContent = "Copy"), 2000);
-    });
-    block.append(button);
-  }
-}
-
 // A table that may be sorted is, by the column whose head is pressed; pressed again, the other way round.
 for (const table of document.querySelectorAll("table")) {
   if (!table.matches(".ml-sortable") || !table.tHead) continue;

@@ -1,0 +1,54 @@
+// Code can be copied, where the browser allows it, and its lines wrapped. Loaded by pages that show code.
+"use strict";
+
+{
+  const root = document.documentElement;
+  const said = document.createElement("p");
+  said.className = "ml-said";
+  said.setAttribute("role", "status");
+  document.body.append(said);
+
+  /** @type {HTMLButtonElement[]} */
+  const switches = [];
+  const showWrap = () => {
+    for (const button of switches) button.setAttribute("aria-pressed", String("wrap" in root.dataset));
+  };
+  const wrap = () => {
+    if ("wrap" in root.dataset) delete root.dataset.wrap;
+    else root.dataset.wrap = "on";
+    try {
+      if (root.dataset.wrap) localStorage.setItem("wrap", root.dataset.wrap);
+      else localStorage.removeItem("wrap");
+    } catch {
+      // No storage here: the choice holds for this page.
+    }
+    showWrap();
+    dispatchEvent(new Event("resize")); // what no longer scrolls needs no stop for the keyboard
+  };
+
+  /** @param {HTMLButtonElement} button @param {string} code */
+  async function copy(button, code) {
+    await navigator.clipboard.writeText(code);
+    button.textContent = "Copied";
+    said.textContent = "Code copied";
+    setTimeout(() => {
+      button.textContent = "Copy";
+      said.textContent = "";
+    }, 2000);
+  }
+
+  for (const block of document.querySelectorAll(".cell_input .highlight, div[class*='highlight-'] > .highlight")) {
+    if (block.closest(".cell_output") || block.querySelector(".copy")) continue;
+    const make = (/** @type {string} */ text, /** @type {string} */ kind) =>
+      Object.assign(document.createElement("button"), { className: kind, type: "button", textContent: text });
+    const wrapping = make("Wrap", "copy wrap");
+    wrapping.addEventListener("click", wrap);
+    switches.push(wrapping);
+    block.append(wrapping);
+    if (!navigator.clipboard) continue;
+    const copying = make("Copy", "copy");
+    copying.addEventListener("click", () => copy(copying, block.querySelector("pre")?.textContent ?? ""));
+    block.append(copying);
+  }
+  showWrap();
+}
