@@ -17,8 +17,8 @@ mystnb:
   figure:
     name: fig-curve
     caption: A curve.
-  image:
-    alt: The loss falls quickly at first, then slowly, and then no more.
+  image: {alt: "The loss falls quickly at first, then slowly, and then no more."}
+table: below
 ---
 plot_curve(losses);
 ```
@@ -94,7 +94,7 @@ def test_chapter_that_keeps_all_rules_has_no_fault(tmp_path: Path, monkeypatch: 
         ("fig-curve", "curve", "18: the name of a figure begins with fig-; got 'curve'"),
         ("caption: A curve.", "caption: ''", "18: a figure without a caption"),
         ("and then no more.", "no", "18: expected an alt text that is a sentence of more than 40 characters; got "),
-        ("Table(losses)", "losses", "18: fig-curve shows data in a section without a table"),
+        ("table: below", "tags: []", "18: fig-curve shows data; expected a folded table as the next cell, or table:"),
         ("Table(losses)", "Table(plot_curve(1));", "30: a drawing without mystnb.figure, which gives it a name and a"),
         ("Table(losses)", f"Table({'1' * 95})", "30: a line of 102 characters; expected at most 68"),
         ("Table(losses)", "Table(losses)\n" * 21, "30: a cell of 21 lines; expected at most 20"),

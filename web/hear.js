@@ -1,6 +1,7 @@
 // A figure's numbers as tones: chart2music plays and speaks what the table beside the figure holds. Bundled into a script
 // of its own, which a page loads when a reader asks for it (web/theme/static/figures.js).
 
+// @ts-expect-error The package has types that its list of exports hides.
 import { c2mChart } from "chart2music";
 
 /** @typedef {{name: string, values: number[], low: number, high: number}} Series */
@@ -8,7 +9,7 @@ import { c2mChart } from "chart2music";
 const NUMBER = /^(?:about |<|≈)?\s*([-−]?\d[\d,]*(?:\.\d+)?(?:e[-−+]?\d+)?)(?: ?%)?(?:\s*[±(*].*)?$/i;
 
 /** The number that a cell holds, NaN if it holds none. @param {string} text */
-export function numberIn(text) {
+function numberIn(text) {
   const found = NUMBER.exec(text.trim());
   return found ? Number(found[1].replaceAll(",", "").replaceAll("−", "-")) : NaN;
 }
@@ -17,7 +18,7 @@ export function numberIn(text) {
  * A table whose columns are the points of its rows, such as "epoch 1", "epoch 2", turned over; another as it is.
  * @param {string[][]} rows
  */
-export function turned(rows) {
+function turned(rows) {
   const heads = rows[0].slice(1);
   const numbers = heads.map((head) => Number(/\d+(?:\.\d+)?/.exec(head)?.[0] ?? NaN));
   const alike = new Set(heads.map((head) => head.replace(/\d+(?:\.\d+)?/, ""))).size === 1;
@@ -32,7 +33,7 @@ export function turned(rows) {
 const rises = (numbers) => numbers.every((value, index) => (index ? value > numbers[index - 1] : !Number.isNaN(value)));
 
 /** The columns of a table that hold numbers, but the first, which says where on the axis. @param {string[][]} rows */
-export function seriesOf([heads, ...body]) {
+function seriesOf([heads, ...body]) {
   const all = heads.slice(1).map((name, column) => {
     const values = body.map((row) => numberIn(row[column + 1] ?? ""));
     const known = values.filter((value) => !Number.isNaN(value));
@@ -45,7 +46,7 @@ export function seriesOf([heads, ...body]) {
  * Sort series by size onto two axes, so that each is heard over the range of its like; others are left to the table.
  * @param {Series[]} series
  */
-export function onAxes(series) {
+function onAxes(series) {
   /** @type {Series[][]} */
   const axes = [];
   for (const one of series) {
@@ -76,13 +77,13 @@ function axisOf(axis) {
  * What chart2music plays of a table.
  * @param {string[][]} table its cells, heads first
  */
-export function chartOf(table) {
+function chartOf(table) {
   const rows = turned(table);
   const axes = onAxes(seriesOf(rows));
   const places = rows.slice(1).map((row) => row[0]);
   const numbers = places.map(numberIn);
   const ordered = rises(numbers);
-  /** @type {Record<string, import("chart2music").C2MChartConfig["data"]>} */
+  /** @type {Record<string, object[]>} */
   const data = {};
   for (const [axis, members] of axes.entries()) {
     for (const { name, values } of members) {
@@ -135,7 +136,7 @@ window.hearTable = (panel, table, title) => {
   panel.replaceChildren(chart, spoken, ...buttons);
   const { err, data: player } = c2mChart({
     type: ordered ? "line" : "bar",
-    data: /** @type {any} */ (several ? data : Object.values(data)[0]),
+    data: several ? data : Object.values(data)[0],
     axes,
     title,
     element: chart,

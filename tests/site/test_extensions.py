@@ -1,11 +1,15 @@
 """What the site's own extensions make of pictures, formulas and code, without a browser."""
 
+import base64
+import io
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import nbformat
+import numpy as np
 import pytest
 from docutils import nodes
 from docutils.utils import new_document
@@ -14,6 +18,7 @@ from sphinx.errors import ExtensionError
 
 import api
 import card
+import figures
 import files
 import formulas
 import markup
@@ -21,7 +26,7 @@ import minutes
 import outputs
 import pictures
 import text
-from mnist_lessons.plots import DARK
+from mnist_lessons.plots import BLUE, DARK, GREEN, INK, ORANGE, PURPLE
 
 
 @pytest.fixture
@@ -36,6 +41,93 @@ def test_dark_figure_has_every_color_of_the_palette_replaced() -> None:
     assert [color for color in DARK if color in dark.lower()] == []
     assert all(color in dark for color in DARK.values())
     assert "#ffffff" in dark
+
+
+def embedded(*colors: tuple[int, int, int]) -> str:
+    """Return a figure with a picture of one row of pixels in it."""
+    row = io.BytesIO()
+    Image.fromarray(np.array([colors], dtype="uint8")).save(row, "PNG")
+    return f'<svg ><image xlink:href="data:image/png;base64,\n{base64.b64encode(row.getvalue()).decode()}"/></svg>'
+
+
+def pixels_of(svg: str) -> Any:
+    found = pictures.EMBEDDED.search(svg)
+    assert found
+    return np.asarray(Image.open(io.BytesIO(base64.b64decode(found[2]))).convert("RGBA")).tolist()
+
+
+def test_digits_take_the_text_color_on_a_dark_page_and_their_paper_lets_it_through() -> None:
+    half_orange = tuple(round((255 + part) / 2) for part in pictures.rgb(ORANGE))
+    drawn = embedded((255, 255, 255), (0, 0, 0), half_orange, pictures.rgb(BLUE))
+    ((paper, ink, orange, blue),) = pixels_of(pictures.darkened(drawn))
+    assert paper[3] == 0
+    assert ink == [*pictures.rgb(DARK[INK]), 255]
+    assert orange[:3] == [*pictures.rgb(DARK[ORANGE])]
+    assert orange[3] == pytest.approx(128, abs=2)
+    assert blue == [*pictures.rgb(DARK[BLUE]), 255]
+
+
+def test_photo_keeps_its_pixels_on_a_dark_page() -> None:
+    drawn = embedded((255, 255, 255), (90, 70, 50))
+    assert pixels_of(pictures.darkened(drawn, photo=True)) == [[[255, 255, 255, 255], [90, 70, 50, 255]]]
+
+
+@pytest.mark.parametrize("color", [BLUE, ORANGE, GREEN, PURPLE])
+def test_faint_marks_are_seen_at_3_to_1_on_either_page(color: str) -> None:
+    def luminance(rgb: Any) -> Any:
+        linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in rgb]
+        return np.dot([0.2126, 0.7152, 0.0722], linear)
+
+    (faint,) = re.findall(r"opacity: ([\d.]+)", pictures.without_paper('<path style="fill-opacity: 0.2"/>'))
+    for mark, page in ((color, "#fdfdfb"), (DARK[color], pictures.DARK_PAGE)):
+        below, above = (np.array(pictures.rgb(name)) / 255 for name in (page, mark))
+        values = sorted([luminance(below), luminance(float(faint) * above + (1 - float(faint)) * below)])
+        assert (values[1] + 0.05) / (values[0] + 0.05) >= 3
+
+
+def figure_page(table: str = "", *, folded: bool = True) -> Any:
+    """Return a page with a table, a figure whose cell says where its own is, and another table."""
+
+    def cell(*shown: Any, **metadata: Any) -> Any:
+        return nodes.container("", *shown, classes=["cell"], cell_metadata=metadata)
+
+    def numbers(text: str) -> Any:
+        rows = f"<tr><th>x</th><th>y</th></tr><tr><th>{text}</th><td>\u22121,234.5</td></tr>"
+        return nodes.raw("", f"<table>{rows}</table>", format="html")
+
+    document = new_document("")
+    tags = ["remove-input", "hide-output"] if folded else []
+    figure = nodes.figure("", nodes.image(uri="a.svg"), ids=["fig-a"])
+    metadata = {"table": table} if table else {}
+    document += [cell(numbers("above")), cell(figure, **metadata), cell(numbers("below"), tags=tags)]
+    return document, figure
+
+
+@pytest.mark.parametrize(
+    ("table", "folded", "found"),
+    [("", True, "below"), ("", False, None), ("above", True, "above"), ("below", False, "below")],
+)
+def test_table_of_a_figure_is_the_folded_one_after_it_or_where_its_cell_says(
+    table: str, folded: bool, found: str | None
+) -> None:
+    document, figure = figure_page(table, folded=folded)
+    own = figures.table_of(figure, document, "page")
+    rows = [["x", "y"], [found, "-1234.5"]]
+    assert (own and figures.cells_of(own)) == (found and rows)
+
+
+def test_figure_whose_table_is_not_where_its_cell_says_stops_the_build() -> None:
+    document, figure = figure_page("beside")
+    with pytest.raises(figures.FigureError, match="fig-a: expected a table above or below"):
+        figures.table_of(figure, document, "page")
+
+
+def test_table_keeps_the_identifier_that_its_first_figure_gave_it() -> None:
+    document, figure = figure_page()
+    table = figures.table_of(figure, document, "page")
+    assert table is not None
+    assert figures.identify(table, "fig-a") == figures.identify(table, "fig-b") == "fig-a-numbers"
+    assert table.astext().startswith('<table id="fig-a-numbers">')
 
 
 def test_size_of_a_picture_is_in_css_pixels(tmp_path: Path) -> None:

@@ -101,7 +101,8 @@ def table_of(figure: nodes.figure, document: nodes.document, page: str) -> nodes
     where = cell.get("cell_metadata", {}).get("table")
     if where is None:
         after: Any = cell.next_node(descend=False, siblings=True)
-        tags = after.get("cell_metadata", {}).get("tags", []) if isinstance(after, nodes.Element) else []
+        metadata: dict[str, Any] = after.get("cell_metadata", {}) if isinstance(after, nodes.Element) else {}
+        tags = metadata.get("tags", [])
         return next(iter(after.findall(is_table)), None) if {"remove-input", "hide-output"} <= {*tags} else None
     found: list[Any] = list(document.findall(lambda node: node is figure or is_table(node)))
     at = found.index(figure)

@@ -31,7 +31,7 @@ NOT_TAUGHT = {"remove-cell", "remove-input", "hide-input"}
 DRAWS = re.compile(r"plt\.|plot_|show_digit|\bfig(ure)?\b")
 DRAWS_DATA = re.compile(r"plot_\w+\(|\.(plot|semilog[xy]|loglog|barh?|hist|errorbar|step|scatter|boxplot|violinplot)\(")
 # These drawings show no measurement, so no table stands beside them.
-NO_TABLE = {"fig-box-and-center", "fig-relu-tent", "fig-architecture"}
+NO_TABLE = {"fig-box-and-center", "fig-relu-tent", "fig-architecture", "fig-paper-network"}
 NO_RUN = {"book/why-mnist"}  # a chapter that shows published numbers only
 # What sounds translated, by what to write in its place. Brackets keep a search for such words from finding this list.
 PHRASES = {
@@ -67,6 +67,7 @@ class Cell:
         mystnb = node["metadata"].get("mystnb", {})
         self.figure: dict[str, Any] | None = mystnb.get("figure")
         self.alt: str = mystnb.get("image", {}).get("alt", "")
+        self.table: str = node["metadata"].get("table", "")
 
 
 class Page:
@@ -187,17 +188,14 @@ def sections(page: Page) -> Iterator[Fault]:
 
 
 def tables(page: Page) -> Iterator[Fault]:
-    """Yield figures of data in sections that do not have the numbers in a table too."""
-    starts = [1, *(page.text[: found.start()].count("\n") + 1 for found in re.finditer(r"^## ", page.text, re.M))]
-    lines = page.text.splitlines()
-    for start, end in zip(starts, [*starts[1:], len(lines) + 1], strict=True):
-        cells = [cell for cell in page.cells if start <= cell.line < end]
-        text = "\n".join(lines[start - 1 : end - 1])
-        if any("Table(" in cell.code for cell in cells) or re.search(r"^\|[ -]*-{3}|\{list-table\}", text, re.M):
+    """Yield figures of data without a table of their numbers; `figures.py` says where it may stand."""
+    for cell, after in zip(page.cells, [*page.cells[1:], None], strict=True):
+        if not cell.figure or cell.figure["name"] in NO_TABLE or not DRAWS_DATA.search(cell.code):
             continue
-        for cell in cells:
-            if cell.figure and cell.figure["name"] not in NO_TABLE and DRAWS_DATA.search(cell.code):
-                yield cell.line, f"{cell.figure['name']} shows data in a section without a table"
+        folded = after is not None and {"remove-input", "hide-output"} <= after.tags and "Table(" in after.code
+        if not folded and cell.table not in ("above", "below"):
+            name = cell.figure["name"]
+            yield cell.line, f"{name} shows data; expected a folded table as the next cell, or table: above or below"
 
 
 def numbers(page: Page) -> Iterator[Fault]:

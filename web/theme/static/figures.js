@@ -24,7 +24,7 @@
       copy.removeAttribute("data-wide");
       return copy;
     });
-    const plane = make("div", { class: "ml-plane", tabindex: "0", role: "group", "aria-label": `${title}, enlarged` });
+    const plane = make("div", { class: "ml-enlarged-plane", tabindex: "0", role: "group", "aria-label": `${title}, enlarged` });
     plane.append(...pictures);
     const shown = make("output", {});
     const dialog = make("dialog", { class: "ml-enlarged", "aria-label": title });
@@ -121,7 +121,7 @@
   for (const tools of /** @type {NodeListOf<HTMLElement>} */ (document.querySelectorAll(".ml-figure-tools"))) {
     const figure = /** @type {Element} */ (tools.previousElementSibling);
     const number = figure.querySelector(".caption-number")?.textContent.trim();
-    const caption = figure.querySelector(".caption-text")?.textContent.trim() ?? "";
+    const caption = figure.querySelector(".caption-text")?.textContent.trim().replace(/\.$/, "") ?? "";
     const title = number ? `${number}: ${caption}` : caption;
     tools.addEventListener("click", (event) => {
       const button = /** @type {Element} */ (event.target).closest("button");
