@@ -12,8 +12,9 @@ declare global {
 
   var axe: typeof import("axe-core");
   var jupyterapp: any;
-  /** Of tests/site/visit.mjs: how far the layout shifted; what the Tab key has to reach, and what it has reached. */
+  /** Of tests/site/visit.mjs: how far the layout shifted; tones; what the Tab key has to reach, and what it has reached. */
   var shift: number;
+  var tones: number[];
   var wanted: HTMLInputElement[];
   var reached: Set<Element>;
 }

@@ -43,7 +43,7 @@ def test_dark_figure_has_every_color_of_the_palette_replaced() -> None:
     assert "#ffffff" in dark
 
 
-def embedded(*colors: tuple[int, int, int]) -> str:
+def embedded(*colors: tuple[int, ...]) -> str:
     """Return a figure with a picture of one row of pixels in it."""
     row = io.BytesIO()
     Image.fromarray(np.array([colors], dtype="uint8")).save(row, "PNG")

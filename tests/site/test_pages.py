@@ -1,5 +1,6 @@
 """Every page of the built site: what issue after issue of other books gets wrong, and what this one promises."""
 
+import csv
 import json
 import re
 import shutil
@@ -181,6 +182,43 @@ def test_scoreboard_sorts_by_each_column_in_both_directions(report: dict[str, An
             values = [[cell.lower() for cell in side] for side in cells]
         if column in (1, 2, 3):  # published, ours, verdict; the others are text with numbers in it
             assert values == [sorted(values[0]), sorted(values[0], reverse=True)]
+
+
+def test_figure_is_heard_and_enlarged_by_keys(report: dict[str, Any]) -> None:
+    seen = report["figure"]
+    assert seen["errors"] == []
+    hear, enlarge = seen["hear"], seen["enlarge"]
+    assert hear["before"] == 0  # the player comes when somebody asks for it
+    assert 'application "Figure 6.1: Learning curves of the dense network, Sonified chart"' in hear["panel"]
+    assert all(f'button "{name}"' in hear["panel"] for name in ("Play", "Previous", "Next", "Next series", "Close"))
+    with (SITE / "_downloads" / "fig-learning-curves.csv").open(newline="", encoding="utf-8") as file:
+        head, *rows = list(csv.reader(file))
+    numbers = {key: [float(part) for part in re.findall(r"\d+(?:\.\d+)?", text)] for key, text in hear["heard"].items()}
+    assert numbers["ArrowRight"] == [2, float(rows[1][1])]
+    assert numbers["End"] == [len(rows), float(rows[-1][1])]
+    assert head[2] in hear["heard"]["PageDown"]
+    assert numbers["Home"] == [1, float(rows[0][2])]
+    assert hear["tones"] >= 3
+    assert hear["live"] == "assertive"
+    assert hear["focus"] == "hear"
+    fit, larger, again = enlarge["widths"]
+    assert fit == again
+    assert larger > 1.4 * fit
+    assert enlarge["axe"] == []
+    assert enlarge["focus"] == "enlarge"
+
+
+def test_code_is_copied_and_wrapped_by_touch(report: dict[str, Any]) -> None:
+    code = report["figure"]["code"]
+    assert code == {"status": code["status"], "copied": True, "wrapped": "true", "scrolls": False, "small": []}
+    assert "Code copied" in code["status"]
+    assert report["figure"]["enlarge"]["closed"] == 0
+
+
+def test_wide_table_keeps_its_first_column_and_shows_ours_on_a_phone(report: dict[str, Any]) -> None:
+    assert report["wide"]["first"][:3] == [0, 1, 2]  # method, published, ours
+    assert report["wide"]["last"][0] == 0
+    assert report["wide"]["last"][-1] == 6
 
 
 def test_first_screen_shows_all_that_a_visitor_needs(report: dict[str, Any]) -> None:

@@ -24,7 +24,12 @@
       copy.removeAttribute("data-wide");
       return copy;
     });
-    const plane = make("div", { class: "ml-enlarged-plane", tabindex: "0", role: "group", "aria-label": `${title}, enlarged` });
+    const plane = make("div", {
+      class: "ml-enlarged-plane",
+      tabindex: "0",
+      role: "group",
+      "aria-label": `${title}, enlarged`,
+    });
     plane.append(...pictures);
     const shown = make("output", {});
     const dialog = make("dialog", { class: "ml-enlarged", "aria-label": title });
