@@ -39,7 +39,7 @@ function seriesOf([heads, ...body]) {
     const known = values.filter((value) => !Number.isNaN(value));
     return { name, values, low: Math.min(...known), high: Math.max(...known), known: known.length };
   });
-  return all.filter(({ known }) => known >= Math.max(2, body.length / 2));
+  return all.filter(({ known }) => known >= Math.max(2, body.length / 2)); // figures.py counts the same way
 }
 
 /**
@@ -143,7 +143,7 @@ window.hearTable = (panel, table, title) => {
     cc: spoken,
     lang: "en",
   });
-  if (err) throw new Error(err);
+  if (err) throw new Error(err); // figures.js says so
   panel.addEventListener("close", () => player?.cleanUp());
   panel.addEventListener("keydown", (event) => event.key === "Escape" && panel.dispatchEvent(new Event("close")));
   chart.focus();

@@ -122,6 +122,19 @@ def test_figure_whose_table_is_not_where_its_cell_says_stops_the_build() -> None
         figures.table_of(figure, document, "page")
 
 
+@pytest.mark.parametrize(
+    ("cells", "heard"),
+    [
+        (["0.5", "7e-3"], True),
+        (["98.1 ± 0.2", "about 3 %"], True),
+        (["(0, 1)", "(2, 3)"], False),
+        (["yes", "4"], False),
+    ],
+)
+def test_figure_is_heard_where_a_column_holds_numbers(cells: list[str], heard: bool) -> None:
+    assert figures.can_be_heard([["x", "y"], *([str(index), cell] for index, cell in enumerate(cells))]) is heard
+
+
 def test_table_keeps_the_identifier_that_its_first_figure_gave_it() -> None:
     document, figure = figure_page()
     table = figures.table_of(figure, document, "page")

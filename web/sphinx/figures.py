@@ -26,6 +26,7 @@ from pictures import address_of
 
 FILES = "_downloads"
 NUMBER = re.compile(r"\N{MINUS SIGN}?\d{1,3}(,\d{3})+(\.\d+)?$|\N{MINUS SIGN}(?=\d)")
+HEARD = re.compile(r"(about |<|≈)?\s*-?\d[\d,]*(\.\d+)?(e[-+]?\d+)?( ?%)?(\s*[±(*].*)?$", re.IGNORECASE)
 
 
 class FigureError(SphinxError):
@@ -38,20 +39,22 @@ def add_tools(app: Sphinx, doctree: nodes.document, page: str) -> None:
     """Put under each figure of a page what it offers."""
     if app.builder.format != "html":
         return
-    numbers = app.env.toc_fignumbers.get(page, {}).get("figure", {})
+    digits = app.env.toc_fignumbers.get(page, {}).get("figure", {})
     here = app.builder.get_target_uri(page)
     for figure in list(doctree.findall(nodes.figure)):
         image = next(figure.findall(nodes.image), None)
         if image is None or not figure["ids"]:
             continue
         name = figure["ids"][0]
-        title = f"figure {'.'.join(map(str, numbers[name]))}" if name in numbers else "this figure"
+        title = f"figure {'.'.join(map(str, digits[name]))}" if name in digits else "this figure"
         files = [address_of(app, page, image)]
-        table = table_of(figure, doctree, page)
+        table, numbers = table_of(figure, doctree, page), ""
         if table is not None:
-            write_csv(Path(app.outdir, FILES, f"{name}.csv"), cells_of(table))
+            rows = cells_of(table)
+            write_csv(Path(app.outdir, FILES, f"{name}.csv"), rows)
             files.append(relative_uri(here, f"{FILES}/{name}.csv"))
-        tools = tools_html(title, name, files, numbers=identify(table, name) if table is not None else "")
+            numbers = identify(table, name) if can_be_heard(rows) else ""
+        tools = tools_html(title, name, files, numbers=numbers)
         figure.parent.insert(figure.parent.index(figure) + 1, raw_html(tools))
 
 
@@ -143,6 +146,12 @@ def cells_of(table: nodes.Element) -> list[list[str]]:
 def plain(cell: str) -> str:
     """Return a cell's text; minus signs become hyphens, and a number alone loses its thousands separators."""
     return NUMBER.sub(lambda found: found[0].replace("\N{MINUS SIGN}", "-").replace(",", ""), cell)
+
+
+def can_be_heard(rows: list[list[str]]) -> bool:
+    """Tell whether a column of a table, other than the first, holds numbers; hear.js reads them alike."""
+    columns = zip(*(row[1:] for row in rows[1:]), strict=False)
+    return any(2 * sum(bool(HEARD.match(cell)) for cell in column) > len(column) for column in columns)
 
 
 def write_csv(file: Path, rows: list[list[str]]) -> None:

@@ -117,9 +117,7 @@
       window.hearTable(panel, table, title);
     } catch {
       player = undefined;
-      panel.replaceChildren(
-        make("p", { role: "status" }, "The player could not be loaded. The table has the numbers."),
-      );
+      panel.replaceChildren(make("p", { role: "status" }, "The figure cannot be played. Its table has the numbers."));
     }
   }
 
