@@ -38,7 +38,7 @@ HANGING_INDENT = 4
 NOT_ON_PAPER = (
     "script, .headerlink, .only-dark, .facts, [popover]:not(.ml-check), .ml-check > p:last-child, #take-it-with-you, "
     ".ml-quiz-question :is(button, [role]), .ml-guess-act, .ml-guess-question [role]"
-    ", .by-platform"
+    ", .by-platform, .ml-figure-tools, .figure-index img"
 )
 # What the site says about itself and what is true on paper.
 ON_PAPER = {

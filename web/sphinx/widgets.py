@@ -63,7 +63,7 @@ def depart_html(translator: Any, node: widget) -> None:
 def copy_files(app: Sphinx) -> None:
     """Copy the built widgets beside the site's other static files, where pages link to them."""
     source, target = Path(app.confdir) / app.config.widgets_path, Path(app.outdir) / "_static" / "widgets"
-    files = [STYLE, PLAYER, *(f"{name}.js" for name in widget_names())]
+    files = [STYLE, *(f"{name}.js" for name in widget_names()), PLAYER]
     if (source / MANIFEST).is_file():
         files += [
             entry["file"] for entry in json.loads((source / MANIFEST).read_text(encoding="utf-8"))["files"].values()
