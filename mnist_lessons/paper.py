@@ -163,7 +163,7 @@ def render_sheet(
     for (row, column, side), digit in zip(fields, digits, strict=False):
         drawn = Image.fromarray(digit).resize((int(side), int(side)), Image.Resampling.BICUBIC)
         ink.paste(255, (int(column - side / 2), int(row - side / 2)), drawn)
-    sheet = _compose(np.asarray(ink) / 255, ruling, width, rng)
+    sheet = _compose(ink, ruling, width, rng)
     view = _choose_view(page, size, rng)
     places = np.stack([fields[:, 1], fields[:, 0], np.ones(len(fields))], axis=1) @ view.T
     return Photo(_photograph(sheet, view, size, rng), places[:, 1::-1] / places[:, 2:], fields[:, 2])
@@ -186,25 +186,30 @@ def _place_fields(
     return np.array(fields)
 
 
-def _compose(ink: npt.NDArray[np.float64], ruling: str, unit: int, rng: np.random.Generator) -> npt.NDArray[np.uint8]:
-    """Paper, ruling and ink in RGB, one color at a time, since all three in floats take much memory."""
+def _compose(ink: Image.Image, ruling: str, unit: int, rng: np.random.Generator) -> npt.NDArray[np.uint8]:
+    """Paper, ruling and ink in RGB, one color at a time and in bytes, since floats take much memory."""
     paper = np.array([1.0, 0.99, 0.96]) * rng.uniform(0.9, 1)
-    lines = np.zeros(ink.shape)
+    lines = np.zeros(ink.size[::-1], bool)
     step, thick = int(unit * rng.uniform(0.028, 0.05)), max(1, round(unit * rng.uniform(0.001, 0.002)))
     for start in range(thick):
         if ruling != "blank":
-            lines[start + step // 2 :: step * (1 if ruling == "squared" else 2)] = 1
+            lines[start + step // 2 :: step * (1 if ruling == "squared" else 2)] = True
         if ruling == "squared":
-            lines[:, start + step // 2 :: step] = 1
+            lines[:, start + step // 2 :: step] = True
     line_color = np.array([0.45, 0.55, 0.75]) if rng.random() < 0.6 else np.array([0.6, 0.6, 0.6])
     ink_color = np.array([[0.1, 0.12, 0.4], [0.1, 0.1, 0.1], [0.45, 0.45, 0.46]])[
         rng.integers(3)
     ]  # blue, black, pencil
     strength = rng.uniform(0.5, 1)
-    written = np.empty((*ink.shape, 3), np.uint8)
+    written = np.empty((*lines.shape, 3), np.uint8)
     for color in range(3):
-        sheet = paper[color] * (1 - lines * (1 - line_color[color]) * strength)
-        written[:, :, color] = 255 * (sheet * (1 - ink * (1 - ink_color[color])))
+        inked = 1 - np.arange(256) / 255 * (1 - ink_color[color])
+        line = paper[color] * (1 - (1 - line_color[color]) * strength)
+        # A table of 256 levels: what becomes of each level of ink, on paper and on a line.
+        on_paper, on_line = (
+            np.asarray(ink.point((255 * (sheet * inked)).astype(int).tolist())) for sheet in (paper[color], line)
+        )
+        written[:, :, color] = np.where(lines, on_line, on_paper)
     return written
 
 
@@ -237,17 +242,26 @@ def _photograph(
         fillcolor=tuple(int(255 * color) for color in table),
     )
     turned = turned.filter(ImageFilter.GaussianBlur(rng.uniform(0.3, 0.0012 * width)))
-    y, x = np.mgrid[-1 : 1 : height * 1j, -1 : 1 : width * 1j]
-    direction = rng.uniform(0, 2 * np.pi)
-    along = x * np.cos(direction) + y * np.sin(direction)
-    light = rng.uniform(0.75, 1) - rng.uniform(0, 0.2) * along
-    # The soft shadow of a hand or of the camera over a part of the sheet.
-    across = y * np.cos(direction) - x * np.sin(direction) + rng.uniform(-0.8, 0.8)
-    light = light * (1 - rng.uniform(0, 0.4) / (1 + np.exp(-across / rng.uniform(0.06, 0.3))))
+    light = _choose_light(size, rng)
     noise = rng.normal(0, rng.uniform(1, 8), size=(height, width))
     pixels = np.empty((height, width, 3), np.uint8)
     for color in range(3):
-        pixels[:, :, color] = np.clip(np.asarray(turned)[:, :, color] * light + noise, 0, 255)
+        lit = np.asarray(turned)[:, :, color] * light
+        lit += noise
+        pixels[:, :, color] = np.clip(lit, 0, 255, out=lit)
     buffer = io.BytesIO()
     Image.fromarray(pixels).save(buffer, "JPEG", quality=int(rng.integers(50, 95)))
     return np.asarray(Image.open(buffer))
+
+
+def _choose_light(size: tuple[int, int], rng: np.random.Generator) -> npt.NDArray[np.float64]:
+    """Choose how much light falls on each pixel of a photo, of shape `size`; 1 is full light."""
+    height, width = size
+    y, x = np.ogrid[-1 : 1 : height * 1j, -1 : 1 : width * 1j]
+    direction = rng.uniform(0, 2 * np.pi)
+    along = x * np.cos(direction) + y * np.sin(direction)
+    light: npt.NDArray[np.float64] = rng.uniform(0.75, 1) - rng.uniform(0, 0.2) * along
+    # The soft shadow of a hand or of the camera over a part of the sheet.
+    across = y * np.cos(direction) - x * np.sin(direction) + rng.uniform(-0.8, 0.8)
+    light *= 1 - rng.uniform(0, 0.4) / (1 + np.exp(-across / rng.uniform(0.06, 0.3)))
+    return light
