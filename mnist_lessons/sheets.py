@@ -13,6 +13,7 @@ from mnist_lessons.drawing import prepare_drawing
 LONGEST = 1400  # pixels of the longer side to which a larger photo is reduced
 SMALLEST = 28  # pixels of a photo's side
 LOWEST = 8  # pixels of a digit's longer side, in the reduced photo
+CROWD = 1000  # pieces of ink; a printed page has thousands, and comparing all pairs of them would take minutes
 TILES = 40  # along the longer side, to find the paper and the light on it
 BAND = 4  # how far a ruled line may lie from its path, in pixels
 CHUNK = 32  # columns of a path that move together
@@ -81,7 +82,8 @@ def read_sheet(photo: npt.ArrayLike) -> Sheet:
     ------
     ValueError
         If `photo` has another shape or type or is too small; if it shows light ink on dark paper, more ink than
-        paper, ink along most of the paper's border, or no ink from which a digit of 8 pixels could be made.
+        paper, ink along most of the paper's border, more than 1,000 pieces of ink, or no ink from which a digit of 8
+        pixels could be made.
     """
     gray, scale = reduce_photo(photo)
     paper, inner, light = find_paper(gray)
@@ -348,7 +350,13 @@ def _border(paper: Mask) -> Mask:
 
 
 def find_digits(ink: Gray, ruling: Gray, paper: Mask, level: int) -> tuple[npt.NDArray[np.int32], list[Part]]:
-    """Return a label for each pixel of ink, and the digits as parts that join one or more labels."""
+    """Return a label for each pixel of ink, and the digits as parts that join one or more labels.
+
+    Raises
+    ------
+    ValueError
+        If there are more than 1,000 pieces of ink.
+    """
     labels, count = ndimage.label(ink > level, AROUND)
     pixels, darkness, ruled, line_darkness = (
         np.bincount(labels.ravel(), weights=values.ravel(), minlength=count + 1)
@@ -365,8 +373,13 @@ def find_digits(ink: Gray, ruling: Gray, paper: Mask, level: int) -> tuple[npt.N
     if not parts:
         return labels, []
     usual = _usual_side(parts)
-    parts = _join(sorted(part for part in parts if 8 * part.side >= usual), usual)
-    return labels, [part for part in parts if part.side >= max(LOWEST, -(-usual // 3))]
+    pieces = sorted(part for part in parts if 8 * part.side >= usual)
+    if len(pieces) > CROWD:
+        raise ValueError(
+            f"photo: expected handwritten digits, of at most {CROWD} pieces of ink, got {len(pieces)} pieces; "
+            "is it a printed page, or a texture?"
+        )
+    return labels, [part for part in _join(pieces, usual) if part.side >= max(LOWEST, -(-usual // 3))]
 
 
 def _usual_side(parts: Sequence[Part]) -> int:

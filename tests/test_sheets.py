@@ -18,6 +18,15 @@ def paper(height: int = 300, width: int = 400) -> Any:
     return np.full((height, width), 220, np.uint8)
 
 
+def dotted(height: int, width: int) -> Any:
+    """Paper with a dot of 8 pixels, which could be a digit, every 20 pixels."""
+    photo = paper(height, width)
+    for top in range(30, height - 30, 20):
+        for left in range(30, width - 30, 20):
+            photo[top : top + 8, left : left + 8] = INK
+    return photo
+
+
 def write(photo: Any, top: int, left: int, image: Any, *, factor: int = 2) -> None:
     """Put a digit onto a photo, its ink as dark as a pen's."""
     ink = np.kron(image, np.ones((factor, factor))) / 255
@@ -135,6 +144,7 @@ def test_rendered_photo_is_the_same_for_the_same_seed_and_tells_where_its_digits
         (np.zeros((27, 100), np.uint8), r"photo: expected at least 28 pixels on each side, got \(27, 100\)"),
         (paper(), "photo: expected digits at least 8 pixels high, found no ink of that size"),
         (paper(3000, 2000), "photo: expected digits at least 24 pixels high"),
+        (dotted(800, 800), "photo: expected handwritten digits, of at most 1000 pieces of ink, got 1369 pieces"),
     ],
 )
 def test_what_cannot_be_read_is_refused(photo: Any, message: str) -> None:

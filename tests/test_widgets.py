@@ -623,16 +623,23 @@ def test_page_reads_sheets_as_the_package_does(
     ]
     board = np.full((*size, 3), 30, np.uint8)
     board[300:384, 300:384] = np.maximum(30, np.kron(images_test[0], np.ones((3, 3), np.uint8)))[:, :, None]
-    files = [tmp_path / f"photo-{i}" for i in range(len(photos) + 1)]
-    for file, photo in zip(files, [*photos, board], strict=True):
+    dots = np.full((*size, 3), 220, np.uint8)
+    for i in range(1600):
+        top, left = 30 + 16 * (i // 40), 30 + 20 * (i % 40)
+        dots[top : top + 8, left : left + 8] = 30
+    files = [tmp_path / f"photo-{i}" for i in range(len(photos) + 2)]
+    for file, photo in zip(files, [*photos, board, dots], strict=True):
         np.dstack([photo, np.full(size, 255, np.uint8)]).tofile(file)
-    *page, inverted = arithmetic("sheets", photos=[str(file) for file in files], width=size[1])
+    *page, inverted, crowded = arithmetic("sheets", photos=[str(file) for file in files], width=size[1])
     for found, photo in zip(page, photos, strict=True):
         sheet = read_sheet(photo)
         assert [[each[key] for key in ("top", "left", "height", "width")] for each in found] == sheet.boxes.tolist()
         assert [each["line"] for each in found] == sheet.lines.tolist()
         assert [each["image"] for each in found] == sheet.images.reshape(-1, 784).tolist()
     assert inverted == "it has light marks on something dark; the ink has to be the darker"
+    with pytest.raises(ValueError, match="got 1600 pieces; is it a printed page, or a texture") as refused:
+        read_sheet(dots)
+    assert crowded.startswith("it has 1600 pieces of ink, more than the 1000"), (crowded, refused.value)
 
 
 @pytest.mark.parametrize("name", RECIPES)

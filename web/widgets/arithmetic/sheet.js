@@ -5,6 +5,7 @@ import { prepareDrawing } from "./prepare.js";
 const LONGEST = 1400; // pixels of the longer side to which a larger photo is reduced
 const SMALLEST = 28; // pixels of a photo's side
 const LOWEST = 8; // pixels of a digit's longer side, in the reduced photo
+const CROWD = 1000; // pieces of ink; a printed page has thousands, and comparing all pairs of them would take seconds
 const TILES = 40; // along the longer side, to find the paper and the light on it
 const BAND = 4; // how far a ruled line may lie from its path, in pixels
 const CHUNK = 32; // columns of a path that move together
@@ -466,6 +467,11 @@ function findDigits(ink, ruling, paper, level) {
   const pieces = kept
     .filter((part) => 8 * sideOf(part) >= usual)
     .sort((a, b) => a.top - b.top || a.left - b.left || a.bottom - b.bottom || a.right - b.right);
+  if (pieces.length > CROWD)
+    throw new Error(
+      `it has ${pieces.length} pieces of ink, more than the ${CROWD} of a sheet full of digits; ` +
+        "is it a printed page, or a texture?",
+    );
   return { labels, parts: join(pieces, usual).filter((part) => sideOf(part) >= max(LOWEST, ceil(usual / 3))) };
 }
 
