@@ -770,10 +770,12 @@ async function foolIt() {
   await widget.getByText("All probabilities in numbers").click();
   const rows = widget.locator(".ml-numbers-of tbody tr");
   await becomes(() => rows.count(), 10);
-  const columns = (await rows.locator("td").allInnerTexts()).map((each) => Number.parseFloat(each.replace(/^>\s/, "")));
+  const columns = (await rows.locator("td").allInnerTexts()).map((each) =>
+    Number.parseFloat(each.replace(/^[<>]\s/, "")),
+  );
   for (const i of [0, 1, 2]) {
     const sum = columns.filter((_, at) => at % 3 === i).reduce((a, b) => a + b, 0);
-    assert.ok(Math.abs(sum - 100) < 0.1, `column ${i} adds up to ${sum} %`);
+    assert.ok(Math.abs(sum - 100) < 0.2, `column ${i} adds up to ${sum} %`);
   }
 
   await widget.getByLabel("Push it toward").selectOption("a 7");

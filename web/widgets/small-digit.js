@@ -2,7 +2,7 @@
 // the reader comes to the sheet.
 
 import { createTenDigits } from "./page/goal.js";
-import { button, h, mount, paintInk, percent, warning } from "./page/page.js";
+import { button, h, mount, paintInk, probability, warning } from "./page/page.js";
 import { createSurface } from "./page/surface.js";
 
 /** @typedef {(image: Uint8Array) => number[]} Program  28 x 28 pixels to ten probabilities */
@@ -38,7 +38,7 @@ mount("small-digit", async ({ root, say, load }) => {
     else if (!probabilities) show("…", "The program is on its way.");
     else {
       const best = Math.max(...probabilities);
-      show(String(probabilities.indexOf(best)), `says the program, ${percent(best)} sure.`);
+      show(String(probabilities.indexOf(best)), `says the program, ${probability(best)} sure.`);
     }
     goal.note(probabilities && Number(answer.textContent));
     if (image && goal.reached()) note.textContent += ` ${goal.text()}`;

@@ -1,6 +1,6 @@
 // Ten probabilities as bars.
 
-import { h, percent } from "./page.js";
+import { h, probability } from "./page.js";
 
 /** @param {string} caption  for those who do not see the bars */
 export function createBars(caption) {
@@ -31,7 +31,7 @@ export function createBars(caption) {
     rows.forEach(({ bar, number, row }, digit) => {
       const share = probabilities ? probabilities[digit] : 0;
       bar.style.width = `${100 * share}%`;
-      number.textContent = probabilities ? percent(share) : "";
+      number.textContent = probabilities ? probability(share) : "";
       row.classList.toggle("ml-best", share > 0 && share === best);
     });
   };

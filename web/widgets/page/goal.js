@@ -3,7 +3,7 @@
 import { h } from "./page.js";
 
 /**
- * A goal, and whether it is reached: once it is, it stays so.
+ * A goal, and whether it is reached: once it is, it stays so until `reset`.
  * @param {string} text
  */
 export function createGoal(text) {
@@ -22,7 +22,12 @@ export function createGoal(text) {
     element.classList.toggle("ml-reached", now);
     return now ? `Goal reached: ${how} ` : "";
   };
-  return { element, check };
+  const reset = () => {
+    reached = false;
+    state.textContent = "";
+    element.classList.remove("ml-reached");
+  };
+  return { element, check, reset };
 }
 
 const TEN = "get all ten digits read.";

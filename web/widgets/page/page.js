@@ -246,9 +246,20 @@ export function numbersOf(title, make) {
   return { element, refresh };
 }
 
-/** A share in per cent; what is not quite 1 is not called 100 %. @param {number} share @param {number} [digits] */
+/**
+ * A share in per cent; what is not quite 1 is not called 100 %, and what is not quite 0 is not called 0 %.
+ * @param {number} share @param {number} [digits]
+ */
 export function percent(share, digits = 1) {
-  const most = 1 - 10 ** -(digits + 2);
-  const [sign, shown] = share < 1 && share > most ? [">\u00A0", most] : ["", share];
-  return `${sign}${(100 * shown).toFixed(digits)}\u00A0%`;
+  const least = 10 ** -(digits + 2);
+  const written = (/** @type {number} */ value) => `${(100 * value).toFixed(digits)}\u00A0%`;
+  if (share < 1 && share > 1 - least) return `>\u00A0${written(1 - least)}`;
+  if (share > 0 && share < least) return `<\u00A0${written(least)}`;
+  return written(share);
 }
+
+/**
+ * A probability in per cent. A softmax never quite gives 0 or 1: numbers of 32 bits, or of a few decimals, round to them.
+ * @param {number} share @param {number} [digits]
+ */
+export const probability = (share, digits) => percent(Math.min(1 - 2 ** -24, Math.max(2 ** -149, share)), digits);
