@@ -308,6 +308,9 @@ async function saysWhy(page, widget) {
   await becomes(() => spoken(page), "The sheet is empty.");
   await widget.getByText("Why this answer?").click();
   await becomes(text, /: draw a digit first\.$/);
+  assert.equal(await why.getByLabel("Erase the strongest pixels for the answer").inputValue(), "0");
+  assert.ok(!(await why.locator(".ml-goal").innerText()).includes("Reached"), "the drawing before is quoted");
+  assert.ok(await why.getByLabel("Compared with").isHidden(), "a drawing has no label");
   await widget.getByText("Why this answer?").click();
   await press(page, "Undo");
   await answers(page, "7");
@@ -319,7 +322,8 @@ async function keepsActivations(page, widget) {
   const text = () => inside.locator(".ml-unit figcaption").innerText();
   const strongest = await text();
   await widget.getByText("Why did it say 7?").click();
-  await becomes(() => widget.locator(".ml-why figcaption").first().innerText(), /without 60 pixels/); // as before
+  await widget.locator(".ml-why").getByLabel("Erase the strongest pixels for the answer").fill("60");
+  await becomes(() => widget.locator(".ml-why figcaption").first().innerText(), /without 60 pixels/);
   await inside.getByRole("application").first().focus();
   for (const key of ["ArrowLeft", "ArrowRight"]) await page.keyboard.press(key);
   assert.equal(await text(), strongest);
@@ -1401,6 +1405,11 @@ async function errorGallery() {
   const said = find(/^Why (\d)/, await why.innerText())[1];
   await becomes(() => widget.locator(".ml-why figcaption").innerText(), new RegExp(`why ${said} and not \\d\\?`));
   assert.equal(await why.getAttribute("aria-expanded"), "true");
+  // Compared with the label, whatever came second.
+  const label = find(/^(\d), taken for/, await widget.locator(".ml-gallery strong").nth(1).innerText())[1];
+  await widget.getByLabel("Compared with").selectOption("the label");
+  assert.match(await widget.locator(".ml-why figcaption").innerText(), new RegExp(`why ${said} and not ${label}\\?`));
+  await why.focus();
   await page.keyboard.press("Enter");
   assert.equal(await widget.locator(".ml-why").count(), 0);
   const most = Math.max(...counts.map(Number));
@@ -1415,7 +1424,20 @@ async function errorGallery() {
   await widget.getByLabel("Label", { exact: true }).selectOption("9");
   await widget.getByLabel("Predicted", { exact: true }).selectOption("9");
   assert.match(await widget.locator(".ml-state").innerText(), /^0 of/);
+  await press(page, "All errors");
+  while (await widget.getByRole("button", { name: "Show more" }).isVisible()) await press(page, "Show more");
+  assert.match(await page.evaluate(() => document.activeElement?.textContent ?? ""), /^Why/, "the focus is lost");
   await close();
+
+  // On a phone, all of the matrix is seen, and a number can be pressed all the same.
+  const phone = await ready({ width: 360, touch: true });
+  const matrix = phone.widget.locator(".ml-matrix");
+  assert.ok(
+    await matrix.evaluate((table) => table.scrollWidth <= /** @type {Element} */ (table.parentElement).clientWidth),
+  );
+  await matrix.locator("tbody tr").nth(4).locator("td").nth(9).tap();
+  assert.match(await phone.widget.locator(".ml-state").innerText(), /labeled 4, taken for 9/);
+  await phone.close();
   await checkDamage("errors");
 }
 

@@ -2,7 +2,7 @@
 
 import { decodeBytes, readModel } from "./arithmetic/model.js";
 import { createGoal } from "./page/goal.js";
-import { button, chooser, digitPicture, h, mount, percent, warning } from "./page/page.js";
+import { button, chooser, digitPicture, h, mount, probability, warning } from "./page/page.js";
 import { createWhy } from "./page/why.js";
 
 /**
@@ -24,8 +24,11 @@ mount("error-gallery", async ({ root, say, load }) => {
   const heading = h("p", { class: "ml-state" });
   const gallery = h("ul", { class: "ml-gallery" });
   const more = button("Show more", () => {
+    const next = limit;
     limit += EACH;
     refresh();
+    // The button may be gone; the first of what it showed goes on from there.
+    if (more.hidden) gallery.children[next].querySelector("button")?.focus();
   });
   const refresh = () => {
     const chosen = errors.indices
@@ -96,19 +99,22 @@ const mostErrors = (confusion) =>
 
 /** @param {number[][]} confusion @param {(truth: string, answer: string) => void} choose */
 function createMatrix(confusion, choose) {
-  /** @type {{truth: string, answer: string, cell: HTMLButtonElement}[]} */
+  /** @type {{truth: string, answer: string, cell: HTMLButtonElement, field: HTMLElement}[]} */
   const cells = [];
   const most = mostErrors(confusion);
   const cellOf = (/** @type {number} */ count, /** @type {number} */ truth, /** @type {number} */ answer) => {
     if (truth === answer) return h("td", { class: "ml-diagonal" }, String(count));
     if (count === 0) return h("td", {}, "·");
-    const cell = button(String(count), () => choose(String(truth), String(answer)), {
+    const press = () => choose(String(truth), String(answer));
+    const cell = button(String(count), () => {}, {
       "aria-label": `${count} labeled ${truth}, predicted ${answer}`,
       "aria-pressed": "false",
     });
-    cell.style.setProperty("--share", `${Math.round((100 * count) / most)}%`);
-    cells.push({ truth: String(truth), answer: String(answer), cell });
-    return h("td", {}, cell);
+    // A narrow page has no room for buttons, but all numbers; there, the lists below choose as well.
+    const field = h("td", { class: "ml-count", onclick: press }, cell, h("span", {}, String(count)));
+    field.style.setProperty("--share", `${Math.round((100 * count) / most)}%`);
+    cells.push({ truth: String(truth), answer: String(answer), cell, field });
+    return field;
   };
   const element = h(
     "table",
@@ -143,7 +149,9 @@ function createMatrix(confusion, choose) {
   );
   const mark = (/** @type {string} */ truth, /** @type {string} */ answer) => {
     for (const each of cells) {
-      each.cell.setAttribute("aria-pressed", String(each.truth === truth && each.answer === answer));
+      const chosen = each.truth === truth && each.answer === answer;
+      each.cell.setAttribute("aria-pressed", String(chosen));
+      each.field.classList.toggle("ml-chosen-cell", chosen);
     }
   };
   return { element, mark };
@@ -165,7 +173,11 @@ function createExplainer({ load, say }) {
     opened?.setAttribute("aria-expanded", "false");
     opened = null;
   };
-  const toggle = async (/** @type {HTMLElement} */ pressed, /** @type {Uint8Array} */ image) => {
+  const toggle = async (
+    /** @type {HTMLElement} */ pressed,
+    /** @type {Uint8Array} */ image,
+    /** @type {number | null} */ label,
+  ) => {
     const again = opened === pressed;
     close();
     if (again) return;
@@ -176,7 +188,7 @@ function createExplainer({ load, say }) {
       model ??= readModel(await load("model-dense"));
       if (opened !== pressed) return; // another one was opened meanwhile
       panel.replaceChildren(why.element);
-      why.show(image, [model]);
+      why.show(image, [model], label);
       say(why.element.querySelector("figcaption")?.textContent ?? "");
     } catch (error) {
       panel.replaceChildren(warning(/** @type {Error} */ (error)));
@@ -187,11 +199,12 @@ function createExplainer({ load, say }) {
 
 /**
  * @param {Errors} errors @param {number} i @param {Uint8Array} image
- * @param {(pressed: HTMLElement, image: Uint8Array) => void} explain
+ * @param {(pressed: HTMLElement, image: Uint8Array, label: number | null) => void} explain  label: null if it is in doubt
  */
 function card({ indices, labels, predicted, probabilities, doubted }, i, image, explain) {
   const [label, answer] = [labels[i], predicted[i]];
-  const why = button(`Why ${answer}?`, () => explain(why, image), {
+  const inDoubt = doubted.includes(indices[i]);
+  const why = button(`Why ${answer}?`, () => explain(why, image, inDoubt ? null : label), {
     "aria-expanded": "false",
     "aria-label": `Why ${answer}? Test image ${indices[i]}`,
   });
@@ -203,13 +216,9 @@ function card({ indices, labels, predicted, probabilities, doubted }, i, image, 
     h(
       "p",
       { class: "ml-note" },
-      `${answer}: ${percent(probabilities[i][answer])}, ${label}: ${percent(probabilities[i][label])}`,
+      `${answer}: ${probability(probabilities[i][answer])}, ${label}: ${probability(probabilities[i][label])}`,
     ),
-    h(
-      "p",
-      { class: "ml-note" },
-      `test image ${indices[i]}${doubted.includes(indices[i]) ? "; its label is in doubt" : ""}`,
-    ),
+    h("p", { class: "ml-note" }, `test image ${indices[i]}${inDoubt ? "; its label is in doubt" : ""}`),
     why,
   );
 }

@@ -92,14 +92,16 @@ function scoreOf({ layers, weights }, image) {
 }
 
 /**
- * By how much a network prefers its answer to the digit that comes second: the difference of their sums before the
- * softmax, which is the logarithm of the ratio of their probabilities.
+ * By how much a network prefers its answer to another digit: the difference of their sums before the softmax, which is
+ * the logarithm of the ratio of their probabilities.
  * @param {Layer[]} layers  softmax at the end @param {Uint8Array} image
+ * @param {number | null} [other]  the digit that comes second if it is not given, or is the answer
  */
-export function preference(layers, image) {
+export function preference(layers, image, other = null) {
   const before = layers.slice(0, -1);
   const sums = Array.from(forward(before, image));
-  const [answer, second] = sums.map((_, digit) => digit).sort((a, b) => sums[b] - sums[a]);
+  const [answer, next] = sums.map((_, digit) => digit).sort((a, b) => sums[b] - sums[a]);
+  const second = other === null || other === answer ? next : other;
   const weights = Float32Array.from(sums, (_, digit) => Number(digit === answer) - Number(digit === second));
   return { answer, second, value: sums[answer] - sums[second], score: { layers: before, weights } };
 }

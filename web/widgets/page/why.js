@@ -5,7 +5,7 @@ import { decodeShades, readModel } from "../arithmetic/model.js";
 import { forward } from "../arithmetic/network.js";
 import { createGoal } from "./goal.js";
 import { createEvidence } from "./marks.js";
-import { button, chooser, digitPicture, h, percent, slider, warning } from "./page.js";
+import { button, chooser, digitPicture, h, probability, slider, warning } from "./page.js";
 import { signed } from "./plane.js";
 
 /** @typedef {import("../arithmetic/model.js").Model} Model */
@@ -24,14 +24,15 @@ const ABOUT = {
 
 /**
  * @param {{load: (name: string) => Promise<any>, say: (text: string) => void}} page
- * @returns {{element: HTMLElement, show: (image: Uint8Array | null, models: Model[]) => void}}
- *   show: explain what these models say to an image; null is an empty sheet
+ * @returns {{element: HTMLElement, show: (image: Uint8Array | null, models: Model[], label?: number | null) => void}}
+ *   show: explain what these models say to an image, whose label may be known; null is an empty sheet
  */
 export function createWhy({ load, say }) {
   let method = "Gradient × input";
   let erased = 0;
-  /** @type {{image: Uint8Array | null, models: Model[]}} */
-  let shown = { image: null, models: [] };
+  let withLabel = false; // whether the answer is compared with the label, where there is one
+  /** @type {{image: Uint8Array | null, models: Model[], label: number | null}} */
+  let shown = { image: null, models: [], label: null };
   /** @type {Map<string, ReturnType<typeof createPart>>} */
   const parts = new Map();
 
@@ -40,9 +41,10 @@ export function createWhy({ load, say }) {
   const figures = h("div", { class: "ml-layers" });
   const nearest = createNearestImages(load, say);
   const refresh = () => {
-    const { image, models } = shown;
+    const { image, models, label } = shown;
+    const other = withLabel && label !== null ? "label" : "digit that comes second";
     about.textContent =
-      `■ speaks for the answer, □ for the digit that comes second. ${ABOUT[method]} ` +
+      `■ speaks for the answer, □ for the ${other}. ${ABOUT[method]} ` +
       "Paper is 0, so no method of this kind can tell what missing ink speaks for.";
     nearest.show(image);
     for (const { name, title } of models) if (!parts.has(name)) parts.set(name, createPart(title));
@@ -52,7 +54,9 @@ export function createWhy({ load, say }) {
       for (const part of chosen) part.clear();
       return "";
     }
-    const results = models.map((model, i) => chosen[i].show(model, image, METHODS[method], erased));
+    const results = models.map((model, i) =>
+      chosen[i].show(model, image, METHODS[method], erased, withLabel ? label : null),
+    );
     const changed = results.find(({ change }) => change);
     const news = goal.check(Boolean(changed), changed?.change ?? "");
     return news + results.map(({ text }) => text).join(" ");
@@ -78,17 +82,40 @@ export function createWhy({ load, say }) {
       say(refresh());
     },
   });
+  const rivals = chooser({
+    label: "Compared with",
+    options: [
+      ["second", "the digit that comes second"],
+      ["label", "the label"],
+    ],
+    value: "second",
+    onchange: (value) => {
+      withLabel = value === "label";
+      say(refresh());
+    },
+  });
   const element = h(
     "div",
     { class: "ml-why" },
-    h("div", { class: "ml-controls" }, methods.element, eraser.element),
+    h("div", { class: "ml-controls" }, methods.element, rivals.element, eraser.element),
     goal.element,
     figures,
     about,
     nearest.element,
   );
-  const show = (/** @type {Uint8Array | null} */ image, /** @type {Model[]} */ models) => {
-    shown = { image, models };
+  const show = (
+    /** @type {Uint8Array | null} */ image,
+    /** @type {Model[]} */ models,
+    /** @type {number | null} */ label = null,
+  ) => {
+    if (String(image) !== String(shown.image)) {
+      // Another digit: what was done to the one before counts no more.
+      erased = 0;
+      eraser.set(0);
+      goal.reset();
+    }
+    shown = { image, models, label };
+    rivals.element.hidden = label === null;
     refresh();
   };
   return { element, show };
@@ -99,7 +126,7 @@ function createPart(title) {
   const caption = h("figcaption");
   const evidence = createEvidence();
   const element = h("figure", {}, evidence.element, caption);
-  /** What was computed last: occlusion takes a while. @type {{image?: Uint8Array, method?: object, parts: Float64Array}} */
+  /** What was computed last: occlusion takes a while. @type {{image?: Uint8Array, method?: object, second?: number, parts: Float64Array}} */
   let last = { parts: new Float64Array(784) };
   const clear = () => {
     evidence.show(new Uint8Array(784), [], "Nothing yet");
@@ -108,10 +135,12 @@ function createPart(title) {
   /**
    * @param {Model} model @param {Uint8Array} image
    * @param {import("../arithmetic/explain.js").Method} method @param {number} count  pixels to erase
+   * @param {number | null} other  the digit to compare the answer with; null: the one that comes second
    */
-  const show = ({ layers }, image, method, count) => {
-    const { answer, second, value, score } = preference(layers, image);
-    if (last.image !== image || last.method !== method) last = { image, method, parts: method(score, image) };
+  const show = ({ layers }, image, method, count, other) => {
+    const { answer, second, value, score } = preference(layers, image, other);
+    if (last.image !== image || last.method !== method || last.second !== second)
+      last = { image, method, second, parts: method(score, image) };
     const { parts } = last;
     const strongest = pixelsFor(parts).slice(0, count);
     const rest = erase(image, strongest);
@@ -123,7 +152,7 @@ function createPart(title) {
     const probabilities = forward(layers, rest);
     const best = Math.max(...probabilities);
     const now = probabilities.indexOf(best);
-    const without = `without ${strongest.length} pixels it says ${now}, ${percent(best)} sure`;
+    const without = `without ${strongest.length} pixels it says ${now}, ${probability(best)} sure`;
     const change = strongest.length && now !== answer ? `${without}.` : "";
     const text =
       `${title}: why ${answer} and not ${second}? Its sum before the softmax is larger by ${signed(value, 2)}` +
