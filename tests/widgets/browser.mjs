@@ -802,6 +802,28 @@ async function foolIt() {
   assert.match(await text(), /it says 7 already/);
   await press(page, "Clear");
   await becomes(title, /, labeled 4$/);
+
+  // All of it goes into a link, and comes back from it.
+  await page.context().grantPermissions(["clipboard-read", "clipboard-write"]);
+  await widget.getByLabel("Push it toward").selectOption("a 9");
+  const [pushed, shown] = [await text(), (await captions()).slice(0, 3)];
+  await widget.getByText("Copy this digit").click();
+  const byHand = widget.getByLabel("To copy by hand");
+  const copied = async (/** @type {string} */ label) => {
+    await press(page, label);
+    await becomes(() => widget.locator("details .ml-note").innerText(), /^(Copied\. |The browser does not let)/);
+    return (await byHand.isVisible()) ? byHand.inputValue() : page.evaluate(() => navigator.clipboard.readText());
+  };
+  assert.match(await copied("Copy as NumPy"), /^import numpy as np\n\nimage = np\.array/);
+  const link = await copied("Copy link");
+  assert.match(link, /#fool=cnn-9-20-[\w-]{50,800}$/);
+  await page.goto("about:blank");
+  await page.goto(link);
+  await becomes(text, pushed);
+  assert.equal(await title(), "The digit of the link");
+  assert.deepEqual((await captions()).slice(0, 3), shown);
+  await widget.getByLabel("Push by").fill("3");
+  assert.ok(!page.url().includes("#"), "a reload would undo the change");
   await close();
 
   if (online) {
@@ -847,6 +869,7 @@ async function teachIt() {
   await page.keyboard.press("Space");
   for (let i = 0; i < 16; i++) await page.keyboard.press("ArrowDown");
   await becomes(async () => (await ink(page)) > 0, true);
+  await becomes(() => spoken(page), /^Pen down, 50 % from the left, 8\d % from the top\. $/);
   await page.keyboard.press("Enter");
   await becomes(prompt, "Draw a 2, round 1 of 3");
   await becomes(() => spoken(page), /^2 of 30 drawn\. Draw a 2/);

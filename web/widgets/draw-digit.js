@@ -2,11 +2,12 @@
 
 import { distort, UNCHANGED } from "./arithmetic/distort.js";
 import { createBars } from "./page/bars.js";
+import { createCopies, withoutHash } from "./page/copies.js";
 import { createTenDigits } from "./page/goal.js";
 import { createInsides } from "./page/insides.js";
 import { decodeBytes, readModel } from "./arithmetic/model.js";
 import { forward } from "./arithmetic/network.js";
-import { button, chooser, copyText, h, mount, newId, paintInk, percent, slider, warning } from "./page/page.js";
+import { button, chooser, h, mount, newId, paintInk, percent, probability, slider, warning } from "./page/page.js";
 import { asNumPy, decodeImage, encodeImage } from "./arithmetic/text.js";
 import { createSurface, PENS } from "./page/surface.js";
 import { createWhy } from "./page/why.js";
@@ -50,6 +51,9 @@ mount("draw-digit", async ({ root, say, load }) => {
   const visible = () => [...shown.values()].filter(({ column }) => !column.element.hidden);
   /** @type {Uint8Array | null} */
   let current = null; // what the networks read; null if there is nothing
+  let labeled = ""; // the test digit that was taken
+  /** @type {number | null} */
+  let label = null; // its label, unless that is in doubt
   /** Reasons take longer than answers: they wait until the drawing rests. */
   const explain = () => {
     for (const { inside } of visible()) inside.show(current);
@@ -57,6 +61,7 @@ mount("draw-digit", async ({ root, say, load }) => {
       why.show(
         current,
         visible().map(({ model }) => model),
+        String(surface.read()) === labeled ? label : null,
       );
   };
   let resting = 0;
@@ -148,9 +153,10 @@ mount("draw-digit", async ({ root, say, load }) => {
     goal.element,
     whyOpen,
     details("Take a test digit instead", async (body) => {
-      await fillWithDigits(body, load, say, (image, about) => {
+      await fillWithDigits(body, load, say, (image, about, itsLabel) => {
         news = `${about} `;
         surface.putInk(image);
+        [labeled, label] = [String(surface.read()), itsLabel];
       });
       addReadout(body);
     }),
@@ -163,7 +169,9 @@ mount("draw-digit", async ({ root, say, load }) => {
     }),
     details("Copy this drawing", (body) =>
       body.append(
-        ...copies(say, {
+        ...createCopies(say, {
+          about:
+            "The link holds the 28 by 28 pixels; who opens it sees the drawing here. The array is what the networks see.",
           // What the sheet holds, and what the networks see of it.
           link: () => current && withoutHash() + LINK + encodeImage(surface.read() ?? EMPTY),
           NumPy: () => current && asNumPy(current),
@@ -221,8 +229,8 @@ function createColumn({ title, accuracy, threshold }) {
     answer.textContent = sure ? String(digit) : "I don’t know";
     answer.classList.toggle("ml-unsure", !sure);
     note.textContent = sure
-      ? `${percent(best)} sure`
-      : `At best ${digit}, ${percent(best)} sure; it answers from ${percent(threshold, 0)} on`;
+      ? `${probability(best)} sure`
+      : `At best ${digit}, ${probability(best)} sure; it answers from ${percent(threshold, 0)} on`;
   };
   const brief = () =>
     answer.classList.contains("ml-unsure") ? `${answer.textContent}` : `${answer.textContent}, ${note.textContent}`;
@@ -273,47 +281,6 @@ function modelChoice(shown, add, refresh) {
   return group;
 }
 
-const withoutHash = () => location.href.replace(/#.*/s, "");
-
-/**
- * Buttons that copy something, and a line that says so.
- * @param {(text: string) => void} say @param {Record<"link" | "NumPy", () => string | null>} texts  null: there is nothing
- */
-function copies(say, { link, NumPy }) {
-  const state = h(
-    "p",
-    { class: "ml-note" },
-    "The link holds the 28 by 28 pixels; who opens it sees the drawing here. The array is what the networks see.",
-  );
-  const byHand = h("textarea", { readonly: true, hidden: true, rows: 3, "aria-label": "To copy by hand" });
-  const copy = async (/** @type {() => string | null} */ make, /** @type {string} */ done) => {
-    const text = make();
-    const copied = text !== null && (await copyText(text));
-    byHand.hidden = copied || text === null;
-    byHand.value = text ?? "";
-    if (text === null) state.textContent = "There is nothing to copy yet: draw a digit first.";
-    else if (copied) state.textContent = done;
-    else {
-      state.textContent = "The browser does not let this page copy. Here it is to copy by hand:";
-      byHand.focus();
-      byHand.select();
-    }
-    say(state.textContent);
-  };
-  return [
-    h(
-      "div",
-      { class: "ml-buttons" },
-      button("Copy link", () => copy(link, "Copied. The link opens this page with your drawing.")),
-      button("Copy as NumPy", () =>
-        copy(NumPy, "Copied. Paste it into a cell: image has shape (28, 28) and dtype uint8."),
-      ),
-    ),
-    state,
-    byHand,
-  ];
-}
-
 /** A part that is filled when it is first opened. @param {string} title @param {(body: HTMLElement) => void} fill */
 function details(title, fill) {
   const body = h("div", { class: "ml-details-body" });
@@ -329,7 +296,8 @@ function details(title, fill) {
 
 /**
  * @param {HTMLElement} body @param {(name: string) => Promise<any>} load @param {(text: string) => void} say
- * @param {(image: Uint8Array, about: string) => void} put  takes the digit over
+ * @param {(image: Uint8Array, about: string, label: number | null) => void} put
+ *   takes the digit over; label: null if it is in doubt
  */
 async function fillWithDigits(body, load, say, put) {
   try {
@@ -348,7 +316,7 @@ async function fillWithDigits(body, load, say, put) {
         () => {
           for (const other of list.children) other.setAttribute("aria-pressed", String(other === each));
           label.replaceChildren(doubt ? askFirst(indices[i], labels[i], say) : h("p", { class: "ml-state" }, about));
-          put(image, about);
+          put(image, about, doubt ? null : labels[i]);
         },
         { "aria-label": about, title: about, "aria-pressed": "false" },
       );

@@ -3,9 +3,11 @@
 import { directionToward, push, pushAtRandom } from "./arithmetic/attack.js";
 import { decodeBytes, readModel } from "./arithmetic/model.js";
 import { forward } from "./arithmetic/network.js";
+import { asNumPy, decodeImage, encodeImage } from "./arithmetic/text.js";
+import { createCopies, withoutHash } from "./page/copies.js";
 import { createGoal } from "./page/goal.js";
 import { createEvidence } from "./page/marks.js";
-import { button, chooser, h, mount, numbersOf, paintInk, percent, slider, table, warning } from "./page/page.js";
+import { button, chooser, h, mount, numbersOf, paintInk, probability, slider, table, warning } from "./page/page.js";
 import { createSurface } from "./page/surface.js";
 
 /** @typedef {import("./arithmetic/model.js").Model} Model */
@@ -18,6 +20,16 @@ const NETWORKS = [
 ];
 const RANDOM = 50; // random pushes to compare with
 const SMALL = 26; // gray levels: a tenth of the scale
+const MOST = 64; // gray levels that can be pushed
+
+/** What the link that opened the page says: network, digit to push toward, gray levels, image; null if it says nothing. */
+function linked() {
+  const [, name, target, levels, text] = /^#fool=(dense|cnn)-(\d)-(\d+)-([\w-]+)$/.exec(location.hash) ?? [];
+  const image = text ? decodeImage(text) : null;
+  return image && { name, target: Number(target), levels: Math.min(MOST, Number(levels)), image };
+}
+// It begins once it is near.
+if (linked()) document.querySelector('[data-widget="fool-it"]')?.scrollIntoView();
 
 mount("fool-it", async ({ root, say, load }) => {
   const digits = createDigits(await load("digits"));
@@ -25,9 +37,13 @@ mount("fool-it", async ({ root, say, load }) => {
   const models = new Map([["dense", readModel(await load("model-dense"))]]);
   let name = "dense";
   let [target, levels] = [3, 8];
+  /** @type {{image: Uint8Array, about: string}} */
   let subject = digits.first("7");
-  /** @type {{image: Uint8Array, about: string} | null} */
+  /** @type {typeof subject | null} */
   let drawn = null;
+  /** What the networks see after the push. @type {Uint8Array} */
+  let result;
+  const link = () => `${withoutHash()}#fool=${name}-${target}-${levels}-${encodeImage((drawn ?? subject).image)}`;
 
   const goal = createGoal(
     `make a network at least 90 % sure of a wrong digit, with a push of ${SMALL} gray levels or less.`,
@@ -42,10 +58,11 @@ mount("fool-it", async ({ root, say, load }) => {
 
   let resting = 0;
   let turn = 0; // what was asked for later wins
+  let place = ""; // of the pen that is led by keys
   const refresh = () => {
     const { layers, title } = /** @type {Model} */ (models.get(name));
     const { image, about } = drawn ?? subject;
-    const result = push(image, directionToward(layers, image, target), levels);
+    result = push(image, directionToward(layers, image, target), levels);
     const [own, after] = [image, result].map((each) => Array.from(forward(layers, each)));
     const answer = best(own);
     before.show(image, own, about);
@@ -59,9 +76,11 @@ mount("fool-it", async ({ root, say, load }) => {
       answer === target
         ? `${title}: it says ${target} already. Choose another digit to push toward.`
         : `${title}: pushed by ${size(levels)} toward ${target}, this ${answer} is read as ${saying(after)}. ` +
-          (best(after) === target ? "" : `It is ${percent(after[target])} sure of ${target}.`);
+          (best(after) === target ? "" : `It is ${probability(after[target])} sure of ${target}.`);
     measured = [own, after, []];
     numbers.refresh();
+    // A link to something else would undo, at a reload, what was done since.
+    if (linked() && link() !== location.href) history.replaceState(history.state, "", withoutHash());
     compared.textContent = `${RANDOM} random pushes of the same size: …`;
     const pushes = pushAtRandom(layers, image, levels);
     const first = pushes.next().value;
@@ -86,16 +105,19 @@ mount("fool-it", async ({ root, say, load }) => {
     const surest = Math.max(...all.map((each) => each[target]));
     compared.textContent =
       `${RANDOM} random pushes of the same size: ${count(answer)} are still read as ${answer}` +
-      (answer === target ? "." : `, ${count(target)} as ${target}, of which it is at most ${percent(surest)} sure.`);
+      (answer === target
+        ? "."
+        : `, ${count(target)} as ${target}, of which it is at most ${probability(surest)} sure.`);
     measured[2] = own.map((_, digit) => all.reduce((sum, each) => sum + each[digit], 0) / RANDOM);
     numbers.refresh();
     const fooled = answer !== target && after[target] >= 0.9 && levels <= SMALL;
     const news = goal.check(
       fooled,
-      `it takes this ${answer} for a ${target}, ${percent(after[target])} sure, after a push of ${levels} gray levels; ` +
+      `it takes this ${answer} for a ${target}, ${probability(after[target])} sure, after a push of ${levels} gray levels; ` +
         `of ${RANDOM} random pushes of that size, ${count(target)} make it say ${target}.`,
     );
-    say(`${news}${verdict.textContent} ${compared.textContent}`);
+    say(`${place}${news}${verdict.textContent} ${compared.textContent}`);
+    place = "";
   };
 
   const choose = async (/** @type {string} */ chosen) => {
@@ -106,6 +128,7 @@ mount("fool-it", async ({ root, say, load }) => {
       refresh();
     } catch (error) {
       network.set(name);
+      refresh();
       network.element.append(warning(/** @type {Error} */ (error)));
     }
   };
@@ -120,9 +143,41 @@ mount("fool-it", async ({ root, say, load }) => {
     value: "7",
     onchange: (digit) => take(digits.first(digit)),
   });
+  const aim = chooser({
+    label: "Push it toward",
+    options: DIGITS.map((digit) => [digit, `a ${digit}`]),
+    value: String(target),
+    onchange: (digit) => {
+      target = Number(digit);
+      refresh();
+    },
+  });
+  const strength = slider({
+    label: "Push by",
+    min: 0,
+    max: MOST,
+    step: 1,
+    value: levels,
+    show: size,
+    oninput: (value) => {
+      levels = value;
+      refresh();
+    },
+  });
+  const open = async () => {
+    const stored = linked();
+    if (!stored) return;
+    [target, levels] = [stored.target, stored.levels];
+    [subject, drawn] = [{ image: stored.image, about: "The digit of the link" }, null];
+    network.set(stored.name);
+    aim.set(String(target));
+    strength.set(levels);
+    await choose(stored.name);
+  };
   const surface = createSurface({
     say,
-    onchange: () => {
+    onchange: (news) => {
+      place = news;
       const image = surface.read();
       drawn = image && { image, about: "Your drawing" };
       refresh();
@@ -137,27 +192,8 @@ mount("fool-it", async ({ root, say, load }) => {
       network.element,
       kind.element,
       button("Another one", () => take(digits.next())),
-      chooser({
-        label: "Push it toward",
-        options: DIGITS.map((digit) => [digit, `a ${digit}`]),
-        value: String(target),
-        onchange: (digit) => {
-          target = Number(digit);
-          refresh();
-        },
-      }).element,
-      slider({
-        label: "Push by",
-        min: 0,
-        max: 64,
-        step: 1,
-        value: levels,
-        show: size,
-        oninput: (value) => {
-          levels = value;
-          refresh();
-        },
-      }).element,
+      aim.element,
+      strength.element,
     ),
     h(
       "div",
@@ -185,9 +221,27 @@ mount("fool-it", async ({ root, say, load }) => {
         h("div", { class: "ml-buttons" }, button("Undo", surface.undo), button("Clear", surface.clear)),
       ),
     ),
+    h(
+      "details",
+      {},
+      h("summary", {}, "Copy this digit"),
+      h(
+        "div",
+        { class: "ml-details-body" },
+        ...createCopies(say, {
+          about:
+            "The link holds the digit as it was, the network and the push; who opens it sees this here. " +
+            "The array is the pushed digit.",
+          link,
+          NumPy: () => asNumPy(result),
+        }),
+      ),
+    ),
     numbers.element,
   );
-  refresh();
+  window.addEventListener("hashchange", open);
+  if (linked()) await open();
+  else refresh();
 });
 
 /** @param {number} levels */
@@ -197,7 +251,7 @@ const size = (levels) => `${levels} of 255 gray levels (ε = ${(levels / 255).to
 const best = (probabilities) => probabilities.indexOf(Math.max(...probabilities));
 
 /** @param {number[]} probabilities */
-const saying = (probabilities) => `${best(probabilities)}, ${percent(Math.max(...probabilities))} sure`;
+const saying = (probabilities) => `${best(probabilities)}, ${probability(Math.max(...probabilities))} sure`;
 
 /** Test digits to choose from. @param {{indices: number[], labels: number[], doubted: number[], images: string}} stored */
 function createDigits({ indices, labels, doubted, images }) {
@@ -242,7 +296,7 @@ function inNumbers(measured, target) {
     ["digit", "as it is", `pushed toward ${target}`, `mean of ${RANDOM} random pushes`],
     DIGITS.map((digit, i) => [
       digit,
-      ...measured.map((probabilities) => (probabilities.length ? percent(probabilities[i], 2) : "…")),
+      ...measured.map((probabilities) => (probabilities.length ? probability(probabilities[i], 2) : "…")),
     ]),
   );
 }

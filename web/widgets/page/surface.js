@@ -26,11 +26,12 @@ const HINT =
 
 /**
  * @param {{say: (text: string) => void, onchange?: (news: string) => void, keepAs?: string}} options
- *   onchange: called at most once a frame after the drawing changed; news: to be spoken before what is made of it;
+ *   onchange: called at most once a frame after the drawing changed; news: to be spoken before what is made of it,
+ *   or by itself where there is no onchange;
  *   keepAs: keep the strokes over a reload
  * @returns {Surface}
  */
-export function createSurface({ say, onchange = () => {}, keepAs = "" }) {
+export function createSurface({ say, onchange = (news) => news && say(news), keepAs = "" }) {
   const canvas = h("canvas", { width: SIZE, height: SIZE });
   const mark = h("span", { class: "ml-pen", "aria-hidden": "true" });
   const element = h(
