@@ -4,19 +4,18 @@ import { decodeBytes, readModel } from "./arithmetic/model.js";
 import { forward } from "./arithmetic/network.js";
 import { createBars } from "./page/bars.js";
 import { createTenDigits } from "./page/goal.js";
-import { button, digitPicture, h, mount, percent } from "./page/page.js";
+import { button, digitPicture, h, mount, probability } from "./page/page.js";
 import { createPassage } from "./page/passage.js";
 import { still } from "./page/player.js";
 import { createSurface } from "./page/surface.js";
 
-const EXAMPLE = 3; // of the test digits 0 to 9
 const PALE = 0.3;
 const REST = 700; // milliseconds after a change, until the windows move over the drawing
 
 mount("try-digit", async ({ root, say, load }) => {
   const [stored, digits] = await Promise.all([load("model-cnn"), load("convolution")]);
   const { layers, threshold } = readModel(stored);
-  const example = decodeBytes(digits.images).subarray(784 * EXAMPLE, 784 * (EXAMPLE + 1));
+  const example = surest(layers, decodeBytes(digits.images));
 
   const answer = h("p", { class: "ml-answer" });
   const note = h("p", { class: "ml-note" });
@@ -39,7 +38,7 @@ mount("try-digit", async ({ root, say, load }) => {
     const sure = best >= threshold;
     answer.classList.toggle("ml-unsure", !sure);
     answer.textContent = sure ? String(digit) : "I don’t know";
-    note.textContent = `${sure ? "" : `At best ${digit}, `}${percent(best)} sure${drawn ? "" : ". Now draw your own."}`;
+    note.textContent = `${sure ? "" : `At best ${digit}, `}${probability(best)} sure${drawn ? "" : ". Now draw your own."}`;
     return sure ? digit : null;
   };
   const probabilities = () => layers[layers.length - 1].output;
@@ -80,3 +79,10 @@ mount("try-digit", async ({ root, say, load }) => {
   refresh();
   if (!still()) replay();
 });
+
+/** Of several images, the one that a network is surest of: it has to be read at a glance. @param {import("./arithmetic/network.js").Layer[]} layers @param {Uint8Array} pixels */
+function surest(layers, pixels) {
+  const images = Array.from({ length: pixels.length / 784 }, (_, i) => pixels.subarray(784 * i, 784 * (i + 1)));
+  const sure = images.map((image) => Math.max(...forward(layers, image)));
+  return images[sure.indexOf(Math.max(...sure))];
+}

@@ -17,13 +17,13 @@ const SECONDS = { conv: 1.3, pool: 0.7 };
  */
 export function createPassage(layers) {
   const image = { shape: [28, 28, 1], output: new Float32Array(784) };
-  let picture = createPicture(image, "The image: 28 × 28");
+  let picture = createPicture(image, "1. The image: 28 × 28");
   const pictures = [picture];
   const stages = layers.flatMap((layer, i) => {
     if (layer.type !== "conv" && layer.type !== "pool") return [];
     const from = picture;
     const shown = /** @type {Shaped} */ (layer.type === "pool" ? layer : layers[i + 1]);
-    picture = createPicture(shown, describe(layer));
+    picture = createPicture(shown, `${pictures.length + 1}. ${describe(layer)}`);
     pictures.push(picture);
     return [{ layer, from, to: picture, seconds: SECONDS[layer.type] }];
   });
