@@ -1541,6 +1541,7 @@ async function watchTraining() {
   // By keys to the first step at which the 9 is read; a wrong one is refused.
   await press(page, "Here!");
   assert.match(await goals.first().innerText(), /Not here: at step 0, it says \d\.$/);
+  assert.match(await widget.locator(".ml-player").innerText(), /Not here: at step 0, it says \d\.$/);
   await range.focus();
   for (let presses = 0; presses < 20 && (await sought.innerText()) !== "✓ says 9"; presses++)
     await page.keyboard.press("ArrowRight");

@@ -14,6 +14,7 @@ import {
   mount,
   numbersOf,
   percent,
+  probability,
   setAttributes,
   slider,
   svg,
@@ -49,7 +50,9 @@ mount("watch-training", async ({ root, say, load }) => {
     charts.draw(run, at);
     layer.show(run, at);
   };
+  const verdict = h("p", { class: "ml-verdict" });
   const go = (/** @type {number} */ moment) => {
+    verdict.textContent = "";
     at = Math.min(end, Math.max(0, moment));
     if (at === end) stop();
     range.set(at);
@@ -69,6 +72,7 @@ mount("watch-training", async ({ root, say, load }) => {
   });
   const choose = (/** @type {number} */ index) => {
     run = runs[index];
+    verdict.textContent = "";
     charts.reset(run);
     numbers.refresh();
     refresh();
@@ -92,7 +96,9 @@ mount("watch-training", async ({ root, say, load }) => {
   });
   const claim = () => {
     stop();
-    say(goals[runs.indexOf(run)].claim(at));
+    // Said here, too: the goal itself may be out of sight.
+    verdict.textContent = goals[runs.indexOf(run)].claim(at);
+    say(verdict.textContent);
   };
   const rates = chooser({
     label: "Learning rate",
@@ -118,8 +124,8 @@ mount("watch-training", async ({ root, say, load }) => {
     h("div", { class: "ml-controls" }, rates.element, views.element),
     state,
     digits.element,
-    charts.element,
     layer.element,
+    charts.element,
     h(
       "div",
       { class: "ml-player" },
@@ -132,6 +138,7 @@ mount("watch-training", async ({ root, say, load }) => {
         button("Next", turn(1)),
         button("Here!", claim),
       ),
+      verdict,
     ),
     numbers.element,
   );
@@ -233,7 +240,7 @@ function createDigits({ indices, labels, shades }) {
       text.replaceChildren(
         h("strong", {}, `${answer === label ? "✓" : "✗"} says ${answer}`),
         h("br"),
-        percent(best, 0),
+        probability(best, 0),
       );
       return answer === label;
     };
