@@ -1222,7 +1222,10 @@ async function oneNeuron() {
 async function descent() {
   const { page, widget, close } = await ready();
   const state = () => widget.locator(".ml-state").innerText();
-  const goals = async () => (await widget.locator(".ml-goals li").allInnerTexts()).map((text) => text.split(":")[0]);
+  const goals = async () =>
+    (await widget.locator(".ml-goal").allInnerTexts()).map((text) =>
+      text.includes("✓ Reached: from (") ? "Reached" : "Goal",
+    );
   assert.match(await state(), /Step 0, loss: gradient descent 1, momentum 1, Adam 1\.$/);
 
   // As the chapter has it; motion is reduced, so all steps are there at once.
@@ -1252,19 +1255,64 @@ async function descent() {
   assert.equal(Number(await along.inputValue()), 0);
   assert.deepEqual(await goals(), ["Reached", "Reached", "Reached"]);
 
-  // By dragging, the start stays under the pointer.
+  // The ring is dragged, and stays under the pointer; beside it, a drag does nothing but a press puts the start there.
   await widget.locator(".ml-descent-plane").scrollIntoViewIfNeeded();
+  const across = widget.getByLabel("Start across, y");
+  const ring = async () => {
+    const box = await boxOf(widget.locator(".ml-handle"));
+    return /** @type {[number, number]} */ ([box.x + box.width / 2, box.y + box.height / 2]);
+  };
   const box = await boxOf(widget.locator(".ml-descent-plane svg"));
   const at = (/** @type {number} */ left, /** @type {number} */ top) =>
     /** @type {[number, number]} */ ([box.x + box.width * left, box.y + box.height * top]);
-  await page.mouse.move(...at(0.5, 0.5));
+  await page.mouse.move(...(await ring()));
   await page.mouse.down();
   await page.mouse.move(...at(0.3, 0.3));
   await page.mouse.up();
   assert.ok(Number(await along.inputValue()) < -0.5);
-  assert.ok(Number(await widget.getByLabel("Start across, y").inputValue()) > 0.1);
+  assert.ok(Number(await across.inputValue()) > 0.1);
+  await page.mouse.click(...at(0.8, 0.6));
+  assert.ok(Number(await along.inputValue()) > 0.5);
+  assert.ok(Number(await across.inputValue()) < 0);
+
+  // However large a loss gets, the chart has room for it.
+  await widget.getByLabel("Learning rate of gradient descent and momentum").fill("0.04");
+  await press(page, "Run 50 steps");
+  const heights = await widget
+    .locator(".ml-chart .ml-line.ml-descent")
+    .evaluate((line) => (line.getAttribute("points") ?? "").split(" ").map((point) => Number(point.split(",")[1])));
+  assert.equal(new Set(heights.slice(1)).size, 50, "the curve is cut");
   await widget.getByText("The steps in numbers").click();
   await becomes(() => widget.locator(".ml-numbers-of tbody tr").count(), 51);
+  await close();
+  if (online) await dragsStartByTouch();
+}
+
+/** On a phone a finger scrolls over the picture, and drags the ring. */
+async function dragsStartByTouch() {
+  const { page, widget, close } = await ready({ width: 360, touch: true });
+  const start = widget.getByLabel("Start along, x");
+  await widget.locator(".ml-descent-plane").evaluate((element) => element.scrollIntoView({ block: "center" }));
+  const cdp = await page.context().newCDPSession(page);
+  const swipe = async (/** @type {Locator} */ from, /** @type {number} */ right, /** @type {number} */ down) => {
+    const box = await boxOf(from);
+    const [x, y] = [box.x + box.width / 2, box.y + box.height / 2];
+    for (let i = 0; i <= 10; i++)
+      await cdp.send("Input.dispatchTouchEvent", {
+        type: i ? "touchMove" : "touchStart",
+        touchPoints: [{ x: x + (i / 10) * right, y: y + (i / 10) * down }],
+      });
+    await cdp.send("Input.dispatchTouchEvent", { type: "touchEnd", touchPoints: [] });
+  };
+  const scrolled = () => page.evaluate(() => scrollY);
+  const before = await scrolled();
+  await swipe(widget.locator(".ml-handle"), 60, -60);
+  assert.ok(Number(await start.inputValue()) > -0.9, "the ring is not dragged");
+  assert.equal(await scrolled(), before, "the page scrolls while the ring is dragged");
+  const value = await start.inputValue();
+  await swipe(widget.locator(".ml-descent-plane svg"), 0, -150);
+  await becomes(async () => (await scrolled()) > before, true, "the page scrolls:");
+  assert.equal(await start.inputValue(), value, "scrolling moves the start");
   await close();
 }
 

@@ -2,6 +2,7 @@
 
 import { descend } from "./arithmetic/descent.js";
 import { createChart, powerOfTen } from "./page/chart.js";
+import { createGoal } from "./page/goal.js";
 import { button, h, mount, newId, numbersOf, slider, svg, table } from "./page/page.js";
 import { createPlane, signed } from "./page/plane.js";
 import { createPlayer, still } from "./page/player.js";
@@ -32,36 +33,28 @@ mount("descent", async ({ root, say }) => {
   let settings = { ...CHAPTER };
   let count = 0;
   let doubled = 0;
-  const reached = new Set();
   const paths = () =>
     KEYS.map((key) => descend(key, key === "adam" ? settings.adamRate : settings.rate, settings.start, STEPS));
   let all = paths();
 
   const picture = h("div", { class: "ml-descent-plane" });
   const trails = svg("g");
+  // Wider than the ring, so that a finger can drag it.
+  const start = svg("g", { class: "ml-handle" }, svg("circle", { r: 24 }), svg("circle", { class: "ml-ring", r: 9 }));
   /** @type {ReturnType<typeof createPlane>} */
   let plane;
   const show = (/** @type {number} */ times) => {
     doubled = times;
     plane = drawValley(doubled);
-    plane.content.append(trails);
+    plane.content.append(trails, start);
     picture.replaceChildren(plane.element);
   };
   show(0);
-  const losses = createChart({
-    title: "Loss after each step",
-    x: "step",
-    xRange: [0, STEPS],
-    xTicks: [0, 10, 20, 30, 40, 50],
-    yRange: [1e-4, 1e8],
-    yTicks: [1e-4, 1, 1e4, 1e8],
-    log: true,
-    show: (loss) => (loss >= 1e-4 && loss < 1e4 ? String(Number(loss.toPrecision(2))) : powerOfTen(loss)),
-    unit: "step",
-  });
+  const curves = h("div");
+  let losses = drawChart(all);
 
   const state = h("p", { class: "ml-state" });
-  const goals = h("ul", { class: "ml-goals" });
+  const goals = GOALS.map(([text]) => createGoal(text));
   const numbers = numbersOf("The steps in numbers", () =>
     table(
       "Where each optimizer is, and the loss there",
@@ -93,8 +86,9 @@ mount("descent", async ({ root, say }) => {
         });
         return [svg("polyline", { class: `ml-line ml-${KEYS[i]}`, points: points.join(" ") }), ...dots];
       }),
-      svg("circle", { class: "ml-ring", r: 9, cx: plane.toX(settings.start[0]), cy: plane.toY(settings.start[1]) }),
     );
+    start.setAttribute("transform", `translate(${plane.toX(settings.start[0])} ${plane.toY(settings.start[1])})`);
+    curves.replaceChildren(losses.element);
     losses.draw(
       KEYS.map((key, i) => ({
         label: SHORT[key],
@@ -111,10 +105,9 @@ mount("descent", async ({ root, say }) => {
           : "";
     state.textContent = `Step ${count}, loss: ${ends}.${outside}`;
     plane.element.setAttribute("aria-label", `Three paths in a narrow valley. ${state.textContent}`);
-    for (const [text, met] of GOALS) if (met(shown, settings, count)) reached.add(text);
-    goals.replaceChildren(...GOALS.map(([text]) => h("li", {}, `${reached.has(text) ? "Reached" : "Goal"}: ${text}`)));
+    const news = GOALS.map(([, met], i) => goals[i].check(met(shown, settings, count), `${nameOf(settings)}.`));
     numbers.refresh();
-    say(`${state.textContent} ${reached.size} of ${GOALS.length} goals reached.`);
+    say(news.join("") + state.textContent);
   };
   const go = (/** @type {number} */ to) => {
     count = to;
@@ -136,6 +129,7 @@ mount("descent", async ({ root, say }) => {
   const change = (/** @type {Partial<Settings>} */ some, zoom = true) => {
     settings = { ...settings, ...some };
     all = paths();
+    losses = drawChart(all);
     refresh(zoom);
   };
   const steps = slider({ label: "Step", min: 0, max: STEPS, step: 1, value: 0, oninput: (to) => (stop(), go(to)) });
@@ -172,48 +166,33 @@ mount("descent", async ({ root, say }) => {
     startAt.forEach((each, axis) => each.set(preset.start[axis]));
     settings = { ...preset };
     all = paths();
+    losses = drawChart(all);
   };
-  const drag = (/** @type {PointerEvent} */ event) => {
-    if (event.type === "pointermove" && !event.buttons) return;
+  const startHere = (/** @type {MouseEvent} */ event) => {
     const [x, y] = plane.valuesAt(event);
     /** @type {Place} */
-    const start = [nearest(x, 0.1, 1.2), nearest(y, 0.01, 0.3)];
-    startAt.forEach((each, axis) => each.set(start[axis]));
+    const to = [nearest(x, 0.1, 1.2), nearest(y, 0.01, 0.3)];
+    startAt.forEach((each, axis) => each.set(to[axis]));
     // The picture keeps its scale while the start is dragged, so that it stays under the pointer.
-    change({ start }, false);
+    change({ start: to }, false);
   };
-  picture.addEventListener("pointerdown", drag);
-  picture.addEventListener("pointermove", drag);
-  picture.addEventListener("pointerup", () => refresh());
+  // The ring is dragged, or another place is pressed; elsewhere a finger scrolls the page.
+  // Chromium heeds no touch-action within a picture.
+  start.addEventListener("touchstart", (event) => event.preventDefault(), { passive: false });
+  start.addEventListener("pointerdown", (event) => start.setPointerCapture(event.pointerId));
+  start.addEventListener("pointermove", (event) => start.hasPointerCapture(event.pointerId) && startHere(event));
+  start.addEventListener("pointerup", () => refresh());
+  picture.addEventListener("click", (event) => {
+    startHere(event);
+    refresh();
+  });
 
   const presets = newId();
-  root.classList.add("ml-neuron");
+  root.classList.add("ml-neuron", "ml-valley");
   root.append(
     h(
       "div",
-      { class: "ml-figure" },
-      picture,
-      h(
-        "p",
-        { class: "ml-note" },
-        "Drag the ring to start elsewhere. The loss is the same all along a gray line, and lowest in the middle. " +
-          "The valley is ten times as long as wide; the picture stretches it across.",
-      ),
-      steps.element,
-      h(
-        "div",
-        { class: "ml-buttons" },
-        run,
-        button("One step", () => (stop(), go(Math.min(STEPS, count + 1)))),
-        button("Back to the start", () => (stop(), go(0))),
-      ),
-      state,
-      losses.element,
-    ),
-    h(
-      "div",
-      {},
-      goals,
+      { class: "ml-presets" },
       h("p", { class: "ml-title", id: presets }, "What the chapter says"),
       h(
         "div",
@@ -226,6 +205,32 @@ mount("descent", async ({ root, say }) => {
           }),
         ),
       ),
+    ),
+    h(
+      "div",
+      { class: "ml-figure" },
+      picture,
+      h(
+        "p",
+        { class: "ml-note" },
+        "Drag the ring, or press another place, to start there. The loss is the same all along a gray line, and lowest in the middle. " +
+          "The valley is ten times as long as wide; the picture stretches it across.",
+      ),
+      steps.element,
+      h(
+        "div",
+        { class: "ml-buttons" },
+        run,
+        button("One step", () => (stop(), go(Math.min(STEPS, count + 1)))),
+        button("Back to the start", () => (stop(), go(0))),
+      ),
+      state,
+      curves,
+    ),
+    h(
+      "div",
+      { class: "ml-settings" },
+      ...goals.map(({ element }) => element),
       rate.element,
       adamRate.element,
       ...startAt.map(({ element }) => element),
@@ -254,6 +259,28 @@ const GOALS = [
       count === STEPS && path[0].loss > 0 && others.every((other) => path[count].loss < other[count].loss),
   ],
 ];
+
+/** @param {Settings} settings */
+const nameOf = ({ start: [x, y], rate, adamRate }) =>
+  `from (${signed(x, 1)}, ${signed(y, 2)}) at rates of ${rate} and, for Adam, ${adamRate}`;
+
+/** A chart of the losses on all paths, high and low enough for each of them. @param {import("./arithmetic/descent.js").Visited[][]} paths */
+function drawChart(paths) {
+  const exponents = paths.flat().map(({ loss }) => Math.log10(Math.max(loss, 1e-12)));
+  const low = Math.min(-4, 4 * Math.floor(Math.min(...exponents) / 4));
+  const top = Math.max(8, 8 * Math.ceil(Math.max(...exponents) / 8));
+  return createChart({
+    title: "Loss after each step",
+    x: "step",
+    xRange: [0, STEPS],
+    xTicks: [0, 10, 20, 30, 40, 50],
+    yRange: [10 ** low, 10 ** top],
+    yTicks: [10 ** low, 1, 10 ** (top / 2), 10 ** top],
+    log: true,
+    show: (loss) => (loss >= 1e-3 && loss < 1e4 ? String(Number(loss.toPrecision(2))) : powerOfTen(loss)),
+    unit: "step",
+  });
+}
 
 /** The valley with its lines of equal loss. @param {number} doubled  how often what it shows is doubled */
 function drawValley(doubled) {
