@@ -684,19 +684,23 @@ def test_race_runs_on_5000_training_digits(race_digits: Any) -> None:
     assert np.abs(images.astype(int) - expected[:5000].ravel()).max() <= 2
 
 
-def test_four_layers_of_relu_learn_and_four_of_sigmoid_do_not(arithmetic: Callable[..., Any], race_digits: Any) -> None:
+@pytest.mark.parametrize(
+    ("depth", "initializer", "vanished"), [(4, "glorot", 50), (8, "glorot", 10_000), (8, "he", 10_000)]
+)
+def test_deep_relu_network_learns_and_sigmoid_does_not_as_the_presets_say(
+    depth: int, initializer: str, vanished: int, arithmetic: Callable[..., Any], race_digits: Any
+) -> None:
     images, labels = race_digits
-    settings = {"depth": 4, "width": 50, "rate": 0.1, "initializer": "glorot", "seed": 1}
+    settings = {"depth": depth, "width": 50, "rate": 0.1, "initializer": initializer, "seed": 1}
     request = {"images": images, "labels": labels, "settings": settings, "steps": 800}
     relu = arithmetic("race", activation="relu", **request)
     sigmoid = arithmetic("race", activation="sigmoid", **request)
-    assert relu[-1]["loss"] < 0.6
+    assert relu[-1]["loss"] < 0.9
     assert relu[-1]["accuracy"] > 0.85
     assert sigmoid[-1]["loss"] > 2.0
     # The gradient of the first layer has all but vanished, that of the last has not.
-    assert sigmoid[-1]["gradients"][0] < sigmoid[-1]["gradients"][-1] / 50
+    assert sigmoid[-1]["gradients"][0] < sigmoid[-1]["gradients"][-1] / vanished
     assert relu[-1]["gradients"][0] > relu[-1]["gradients"][-1] / 10
-    assert arithmetic("race", activation="relu", **request) == relu
 
 
 # Teach it

@@ -1136,6 +1136,7 @@ async function race() {
   await reach(800);
   assert.equal(await status.innerText(), "Finished: 800 steps.");
   assert.ok(await widget.getByRole("button", { name: "20 steps" }).isDisabled());
+  assert.equal(await page.evaluate(() => document.activeElement?.textContent), "Reset", "the focus is lost");
   find(
     /^Training loss, last measurement: ReLU [\d.]+, sigmoid [\d.]+$/,
     await widget.locator("svg").first().getAttribute("aria-label"),
@@ -1149,7 +1150,7 @@ async function race() {
   await becomes(() => status.innerText(), /^(Copied\. The link opens|The browser does not .* The link is .*depth=2)/);
 
   // Steps that are too long for ReLU: there the sigmoid wins.
-  await press(page, "Two layers, steps ten times as long");
+  await press(page, "Rate 1: most ReLUs die, and sigmoid wins");
   assert.equal(await widget.getByLabel("Learning rate").inputValue(), "1");
   assert.match(page.url(), /rate=1&/);
   await press(page, "Start");
@@ -1159,6 +1160,8 @@ async function race() {
     /✓ Reached: \d+\.\d\s% against \d+\.\d\s%, with 2 hidden layers/,
   );
   await becomes(() => spoken(page), /^Goal reached: /);
+  await press(page, "Eight layers: sigmoid’s gradients vanish");
+  assert.equal(await widget.locator(".ml-table").nth(1).locator("tbody tr").count(), 9);
   await close();
 
   if (!online) return;

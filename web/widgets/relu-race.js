@@ -18,15 +18,18 @@ const RUNNERS = /** @type {const} */ (["relu", "sigmoid"]);
 const NAMES = { relu: "ReLU", sigmoid: "sigmoid" };
 /** @type {Settings} */
 const DEFAULTS = { depth: 4, width: 50, rate: 0.1, initializer: "glorot", seed: 1 };
-/** Races that the chapter tells of. @type {Record<string, Settings>} */
+/** What the chapter tells of, with a race that shows it. @type {Record<string, Settings>} */
 const PRESETS = {
-  "Four hidden layers": DEFAULTS,
-  "One hidden layer": { ...DEFAULTS, depth: 1 },
-  "Six layers, He’s weights": { ...DEFAULTS, depth: 6, initializer: "he" },
-  "Two layers, steps ten times as long": { ...DEFAULTS, depth: 2, rate: 1 },
+  "Four layers: ReLU learns, sigmoid does not": DEFAULTS,
+  "One layer: both learn": { ...DEFAULTS, depth: 1 },
+  "The old comparison’s rate: sigmoid has only begun": { ...DEFAULTS, depth: 2, rate: 0.01 },
+  "Rate 1: most ReLUs die, and sigmoid wins": { ...DEFAULTS, depth: 2, rate: 1 },
+  "Eight layers: sigmoid’s gradients vanish": { ...DEFAULTS, depth: 8 },
+  "Eight layers: He’s weights do not help sigmoid": { ...DEFAULTS, depth: 8, initializer: "he" },
 };
+const DEEPEST = 8;
 const ALLOWED = {
-  depth: (/** @type {number} */ value) => Number.isInteger(value) && value >= 1 && value <= 6,
+  depth: (/** @type {number} */ value) => Number.isInteger(value) && value >= 1 && value <= DEEPEST,
   width: (/** @type {number} */ value) => [10, 25, 50, 100].includes(value),
   rate: (/** @type {number} */ value) => [0.003, 0.01, 0.03, 0.1, 0.3, 1].includes(value),
   seed: (/** @type {number} */ value) => Number.isInteger(value) && value >= 1 && value <= 9,
@@ -61,6 +64,7 @@ mount("relu-race", async ({ root, say, load }) => {
   const status = h("p", { class: "ml-state" });
   const draw = () => {
     const done = stepsDone(race);
+    const focused = /** @type {HTMLButtonElement} */ (document.activeElement);
     charts.draw(race.records, earlier.records);
     before.textContent = earlier.text && `Pale: the race before, ${earlier.text}.`;
     measurements.refresh();
@@ -68,6 +72,8 @@ mount("relu-race", async ({ root, say, load }) => {
     startButton.textContent = race.running ? "Pause" : done ? "Go on" : "Start";
     startButton.disabled = done >= STEPS;
     stepButton.disabled = race.running || done >= STEPS;
+    // A button that has done its work would take the focus with it.
+    if (startButton.disabled && [startButton, stepButton].includes(focused)) resetButton.focus();
     status.textContent =
       done >= STEPS
         ? `Finished: ${STEPS} steps.`
@@ -209,7 +215,7 @@ function controls(settings, change) {
   all.depth = slider({
     label: "Hidden layers",
     min: 1,
-    max: 6,
+    max: DEEPEST,
     step: 1,
     value: settings.depth,
     oninput: (depth) => change({ depth }),
@@ -234,7 +240,11 @@ function controls(settings, change) {
   return h(
     "div",
     { class: "ml-controls" },
-    h("div", { class: "ml-buttons", role: "group", "aria-label": "Races to try" }, ...Object.keys(PRESETS).map(preset)),
+    h(
+      "div",
+      { class: "ml-buttons ml-presets", role: "group", "aria-label": "Races to try" },
+      ...Object.keys(PRESETS).map(preset),
+    ),
     ...Object.values(all).map(({ element }) => element),
   );
 }
@@ -270,8 +280,8 @@ function createCharts(depth) {
       xRange: [1, layers + 1],
       xTicks: numbers,
       log: true,
-      yRange: [1e-7, 1],
-      yTicks: [1e-6, 1e-4, 1e-2, 1],
+      yRange: [1e-8, 1],
+      yTicks: [1e-8, 1e-6, 1e-4, 1e-2, 1],
       show: powerOfTen,
       unit: "layer",
     });
