@@ -1541,6 +1541,18 @@ async function digitMap() {
   await page.mouse.move(5, 5);
   assert.match(await text(), /and is wrong\.$/);
 
+  assert.equal(await map.locator(".ml-near:visible").count(), 0, "rings around what is not shown");
+
+  // Closer, the same digits stand farther apart.
+  const apart = async () => {
+    const [[x0, y0], [x1, y1]] = [await point(wrong.first()), await point(wrong.last())];
+    return Math.hypot(x1 - x0, y1 - y0);
+  };
+  const far = await apart();
+  await press(page, "Closer");
+  assert.ok((await apart()) > 3.5 * far);
+  await press(page, "Closer");
+
   // By keys alone to the neighbors, and to the goal.
   await widget.getByLabel("Show").selectOption("digits labeled 4");
   await map.focus();

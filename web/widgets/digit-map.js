@@ -4,6 +4,7 @@ import { pointAt, pointToward } from "./arithmetic/map.js";
 import { decodeShades } from "./arithmetic/model.js";
 import { createGoal } from "./page/goal.js";
 import {
+  button,
   chooser,
   digitPicture,
   h,
@@ -11,6 +12,7 @@ import {
   numbersOf,
   onArrows,
   percent,
+  probability,
   setAttributes,
   svg,
   table,
@@ -24,6 +26,7 @@ import { createPlane, signed } from "./page/plane.js";
  */
 
 const [ALL, WRONG] = ["all", "wrong"];
+const CLOSER = 4; // times
 
 mount("digit-map", async ({ root, say, load }) => {
   /** @type {Digits} */
@@ -34,6 +37,7 @@ mount("digit-map", async ({ root, say, load }) => {
     digitPicture(pixels.subarray(784 * place, 784 * (place + 1)), `Test image ${place}`, "ml-thumb");
   let kept = 0; // the digit that was pressed
   let shown = ALL;
+  let closer = false; // whether the map shows what is around that digit alone
   const isWrong = (/** @type {number} */ place) => labels[place] !== predicted[place];
   const isShown = (/** @type {number} */ place) =>
     shown === ALL || (shown === WRONG ? isWrong(place) : labels[place] === shown);
@@ -61,6 +65,7 @@ mount("digit-map", async ({ root, say, load }) => {
   const press = (place) => {
     if (place === undefined) return;
     kept = place;
+    if (closer) map.frame(place);
     show(place);
     const nines = neighbors.map[place].filter((each) => labels[each] === "9").length;
     const found = `test image ${place}; in the whole layer, its nearest digits are ${list(labels, neighbors.layer[place])}.`;
@@ -77,9 +82,21 @@ mount("digit-map", async ({ root, say, load }) => {
   const filter = (/** @type {string} */ value) => {
     shown = value;
     const count = map.filter(isShown, value === WRONG);
-    if (!isShown(kept)) press(pointAt(points, points[kept], isShown));
+    if (isShown(kept)) show(kept);
+    else press(pointAt(points, points[kept], isShown));
     say(`${count} digits on the map. ${text.textContent}`);
   };
+  const zoom = button(
+    "Closer",
+    () => {
+      closer = !closer;
+      zoom.setAttribute("aria-pressed", String(closer));
+      map.frame(closer ? kept : null);
+      show(kept);
+      say(closer ? `The map shows what is around test image ${kept}.` : "The map shows all digits.");
+    },
+    { "aria-pressed": "false" },
+  );
   root.append(
     goal.element,
     h(
@@ -98,6 +115,7 @@ mount("digit-map", async ({ root, say, load }) => {
         value: ALL,
         onchange: filter,
       }).element,
+      zoom,
     ),
     map.element,
     h("div", { class: "ml-about" }, portrait, h("div", {}, text, title, around, onMap)),
@@ -160,35 +178,41 @@ function describe({ labels, predicted, certainty }, place) {
   const right = labels[place] === predicted[place];
   return (
     `Test image ${place}, labeled ${labels[place]}: the network says ${predicted[place]}, ` +
-    `${percent(certainty[place])} sure${right ? "" : ", and is wrong"}.`
+    `${probability(certainty[place])} sure${right ? "" : ", and is wrong"}.`
   );
 }
 
 /** @param {Digits} digits @param {(place: number) => boolean} isWrong */
 function createMap({ points, labels, predicted, neighbors }, isWrong) {
-  const { xRange, yRange, ticks } = frameOf(points);
-  const plane = createPlane({ x: "first principal component", y: "second principal component", xRange, yRange, ticks });
+  /** @type {ReturnType<typeof createPlane>} */
+  let plane;
+  /** @type {(place: number) => boolean} */
+  let visible = () => true;
   const at = (/** @type {number} */ place) => ({ x: plane.toX(points[place][0]), y: plane.toY(points[place][1]) });
   const marks = points.map((_, place) => {
-    const mark = svg("text", { class: `ml-point ${isWrong(place) ? "ml-miss" : ""}`, ...at(place) }, labels[place]);
+    const mark = svg("text", { class: `ml-point ${isWrong(place) ? "ml-miss" : ""}` }, labels[place]);
     mark.style.setProperty("--hue", String(36 * Number(labels[place])));
     return mark;
   });
   const joints = neighbors.layer[0].map(() => svg("line", { class: "ml-joint" }));
   const rings = neighbors.layer[0].map(() => svg("circle", { class: "ml-near", r: 5 }));
   const ring = svg("circle", { class: "ml-ring", r: 8 });
-  plane.content.append(...marks, ...joints, ...rings, ring);
-  plane.element.setAttribute("aria-label", `${points.length} test digits, placed by two principal components`);
-  const element = h(
-    "div",
-    {
-      class: "ml-points",
-      role: "application",
-      tabindex: 0,
-      "aria-label": "Map of test digits: press one, or go from one to the next with the arrow keys",
-    },
-    plane.element,
-  );
+  const element = h("div", {
+    class: "ml-points",
+    role: "application",
+    tabindex: 0,
+    "aria-label": "Map of test digits: press one, or go from one to the next with the arrow keys",
+  });
+  /** Show all of the map, or what is around a digit. @param {number | null} place */
+  const frame = (place) => {
+    const part = frameOf(points, place === null ? null : points[place]);
+    plane = createPlane({ x: "first principal component", y: "second principal component", ...part });
+    plane.content.append(...marks, ...joints, ...rings, ring);
+    plane.element.setAttribute("aria-label", `${points.length} test digits, placed by two principal components`);
+    marks.forEach((mark, place) => setAttributes(mark, at(place)));
+    element.replaceChildren(plane.element);
+  };
+  frame(null);
   /** @param {number} place @param {number[]} near */
   const mark = (place, near) => {
     const { x, y } = at(place);
@@ -197,10 +221,13 @@ function createMap({ points, labels, predicted, neighbors }, isWrong) {
       const to = at(each);
       setAttributes(rings[i], { cx: to.x, cy: to.y });
       setAttributes(joints[i], { x1: x, y1: y, x2: to.x, y2: to.y });
+      // Around what is left out there is nothing to see.
+      for (const mark of [rings[i], joints[i]]) mark.toggleAttribute("hidden", !visible(each));
     });
   };
   /** Show some of the digits; of the wrong ones, the answer, too. @param {(place: number) => boolean} isShown @param {boolean} answers */
   const filter = (isShown, answers) => {
+    visible = isShown;
     marks.forEach((each, place) => {
       each.toggleAttribute("hidden", !isShown(place));
       each.textContent = labels[place] + (answers ? `→${predicted[place]}` : "");
@@ -218,19 +245,26 @@ function createMap({ points, labels, predicted, neighbors }, isWrong) {
     element.addEventListener("click", (event) => press(position(event)));
     onArrows(element, (right, down) => move([right, -down]));
   };
-  return { element, mark, filter, listen };
+  return { element, mark, filter, frame, listen };
 }
 
-/** Two ranges of one length, so that distances are true. @param {[number, number][]} points */
-function frameOf(points) {
+/**
+ * Two ranges of one length, so that distances are true.
+ * @param {[number, number][]} points @param {[number, number] | null} around  what is in the middle; null: all of them
+ */
+function frameOf(points, around) {
   const ends = [0, 1].map((axis) => {
     const values = points.map((point) => point[axis]);
     return [Math.min(...values), Math.max(...values)];
   });
-  const half = Math.max(...ends.map(([low, high]) => high - low)) / 2 + 1;
-  const ranges = ends.map(
-    ([low, high]) => /** @type {[number, number]} */ ([(low + high) / 2 - half, (low + high) / 2 + half]),
+  const half = (Math.max(...ends.map(([low, high]) => high - low)) / 2 + 1) / (around ? CLOSER : 1);
+  const ranges = ends.map(([low, high], axis) => {
+    const middle = around ? around[axis] : (low + high) / 2;
+    return /** @type {[number, number]} */ ([middle - half, middle + half]);
+  });
+  const step = around ? 2 : 10;
+  const ticks = ranges.map(([low, high]) =>
+    Array.from({ length: 61 }, (_, i) => step * (i - 30)).filter((tick) => tick > low && tick < high),
   );
-  const ticks = ranges.map(([low, high]) => [-20, -10, 0, 10, 20].filter((tick) => tick > low && tick < high));
   return { xRange: ranges[0], yRange: ranges[1], ticks };
 }
