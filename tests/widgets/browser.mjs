@@ -1321,12 +1321,12 @@ async function dragsStartByTouch() {
 
 async function backpropSteps() {
   const { page, widget, close } = await ready();
-  const goal = () => widget.locator(".ml-state").first().innerText();
+  const goal = () => widget.locator(".ml-goal").first().innerText();
   const field = widget.getByLabel("Your number, to two decimals");
   const { CHAPTER, operations } = await import("../../web/widgets/arithmetic/backprop.js");
   const steps = operations(CHAPTER);
   const picture = widget.locator(".ml-backprop-picture svg");
-  const uncovered = async () => find(/(\d+) are there/, await goal())[1];
+  const uncovered = async () => find(/(\d+) uncovered/, await goal())[1];
 
   assert.match(String(await picture.getAttribute("aria-label")), /All computed numbers are covered/);
   for (const text of ["", "two"]) {
@@ -1343,11 +1343,15 @@ async function backpropSteps() {
     await field.fill(value.toFixed(2).replace(".", ",").replace("-", "−"));
     await page.keyboard.press("Enter");
   }
-  assert.equal(await goal(), `Goal: find all 21 numbers at the first try. 9 are there, 8 found by you.`);
+  assert.equal(await goal(), `Goal: find all 21 numbers at the first try. 9 uncovered, 8 found by you.`);
   await becomes(() => spoken(page), /^Right\. Loss: −ln 0\.5 = 0\.693\. Next: error of output 0\.$/);
   await press(page, "Show it");
   await press(page, "One back");
   assert.equal(await uncovered(), "9");
+  // What was shown is no longer found by the reader.
+  await field.fill(steps[9].value.toFixed(2));
+  await page.keyboard.press("Enter");
+  assert.match(await goal(), /10 uncovered, 8 found by you\.$/);
   await press(page, "Play");
   await becomes(uncovered, "11");
   await press(page, "Pause");
@@ -1355,7 +1359,7 @@ async function backpropSteps() {
     await field.fill(steps[Number(await uncovered())].value.toFixed(2));
     await page.keyboard.press("Enter");
   }
-  assert.match(await goal(), /^Goal: .* 21 are there, 18 found by you\. Cover all/);
+  assert.match(await goal(), /^Goal: .* 21 uncovered, 18 found by you\. Cover all/);
   assert.notEqual(await page.evaluate(() => document.activeElement?.tagName), "BODY", "the focus is lost");
   assert.match(String(await picture.getAttribute("aria-label")), /weight from input 2 to B 5\./);
   await widget.getByText("The network in numbers").click();
@@ -1372,18 +1376,18 @@ async function backpropSteps() {
   assert.ok(Math.abs(predicted / actual - 1) < 0.15, `${predicted} and ${actual}`);
   await test.getByLabel("Change").focus();
   for (let presses = 0; presses < 11; presses++) await page.keyboard.press("ArrowLeft");
-  assert.match(await test.locator(".ml-state").innerText(), /^Goal reached/);
+  assert.match(await test.locator(".ml-goal").innerText(), /✓ Reached: the loss is/);
   const [promised, found] = await outcome();
   assert.ok(promised < 3 * found && found < 0, "the line leaves the curve");
   await test.getByLabel("Which number").selectOption("bias of output 1");
-  assert.match(await test.locator(".ml-state").innerText(), /^Goal: halve the loss/);
+  assert.match(await test.locator(".ml-goal").innerText(), /^Goal: halve the loss .* and is [\d.]+\.$/);
   const box = await boxOf(widget.locator(".ml-drag svg"));
   await page.mouse.move(box.x + box.width / 2, box.y + box.height / 2);
   await page.mouse.down();
   await page.mouse.move(box.x + box.width - 2, box.y + box.height / 2, { steps: 4 });
   await page.mouse.up();
   assert.equal(await test.locator("output").innerText(), "2.00");
-  assert.match(await test.locator(".ml-state").innerText(), /^Goal reached/);
+  assert.match(await test.locator(".ml-goal").innerText(), /✓ Reached: the loss is/);
 
   await press(page, "Random numbers");
   assert.equal(await uncovered(), "0");
@@ -1393,16 +1397,16 @@ async function backpropSteps() {
   const others = (await widget.locator(".ml-numbers-of tbody tr td:nth-child(2)").allInnerTexts()).join();
   assert.notEqual(others, given);
   for (const _ of steps) await press(page, "Show it");
-  assert.match(await goal(), /^Goal: .* 21 are there, 0 found by you\./);
+  assert.match(await goal(), /^Goal: .* 21 uncovered, 0 found by you\./);
   await press(page, "Numbers of the chapter");
   await field.fill("2");
   await press(page, "Check");
-  assert.match(await goal(), /1 are there, 1 found by you/);
+  assert.match(await goal(), /1 uncovered, 1 found by you/);
   for (const { value } of steps.slice(1)) {
     await field.fill(value.toFixed(2));
     await page.keyboard.press("Enter");
   }
-  assert.match(await goal(), /^Goal reached: you found all 21 numbers/);
+  assert.match(await goal(), /✓ Reached: all are found by you\.$/);
   await close();
 }
 

@@ -11,6 +11,7 @@ import {
   randomNetwork,
   written,
 } from "./arithmetic/backprop.js";
+import { createGoal } from "./page/goal.js";
 import { button, chooser, h, mount, newId, numbersOf, slider, svg, table } from "./page/page.js";
 import { createPlane, signed } from "./page/plane.js";
 import { createPlayer } from "./page/player.js";
@@ -27,10 +28,11 @@ mount("backprop-steps", async ({ root, say }) => {
   let done = 0; // how many numbers are uncovered
   /** @type {Set<string>} */
   const typed = new Set(); // which of them the reader found at the first try
-  let missed = false;
+  /** @type {Set<string>} */
+  const spoiled = new Set(); // which of them were typed wrongly or shown before
 
   const picture = h("div", { class: "ml-backprop-picture" });
-  const goal = h("p", { class: "ml-state" });
+  const goal = createGoal(`find all ${steps.length} numbers at the first try.`);
   const question = h("p", { class: "ml-title" });
   const rule = h("p", {});
   const verdict = h("p", { class: "ml-formula" });
@@ -59,7 +61,6 @@ mount("backprop-steps", async ({ root, say }) => {
   const back = button("One back", () => {
     stop();
     done = Math.max(0, done - 1);
-    missed = false;
     verdict.textContent = "";
     refresh();
   });
@@ -68,11 +69,11 @@ mount("backprop-steps", async ({ root, say }) => {
 
   const announce = (/** @type {string} */ text) => {
     verdict.textContent = text;
-    say(`${text} ${done < steps.length ? `Next: ${steps[done].name}.` : goal.textContent}`);
+    say(`${text} ${done < steps.length ? `Next: ${steps[done].name}.` : goal.element.textContent}`);
   };
   const uncover = (/** @type {string} */ how) => {
-    const { name, formula, value } = steps[done++];
-    missed = false;
+    const { key, name, formula, value } = steps[done++];
+    if (!typed.has(key)) spoiled.add(key);
     input.value = "";
     refresh();
     announce(`${how}${name[0].toUpperCase()}${name.slice(1)}: ${formula} = ${written(value)}.`);
@@ -88,10 +89,10 @@ mount("backprop-steps", async ({ root, say }) => {
     if (Number.isNaN(answer)) return announce("That is not a number: write it like −0.25.");
     const { key, value } = steps[done];
     if (Math.abs(answer - value) < CLOSE) {
-      if (!missed) typed.add(key);
+      if (!spoiled.has(key)) typed.add(key);
       return uncover("Right. ");
     }
-    missed = true;
+    spoiled.add(key);
     announce(
       Math.abs(answer + value) < CLOSE
         ? "The size is right, the sign is not."
@@ -104,7 +105,8 @@ mount("backprop-steps", async ({ root, say }) => {
     steps = operations(network);
     done = 0;
     typed.clear();
-    missed = false;
+    spoiled.clear();
+    goal.reset();
     verdict.textContent = "";
     input.value = "";
     experiment.set(network);
@@ -116,11 +118,8 @@ mount("backprop-steps", async ({ root, say }) => {
     const all = steps.length;
     const over = done === all;
     const found = steps.slice(0, done).filter(({ key }) => typed.has(key)).length;
-    goal.textContent =
-      found === all
-        ? `Goal reached: you found all ${all} numbers at the first try.`
-        : `Goal: find all ${all} numbers at the first try. ${done} are there, ${found} found by you.` +
-          (over ? " Cover all to try again." : "");
+    const again = over ? " Cover all to try again." : "";
+    goal.check(found === all, "all are found by you.", `${done} uncovered, ${found} found by you.${again}`);
     question.textContent = over
       ? "Forward and back are done."
       : `${done + 1}. ${steps[done].phase === "forward" ? "Forward" : "Back"}: the ${steps[done].name}?`;
@@ -139,7 +138,7 @@ mount("backprop-steps", async ({ root, say }) => {
 
   root.classList.add("ml-backprop");
   root.append(
-    goal,
+    goal.element,
     sideBySide(
       picture,
       "Beside each weight and bias stands, after ∂, the derivative of the loss for it; that of a bias is the error of " +
@@ -290,7 +289,7 @@ function createExperiment(say) {
   const after = (/** @type {number} */ by) => compute(moved(network, key, by)).loss;
   const picture = h("div", { class: "ml-figure ml-drag" });
   const result = h("p", { class: "ml-formula" });
-  const goal = h("p", { class: "ml-state" });
+  const goal = createGoal("halve the loss by moving a single number.");
   const dot = svg("circle", { class: "ml-step", r: 7 });
   /** @type {ReturnType<typeof createPlane>} */
   let plane;
@@ -325,20 +324,21 @@ function createExperiment(say) {
     result.textContent =
       `Predicted: ${fixed(slope)} × ${signed(change, 2)} = ${fixed(slope * change)}. ` +
       `Actual: from ${before.toFixed(3)} to ${loss.toFixed(3)}, a change of ${fixed(loss - before)}.`;
-    goal.textContent =
-      loss <= before / 2
-        ? `Goal reached: the loss is ${loss.toFixed(3)}, at most half of ${before.toFixed(3)}.`
-        : `Goal: halve the loss by moving a single number. It was ${before.toFixed(3)} and is ${loss.toFixed(3)}.`;
+    const news = goal.check(
+      loss <= before / 2,
+      `the loss is ${loss.toFixed(3)}, at most half of ${before.toFixed(3)}.`,
+      `It was ${before.toFixed(3)} and is ${loss.toFixed(3)}.`,
+    );
     plane.element.setAttribute(
       "aria-label",
       `Loss by the change of the ${MOVABLE[key]}, and the straight line that its derivative predicts; at ` +
         `${signed(change, 2)} the loss is ${loss.toFixed(3)}, predicted ${(before + slope * change).toFixed(3)}`,
     );
+    return `${news}${result.textContent}`;
   };
   const move = (/** @type {number} */ by) => {
     change = by;
-    refresh();
-    say(`${result.textContent} ${goal.textContent}`);
+    say(refresh());
   };
   const range = slider({
     label: "Change",
@@ -356,6 +356,7 @@ function createExperiment(say) {
   const restart = (/** @type {Network} */ next, /** @type {string} */ number) => {
     [network, key, change] = [next, number, 0];
     range.set(0);
+    goal.reset();
     drawCurve();
     refresh();
   };
@@ -373,14 +374,14 @@ function createExperiment(say) {
     value: key,
     onchange: (value) => {
       restart(network, value);
-      say(`${result.textContent} ${goal.textContent}`);
+      say(result.textContent ?? "");
     },
   });
   const element = sideBySide(
     picture,
     "Solid: the loss. Dashed: what the derivative predicts. Drag the dot, or use the slider.",
     h("p", { class: "ml-title" }, "Put a derivative to the test"),
-    goal,
+    goal.element,
     which.element,
     range.element,
     result,
