@@ -1015,6 +1015,10 @@ async function readSheet() {
   );
   assert.equal(await buttons.nth(1).getAttribute("aria-pressed"), "true");
   assert.match(await sheetState(page), / You decided 1\.$/);
+  // Once nothing is unknown, and all ten digits are there, the goal is reached.
+  const goal = () => widget.locator(".ml-goal").innerText();
+  const complete = async () => new Set(await readAnswers(page)).size === 10 && !(await readAnswers(page)).includes("?");
+  assert.equal((await goal()).includes("Reached"), await complete());
   await page.keyboard.press("ArrowRight");
   assert.ok(await buttons.nth(2).evaluate((each) => each === document.activeElement));
   await press(page, `It is a ${other}`);

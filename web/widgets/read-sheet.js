@@ -3,7 +3,8 @@
 import { decodeBytes, readModel } from "./arithmetic/model.js";
 import { forward } from "./arithmetic/network.js";
 import { readSheet } from "./arithmetic/sheet.js";
-import { button, h, mount, paintInk, percent, svg } from "./page/page.js";
+import { createGoal } from "./page/goal.js";
+import { button, h, mount, paintInk, probability, svg } from "./page/page.js";
 
 /** @typedef {import("./arithmetic/model.js").Model} Model */
 /**
@@ -23,10 +24,21 @@ mount("read-sheet", async ({ root, say, load }) => {
   let model = null;
   let turn = 0; // a photo that was asked for later wins
 
-  const show = (/** @type {string} */ text, failed = false) => {
+  const goal = createGoal("get all ten digits read from one sheet, with no “I don’t know” left.");
+
+  const show = (/** @type {string} */ text, failed = false, news = "") => {
     state.textContent = text;
     state.classList.toggle("ml-warning", failed);
-    say(text);
+    say(news + text);
+  };
+  const showAnswers = (/** @type {Answer[]} */ answers) => {
+    const symbols = new Set(answers.map(symbol));
+    const missing = Array.from({ length: 10 }, (_, digit) => String(digit)).filter((digit) => !symbols.has(digit));
+    const read = missing.length === 0 && !symbols.has("?");
+    const progress = missing.length ? `Not among the answers yet: ${missing.join(" ")}.` : "";
+    const corrected = answers.filter(({ chosen }) => chosen !== null).length;
+    const news = goal.check(read, `all ten are there; you decided ${corrected} of ${answers.length}.`, progress);
+    show(summary(answers), false, news);
   };
   const read = async (/** @type {() => Promise<Blob>} */ fetchPhoto, name = "") => {
     const own = ++turn;
@@ -39,7 +51,7 @@ mount("read-sheet", async ({ root, say, load }) => {
       await new Promise((resolve) => setTimeout(resolve, 30)); // so that the page shows that it reads
       const answers = answer(network, photo);
       if (own !== turn) return;
-      view.replaceChildren(...createView(photo, answers, show));
+      view.replaceChildren(...createView(photo, answers, showAnswers));
       view.hidden = false;
     } catch (error) {
       model = (await model?.catch(() => null)) ? model : null; // what did not arrive is asked for again
@@ -55,6 +67,7 @@ mount("read-sheet", async ({ root, say, load }) => {
   root.classList.add("ml-read-sheet");
   root.append(
     h("p", { class: "ml-title" }, "Digits on paper"),
+    goal.element,
     h(
       "div",
       { class: "ml-buttons" },
@@ -148,14 +161,14 @@ const symbol = ({ chosen, known, digit }) => String(chosen ?? (known ? digit : "
 
 /** @param {Answer} answer */
 function describe({ chosen, known, digit, sure }) {
-  if (chosen !== null) return `${chosen}, by you; the network’s best was ${digit}, ${percent(sure)} sure`;
-  return known ? `${digit}, ${percent(sure)} sure` : `I don’t know; at best ${digit}, ${percent(sure)} sure`;
+  if (chosen !== null) return `${chosen}, by you; the network’s best was ${digit}, ${probability(sure)} sure`;
+  return known ? `${digit}, ${probability(sure)} sure` : `I don’t know; at best ${digit}, ${probability(sure)} sure`;
 }
 
 /**
  * The photo with its boxes, the answers, and the one that is looked at.
  * @param {{canvas: HTMLCanvasElement, width: number, height: number}} photo @param {Answer[]} answers
- * @param {(text: string) => void} show
+ * @param {(answers: Answer[]) => void} show
  */
 function createView({ canvas, width, height }, answers, show) {
   const lines = answers[answers.length - 1].line + 1;
@@ -197,7 +210,7 @@ function createView({ canvas, width, height }, answers, show) {
     answers[i].chosen = digit;
     refresh(i);
     select(i);
-    show(summary(answers, lines));
+    show(answers);
   };
   const type = (/** @type {number} */ i, /** @type {KeyboardEvent} */ event) => {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
@@ -217,7 +230,7 @@ function createView({ canvas, width, height }, answers, show) {
   answers.forEach((_, i) => refresh(i));
   const unknown = answers.findIndex((each) => symbol(each) === "?");
   select(Math.max(0, unknown));
-  show(summary(answers, lines));
+  show(answers);
   const digits = Array.from({ length: 10 }, (_, digit) =>
     button(String(digit), () => correct(at, digit), { "aria-label": `It is a ${digit}` }),
   );
@@ -248,8 +261,9 @@ function createView({ canvas, width, height }, answers, show) {
 /** A digit's place in its line, from 1. @param {Answer[]} answers @param {number} i */
 const place = (answers, i) => i - answers.findIndex(({ line }) => line === answers[i].line) + 1;
 
-/** @param {Answer[]} answers @param {number} lines */
-function summary(answers, lines) {
+/** @param {Answer[]} answers */
+function summary(answers) {
+  const lines = answers[answers.length - 1].line + 1;
   const count = (/** @type {number} */ number, /** @type {string} */ noun) =>
     `${number} ${noun}${number === 1 ? "" : "s"}`;
   const unknown = answers.filter((each) => symbol(each) === "?").length;
