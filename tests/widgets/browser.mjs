@@ -850,7 +850,7 @@ async function teachIt() {
   const drawn = () => slots.evaluateAll((all) => all.filter((each) => /: drawn/.test(each.ariaLabel ?? "")).length);
   const prompt = () => widget.locator(".ml-teach-sheet .ml-title").innerText();
   const cells = async () => (await widget.locator(".ml-table").first().locator("td").allInnerTexts()).map(parseFloat);
-  const taught = () => becomes(state, /^Of your \d+ digits, new to it, \d+ are right/, "state:");
+  const taught = () => becomes(state, /^Of your \d+ digits, new to it, it reads \d+ right/, "state:");
 
   // Nothing to keep, nothing to teach, nothing to download.
   await press(page, "Keep it");
@@ -915,7 +915,7 @@ async function teachIt() {
   );
   // What was learned is shown digit by digit; steps that are too long forget more.
   const changes = widget.locator("details");
-  const [, forgotten, learned] = find(/(\d+) are forgotten and (\d+) newly right/, await state()).map(Number);
+  const [, forgotten, learned] = find(/it forgot (\d+) and newly reads (\d+) right/, await state()).map(Number);
   assert.equal(testBefore - testAfter, forgotten - learned);
   const weights = await fetchFile("Download the weights");
   assert.ok(weights.bytes.includes("'shape': (1024, 10") && weights.bytes.includes("bias.npy"));
@@ -930,6 +930,7 @@ async function teachIt() {
   await drawByMouse(page, SEVEN);
   await press(page, "Keep it");
   assert.ok(Number.isNaN((await cells())[1]));
+  assert.ok(!(await widget.locator(".ml-goal").innerText()).includes("Reached"), "the erased lesson is quoted");
   await press(page, "Load it");
   assert.match(await state(), /^Your own drawings are here/);
   await close();
