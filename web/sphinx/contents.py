@@ -1,4 +1,4 @@
-"""The list of all pages that every page has at its side, and what others need to know of that order."""
+"""The list of all pages that every page has at its side, the pages before and after it, and what others need of both."""
 
 from html import escape
 from typing import Any
@@ -32,6 +32,13 @@ def title(env: BuildEnvironment, page: str) -> str:
     return env.titles[page].astext()
 
 
+def short_title(env: BuildEnvironment, page: str) -> str:
+    """Return what a page is called in lists: by `title` in _toc.yml, or a chapter by its subject, before the colon."""
+    given = env.config.external_site_map[page].title
+    subject, colon, _ = title(env, page).partition(":")
+    return str(given or (subject if colon and number(env, page) else title(env, page)))
+
+
 def sections(env: BuildEnvironment, page: str) -> list[tuple[str, str]]:
     """Return the anchor and the title of each of a page's sections of the second level."""
     inner = env.tocs[page].next_node(nodes.bullet_list, descend=True)
@@ -46,7 +53,7 @@ def contents(app: Sphinx, page: str) -> str:
     root = app.config.root_doc
     lines = [f"<ul>{_entry(app, root, page, 'Home')}</ul>"]
     for caption, pages in parts(app.env):
-        entries = "".join(_entry(app, other, page, title(app.env, other)) for other in pages)
+        entries = "".join(_entry(app, other, page, short_title(app.env, other)) for other in pages)
         lines.append(f"<p>{escape(caption)}</p><ul>{entries}</ul>")
     return "\n".join(lines)
 
@@ -58,7 +65,7 @@ def _entry(app: Sphinx, page: str, here: str, text: str) -> str:
     words = f'<span class="number">{place}</span> <span>{escape(text)}</span>' if place else escape(text)
     link = f'<a href="{address or "#main"}"{current}>{words}</a>'
     below = app.env.toctree_includes.get(page, []) if page != app.config.root_doc else []
-    inner = "".join(_entry(app, child, here, title(app.env, child)) for child in below)
+    inner = "".join(_entry(app, child, here, short_title(app.env, child)) for child in below)
     if page == here and page != app.config.root_doc:
         inner = "".join(f'<li><a href="{escape(a)}">{escape(t)}</a></li>' for a, t in sections(app.env, page)) + inner
     elif not _holds(app.env, page, here):
@@ -70,11 +77,38 @@ def _holds(env: BuildEnvironment, page: str, other: str) -> bool:
     return any(child == other or _holds(env, child, other) for child in env.toctree_includes.get(page, []))
 
 
+def neighbors(app: Sphinx, page: str) -> list[dict[str, str]]:
+    """Return what to read before and after a page: `rel`, `label`, `address` and `text` of each link.
+
+    Chapters lead from one to the next, and each also to its exercises, which lead back to it and on to the next one.
+    """
+    env, root = app.env, app.config.root_doc
+    order = [root, *(other for _, pages in parts(env) for other in pages)]
+    below = {inner: other for other in order[1:] for inner in env.toctree_includes.get(other, [])}
+    home = below.get(page, page)
+    if home not in order:
+        return []
+    place = order.index(home)
+    before = order[max(place - 1, 0) : place] if home == page else [home]
+    found = [("prev", "Previous" if home == page else "The chapter", other) for other in before]
+    found += [("", "Practice", inner) for inner, other in below.items() if other == page]
+    found += [("next", "Next", other) for other in order[place + 1 : place + 2]]
+    return [
+        {
+            "rel": rel,
+            "label": label,
+            "address": escape(app.builder.get_relative_uri(page, other)),
+            "text": number(env, other) + escape("Home" if other == root else short_title(env, other)),
+        }
+        for rel, label, other in found
+    ]
+
+
 def add_contents(
     app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: nodes.document | None
 ) -> None:
-    """Give the layout the list as HTML."""
-    context["contents"] = contents(app, page)
+    """Give the layout the list as HTML, and the neighbors."""
+    context |= {"contents": contents(app, page), "neighbors": neighbors(app, page)}
 
 
 def setup(app: Sphinx) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from typing import NamedTuple
 
+from sphinx_external_toc.api import SiteMap
 from sphinx_external_toc.parsing import parse_toc_yaml
 
 from folders import ROOT
@@ -16,18 +17,21 @@ class Part(NamedTuple):
 
     caption: str
     numbered: bool  # it holds chapters
-    pages: list[str]  # paths from the root, without .md
+    pages: list[str]  # paths from the root, without .md; after a chapter, the page of its exercises
 
 
 def home() -> str:
     """Return the first page, which is in no part."""
-    return parse_toc_yaml(ROOT / "_toc.yml").root.docname
+    return _site().root.docname
 
 
 def parts() -> list[Part]:
     """Return the parts, in reading order."""
-    trees = parse_toc_yaml(ROOT / "_toc.yml").root.subtrees
-    return [Part(tree.caption or "", bool(tree.numbered), tree.files()) for tree in trees]
+    site = _site()
+    return [
+        Part(tree.caption or "", bool(tree.numbered), [page for file in tree.files() for page in _from(site, file)])
+        for tree in site.root.subtrees
+    ]
 
 
 def pages() -> list[str]:
@@ -37,7 +41,8 @@ def pages() -> list[str]:
 
 def chapters() -> list[str]:
     """Return the names of the chapters, in reading order: book/train is train."""
-    return [page.removeprefix("book/") for part in parts() if part.numbered for page in part.pages]
+    trees = [tree for tree in _site().root.subtrees if tree.numbered]
+    return [page.removeprefix("book/") for tree in trees for page in tree.files()]
 
 
 def documents_in_toc() -> list[str]:
@@ -47,3 +52,12 @@ def documents_in_toc() -> list[str]:
     if missing:
         raise TocError(f"_toc.yml names files that are not there: {', '.join(missing)}")
     return names
+
+
+def _site() -> SiteMap:
+    return parse_toc_yaml(ROOT / "_toc.yml")
+
+
+def _from(site: SiteMap, page: str) -> list[str]:
+    """Return a page and those that belong to it, in reading order."""
+    return [page, *(inner for child in site[page].child_files() for inner in _from(site, child))]

@@ -20,12 +20,53 @@ system.addEventListener("change", showTheme);
 showTheme();
 theme.hidden = false;
 
-// The drawer closes when one of its links leads to a place on this page.
+// The contents show the current entry in their middle: this page, or the section of it that is being read.
 const contents = /** @type {HTMLElement} */ (document.getElementById("contents"));
+const center = (/** @type {ScrollBehavior} */ behavior) => {
+  /** @type {NodeListOf<HTMLElement>} */
+  const entries = contents.querySelectorAll("[aria-current]");
+  const entry = entries[entries.length - 1];
+  if (!entry) return;
+  const top = entry.offsetTop - (contents.clientHeight - entry.offsetHeight) / 2;
+  contents.scrollTo({ top, behavior });
+};
+center("instant");
+contents.addEventListener("toggle", () => center("instant"));
+// The drawer closes when one of its links leads to a place on this page.
 contents.addEventListener("click", (event) => {
   if (/** @type {Element} */ (event.target).closest("a") && contents.matches(":popover-open")) contents.hidePopover();
 });
-contents.querySelector("[aria-current]")?.scrollIntoView({ block: "nearest" });
+
+// A section is read while it crosses a line in the upper part of the window. Where the page ends before the last ones
+// get there, it is the one that was asked for, or the last.
+/** @type {Map<Element, Element>} */
+const entryOf = new Map();
+for (const entry of /** @type {NodeListOf<HTMLAnchorElement>} */ (contents.querySelectorAll("li li a[href^='#']"))) {
+  const section = document.getElementById(decodeURIComponent(entry.hash.slice(1)))?.closest("section");
+  if (section) entryOf.set(section, entry);
+}
+const LINE = 0.25;
+/** @type {Element | undefined} */
+let marked;
+const markSection = () => {
+  const end = scrollY + innerHeight >= document.documentElement.scrollHeight - 2;
+  const reached = [...entryOf.keys()].filter(
+    (section) => section.getBoundingClientRect().top <= innerHeight * (end ? 1 : LINE),
+  );
+  const asked = end && reached.find((section) => section.matches(":target"));
+  const entry = entryOf.get(asked || reached[reached.length - 1]);
+  if (entry === marked) return;
+  marked?.removeAttribute("aria-current");
+  entry?.setAttribute("aria-current", "location");
+  marked = entry;
+  // Under the pointer or the keyboard of a reader who is choosing, nothing moves.
+  if (!contents.matches(":hover, :has(:focus-visible)")) center("auto");
+};
+const onLine = new IntersectionObserver(markSection, { rootMargin: `${-100 * LINE}% 0% ${-100 * (1 - LINE)}%` });
+for (const section of entryOf.keys()) onLine.observe(section);
+const atEnd = new IntersectionObserver(markSection, { threshold: [0, 1] });
+atEnd.observe(/** @type {Element} */ (document.querySelector(".bottom")));
+addEventListener("hashchange", markSection);
 
 // A table that may be sorted is, by the column whose head is pressed; pressed again, the other way round.
 for (const table of document.querySelectorAll("table")) {
