@@ -207,7 +207,8 @@ def test_page_offers_the_same_notebook_to_keep() -> None:
 
 def test_nothing_that_a_launch_brings_holds_a_solution_or_a_hidden_test() -> None:
     files = {
-        file.name: file.read_text(encoding="utf-8") for file in [FOLDER / "README.md", *(FOLDER / ".binder").iterdir()]
+        file.name: file.read_text(encoding="utf-8")
+        for file in [FOLDER / "README.md", *FOLDER.glob(".binder/*"), *FOLDER.glob(".devcontainer/*")]
     }
     for file in FILES:
         files[str(file.relative_to(FOLDER))] = "\n".join(cell.source for cell in nbformat.read(file, 4).cells)

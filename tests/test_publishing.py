@@ -12,7 +12,7 @@ import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import parse_qs, quote, urlsplit
 
 import nbformat
 import pytest
@@ -139,7 +139,11 @@ def test_branch_of_notebooks_is_the_folder_and_keeps_earlier_wheels(tmp_path: Pa
         "package-1.whl": "100644",
         "package-2.whl": "100644",
     }
-    assert run("git", "rev-list", "--count", addresses.NOTEBOOK_BRANCH, cwd=remote).strip() == "1"
+    # nbgitpuller merges the second commit into what a learner has of the first.
+    assert run("git", "log", "--format=%s", addresses.NOTEBOOK_BRANCH, cwd=remote).splitlines() == [
+        "Notebooks of second",
+        "Notebooks of first",
+    ]
 
 
 @pytest.mark.parametrize("place", [(OWN, BRANCH, ""), (OWN.upper(), BRANCH, TAG)])
@@ -208,17 +212,22 @@ def test_all_addresses_of_a_fork_follow_from_its_configuration(
     assert here.page("book/train", "fig-a") == f"{site}book/train.html#fig-a"
     assert here.raw("package.whl") == f"https://github.com/{repository}/raw/notebooks/package.whl"
     assert launched(here, "book/exercises/train") == {
-        "Run on Binder": f"https://mybinder.org/v2/gh/{repository}/notebooks?urlpath=lab/tree/exercises/train.ipynb",
-        "Run on Colab": f"https://colab.research.google.com/github/{repository}/blob/notebooks/exercises/train.ipynb",
-        "Run on Kaggle": "https://kaggle.com/kernels/welcome?src=https://github.com/"
+        "Binder": f"https://mybinder.org/v2/gh/{repository}/notebooks?urlpath=lab/tree/exercises/train.ipynb",
+        "Colab": f"https://colab.research.google.com/github/{repository}/blob/notebooks/exercises/train.ipynb",
+        "Kaggle": "https://kaggle.com/kernels/welcome?src=https://github.com/"
         f"{repository}/blob/notebooks/exercises/train.ipynb",
-        "Download notebook": "_sources/book/exercises/train.ipynb",
+        "Codespaces": f"https://codespaces.new/{repository}/tree/notebooks?quickstart=1",
+    }
+    assert parse_qs(urlsplit(here.jupyterhub("exercises/train.ipynb")).query) == {
+        "repo": [f"https://github.com/{repository}"],
+        "branch": ["notebooks"],
+        "urlpath": [f"lab/tree/{repository.partition('/')[2]}/exercises/train.ipynb"],
     }
 
 
-def launched(here: addresses.Addresses, page: str) -> dict[str, Any]:
-    """Return the links by which a page's notebook is opened, by their text."""
-    return {link["text"]: link["address"] for link in layout.launch_links(here, page, lambda target, _: target)}
+def launched(here: addresses.Addresses, page: str) -> dict[str, str]:
+    """Return the links by which services open a page's notebook, by their text."""
+    return {link["text"]: link["address"] for link in layout.launch_links(here, addresses.notebook(page))}
 
 
 URL_SENTENCE = "repository.url is {!r}; expected https://github.com/OWNER/NAME, "
@@ -339,6 +348,7 @@ def test_links_of_a_fork_lead_into_the_fork(fork: Path, measure: Callable[[Path]
             assert f'href="{here.repository}/edit/master/{name.removesuffix(".html")}.md"' in text, name
     chapter = (site / "book" / "train.html").read_text(encoding="utf-8")
     ways = launched(here, "book/train").items()
-    assert all(f'"{address}">{text}</a>' in chapter for text, address in ways if text.startswith("Run on"))
+    assert all(f'"{address}"><strong>{text}</strong>' in chapter for text, address in ways)
+    assert 'data-path="hub/user-redirect/git-pull?repo=https%3A%2F%2Fgithub.com%2FSomeOne%2FTheir-Book&amp;' in chapter
     assert f"<loc>{here.site}book/train.html</loc>" in (site / "sitemap.xml").read_text(encoding="utf-8")
     assert f'<base href="{urlsplit(here.site).path}">' in (site / "404.html").read_text(encoding="utf-8")

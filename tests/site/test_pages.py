@@ -1,7 +1,9 @@
 """Every page of the built site: what issue after issue of other books gets wrong, and what this one promises."""
 
 import csv
+import itertools
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -14,6 +16,7 @@ import pytest
 from bs4 import BeautifulSoup
 
 import addresses
+import toc
 
 ROOT = Path(__file__).resolve().parents[2]
 SITE = ROOT / "_build" / "html"
@@ -219,6 +222,70 @@ def test_wide_table_keeps_its_first_column_and_shows_ours_on_a_phone(report: dic
     assert report["wide"]["first"][:3] == [0, 1, 2]  # method, published, ours
     assert report["wide"]["last"][0] == 0
     assert report["wide"]["last"][-1] == 6
+
+
+def test_drawer_opens_at_the_section_being_read_and_closes_in_each_way(report: dict[str, Any]) -> None:
+    seen = report["finding"]["drawer"]
+    assert seen["errors"] == []
+    shut = {"open": False, "expanded": False, "focused": "Contents"}
+    opened = shut | {"open": True, "expanded": True}
+    assert seen["states"] == {
+        "touched": opened,
+        "closed": shut,
+        "entered": opened | {"focused": "Close"},
+        "escaped": shut,
+        "touched outside": shut | {"focused": ""},  # it is where the reader touched
+        "touched again": shut,
+    }
+    assert 200 < seen["entry"]["y"] < 560
+    assert min(seen["button"]["width"], seen["button"]["height"]) >= 44
+
+
+def test_contents_mark_the_section_that_is_read(report: dict[str, Any]) -> None:
+    seen = report["finding"]["reading"]
+    assert seen["errors"] == []
+    assert seen["before"] == 0
+    assert len(seen["steps"]) > 5
+    assert [step["marked"] for step in seen["steps"]] == [[step["title"]] for step in seen["steps"]]
+    places = [step["place"] for step in seen["steps"]]
+    assert places == sorted(places)  # the list scrolls, and not the page
+    assert seen["inSight"]
+
+
+def test_chapter_opens_elsewhere_from_one_menu_by_keys(report: dict[str, Any]) -> None:
+    seen = report["finding"]["launch"]
+    assert seen["errors"] == []
+    assert [stop.split()[0] for stop in seen["stops"]] == ["Binder", "Colab", "Kaggle", "Codespaces", "hub", "Download"]
+    links = list(seen["hubs"].values())
+    assert links[0] is links[4] is None  # no address, and none of a web page
+    pull = links[1].removeprefix("https://hub.example.edu/")
+    assert pull.startswith("hub/user-redirect/git-pull?repo=")
+    assert links[2:4] == [f"https://hub.example.edu/{path}{pull}" for path in ("class/", "")]
+    assert (seen["expanded"], seen["focused"]) == (True, seen["label"])
+    assert seen["kept"] == "https://hub.example.edu"
+
+
+def test_chapters_lead_to_their_exercises_and_to_the_next_chapter() -> None:
+    def links(page: str) -> dict[str, str]:
+        found = parsed(page).select(".neighbors a")
+        return {next(link.stripped_strings): os.path.normpath(f"{page}/../{link['href']}") for link in found}
+
+    chapters = [f"book/{name}.html" for name in toc.chapters()]
+    for chapter, following in itertools.pairwise(chapters):
+        ways = links(chapter)
+        assert ways["Next"] == following
+        assert links(following)["Previous"] == chapter
+        if "Practice" in ways:
+            assert links(ways["Practice"]) == {"The chapter": chapter, "Next": following}
+
+
+def test_contents_name_subjects_and_list_exercises_with_their_chapter() -> None:
+    entries = parsed("book/cnn.html").select("#contents > ul > li > a")
+    texts = [" ".join(entry.get_text(" ").split()) for entry in entries]
+    assert "12 Convolution" in texts
+    assert max(map(len, texts)) <= 28
+    inner = {str(entry["href"]) for entry in parsed("book/cnn.html").select("#contents li li a")}
+    assert {link for link in inner if link.startswith("exercises/")} == {"exercises/cnn.html"}
 
 
 def test_first_screen_shows_all_that_a_visitor_needs(report: dict[str, Any]) -> None:

@@ -54,6 +54,17 @@ class Addresses(NamedTuple):
         """Return the link that copies a notebook to Kaggle."""
         return f"https://kaggle.com/kernels/welcome?src={self.repository}/blob/{NOTEBOOK_BRANCH}/{quote(notebook)}"
 
+    def codespaces(self) -> str:
+        """Return the link that opens all notebooks in GitHub Codespaces, which cannot be told to open one of them."""
+        return f"https://codespaces.new/{self._slug()}/tree/{NOTEBOOK_BRANCH}?quickstart=1"
+
+    def jupyterhub(self, notebook: str) -> str:
+        """Return the link that fetches the notebooks with nbgitpuller and opens one, relative to a hub's address."""
+        folder = self.repository.rpartition("/")[2]
+        place = quote(f"lab/tree/{folder}/{notebook}", safe="")
+        repository = quote(self.repository, safe="")
+        return f"hub/user-redirect/git-pull?repo={repository}&branch={NOTEBOOK_BRANCH}&urlpath={place}"
+
     def raw(self, file: str) -> str:
         """Return the address from which pip or a browser downloads a file of the branch of notebooks."""
         return f"{self.repository}/raw/{NOTEBOOK_BRANCH}/{quote(file)}"

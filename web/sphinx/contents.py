@@ -1,4 +1,4 @@
-"""The list of all pages that every page has at its side, the pages before and after it, and what others need of both."""
+"""The list of all pages that every page has at its side, its neighbors, and what others need to know of that order."""
 
 from html import escape
 from typing import Any

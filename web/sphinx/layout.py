@@ -7,7 +7,6 @@ matter are `summary` and a description; `minutes.py` adds how long a chapter tak
 import base64
 import hashlib
 import re
-from collections.abc import Callable
 from html import escape, unescape
 from typing import Any
 from urllib.parse import urlsplit
@@ -17,7 +16,7 @@ from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
 
 import addresses
-from contents import title
+from contents import number, title
 from files import is_own
 
 # Before the first paint: a page chosen to be dark does not flash, and no line moves for code that the reader has chosen
@@ -48,6 +47,7 @@ def finish_page(app: Sphinx, page: str, template: str, context: dict[str, Any], 
     env, here = app.env, app.config.html_context["addresses"]
     own = title(env, page) if page in env.titles else TEMPLATE_TITLES.get(page, page)
     name = app.config.html_title
+    has_notebook = "kernelspec" in env.metadata[page] and page != app.config.root_doc
     context |= {
         "content_policy": CONTENT_POLICY,
         "head_script": HEAD_SCRIPT,
@@ -59,7 +59,7 @@ def finish_page(app: Sphinx, page: str, template: str, context: dict[str, Any], 
         "site_path": urlsplit(here.site).path,
         "repository": here.repository,
         "branch": here.branch,
-        "launch": launch_links(here, page, context["pathto"]) if "kernelspec" in env.metadata[page] else [],
+        "launch": launch_menu(env, here, page, context["pathto"](f"_sources/{page}.ipynb", 1)) if has_notebook else {},
         "page_styles": _own_files(app, context["css_files"]),
         "page_scripts": _own_files(app, context["script_files"]),
     }
@@ -70,12 +70,29 @@ def _description(env: BuildEnvironment, page: str, metatags: str) -> str:
     return unescape(given[1]) if given else str(env.metadata[page].get("summary", ""))
 
 
-def launch_links(here: addresses.Addresses, page: str, pathto: Callable[[str, int], str]) -> list[dict[str, Any]]:
-    """Return where a page's code runs, and the same notebook to keep."""
+def launch_menu(env: BuildEnvironment, here: addresses.Addresses, page: str, path: str) -> dict[str, Any]:
+    """Return what opens a page as a notebook; `path` leads to the file that is offered to keep."""
     notebook = addresses.notebook(page)
-    ways = {"Binder": here.binder(notebook), "Colab": here.colab(notebook), "Kaggle": here.kaggle(notebook)}
-    links = [{"text": f"Run on {name}", "address": escape(address)} for name, address in ways.items()]
-    return [*links, {"text": "Download notebook", "address": pathto(f"_sources/{page}.ipynb", 1), "download": True}]
+    kind = "this chapter" if number(env, page) else "these exercises" if "/exercises/" in page else "this page"
+    return {
+        "label": f"Open {kind} in",
+        "links": launch_links(here, notebook),
+        "hub": escape(here.jupyterhub(notebook)),
+        "path": path,
+        "file": notebook.rpartition("/")[2],
+    }
+
+
+def launch_links(here: addresses.Addresses, notebook: str) -> list[dict[str, str]]:
+    """Return the services that run a notebook: `text`, `note` and `address` of each."""
+    file = notebook.rpartition("/")[2]
+    ways = [
+        ("Binder", "no account; starts in a few minutes, forgets your changes", here.binder(notebook)),
+        ("Colab", "Google account; keeps your changes", here.colab(notebook)),
+        ("Kaggle", "Kaggle account; switch on Internet in the settings first", here.kaggle(notebook)),
+        ("Codespaces", f"GitHub account; opens all notebooks, of which this is {file}", here.codespaces()),
+    ]
+    return [{"text": name, "note": note, "address": escape(address)} for name, note, address in ways]
 
 
 def _own_files(app: Sphinx, files: list[Any]) -> list[str]:

@@ -2,9 +2,9 @@
 
     python web/sphinx/notebooks.py    notebooks/, which publishing makes a branch of its own
 
-It is one notebook wherever it is opened: Binder, Colab, Kaggle, the page's download, `make notebooks`. It holds the
-lesson and nothing of the build: no assertions about the book, no recorded numbers, no cell that draws for the page
-alone; exercises are stubs with the tests that learners may see. `plain.py` writes the text.
+It is one notebook wherever it is opened: Binder, Colab, Kaggle, Codespaces, a JupyterHub, the page's download, `make
+notebooks`. It holds the lesson and nothing of the build: no assertions about the book, no recorded numbers, no cell
+that draws for the page alone; exercises are stubs with the tests that learners may see. `plain.py` writes the text.
 """
 
 import ast
@@ -59,12 +59,19 @@ find . -name "*.ipynb" -exec jupyter trust {} +
 # Train the book's models now, so that no chapter waits for another's training.
 python -c "from mnist_lessons.recipes import train_all; train_all()"
 """
+DEV_CONTAINER = {
+    "name": "MNIST Lessons: the notebooks",
+    "image": f"mcr.microsoft.com/devcontainers/python:{PYTHON}",
+    "hostRequirements": {"cpus": 2, "memory": "8gb"},
+    "updateContentCommand": "pip install --requirement .binder/requirements.txt",
+    "customizations": {"vscode": {"extensions": ["ms-toolsai.jupyter"]}, "codespaces": {"openFiles": ["README.md"]}},
+}
 README = """# {title}: the notebooks
 
 The chapters of [{title}]({site}) and their exercises, to run and to change.
 They are derived from the sources in [the repository]({repository}); changes made here are overwritten.
 
-- [Run them on Binder]({binder}), with everything installed.
+- Run them [on Binder]({binder}) or [in Codespaces]({codespaces}), with everything installed.
 - Here, with Python 3.11, 3.12 or 3.13: `pip install --requirement .binder/requirements.txt`, then `jupyter lab`.
 
 {chapters}
@@ -129,11 +136,12 @@ def build_wheel() -> str:
 
 
 def _support(book: Book) -> Iterator[tuple[str, str]]:
-    """Yield what stands beside the notebooks: what Binder installs, and a word for who finds the branch."""
+    """Yield what stands beside the notebooks: what Binder and Codespaces install, and a word for who finds them."""
     yield ".binder/requirements.txt", f"--constraint constraints.txt\n./{wheel_name()}[binder]\n"
     yield ".binder/constraints.txt", (ROOT / "constraints.txt").read_text(encoding="utf-8")
     yield ".binder/runtime.txt", f"python-{PYTHON}\n"
     yield ".binder/postBuild", POST_BUILD
+    yield ".devcontainer/devcontainer.json", json.dumps(DEV_CONTAINER, indent=2) + "\n"
     yield "LICENSE", (ROOT / "LICENSE").read_text(encoding="utf-8")
     where = book.addresses
     yield (
@@ -143,6 +151,7 @@ def _support(book: Book) -> Iterator[tuple[str, str]]:
             site=where.page(home()),
             repository=where.repository,
             binder=where.binder(addresses.notebook(lessons()[0])),
+            codespaces=where.codespaces(),
             chapters="\n".join(f"- {_entry(name, book)}" for name in lessons() if "/exercises/" not in name),
         ),
     )

@@ -46,6 +46,7 @@ for (const entry of /** @type {NodeListOf<HTMLAnchorElement>} */ (contents.query
   if (section) entryOf.set(section, entry);
 }
 const LINE = 0.25;
+const still = matchMedia("(prefers-reduced-motion: reduce)");
 /** @type {Element | undefined} */
 let marked;
 const markSection = () => {
@@ -60,7 +61,7 @@ const markSection = () => {
   entry?.setAttribute("aria-current", "location");
   marked = entry;
   // Under the pointer or the keyboard of a reader who is choosing, nothing moves.
-  if (!contents.matches(":hover, :has(:focus-visible)")) center("auto");
+  if (!contents.matches(":hover, :has(:focus-visible)")) center(still.matches ? "instant" : "smooth");
 };
 const onLine = new IntersectionObserver(markSection, { rootMargin: `${-100 * LINE}% 0% ${-100 * (1 - LINE)}%` });
 for (const section of entryOf.keys()) onLine.observe(section);
