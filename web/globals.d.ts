@@ -2,8 +2,50 @@
 
 declare global {
   var MiniSearch: typeof import("minisearch").default;
-  /** The sections of the book that can be found: see web/sphinx/search.py. */
-  var bookSections: { address: string; title: string; page: string; text: string; kind: string }[];
+  /** Sphinx's own, of English; and all that can be found: both in sections.js, see web/sphinx/search.py. */
+  var Stemmer: new () => { stemWord(word: string): string };
+  var bookText: Book;
+  var BookSearch: {
+    open(book: Book): Promise<{ find(query: string): { answers: Answer[]; terms: Term[]; mended: string[] } }>;
+  };
+
+  interface Section {
+    title: string;
+    address: string;
+    text: string;
+    shared: boolean;
+  }
+  interface Page {
+    title: string;
+    label: string;
+    summary: string;
+    address: string;
+    kind: "chapter" | "page" | "exercise" | "reference";
+    sections: Section[];
+  }
+  interface Term {
+    names: string[];
+    address: string;
+    text: string;
+    taught: string[];
+  }
+  interface Book {
+    pages: Page[];
+    terms: Term[];
+    synonyms: Record<string, string[]>;
+  }
+  /** A section that was found, with where in its text the words stand. */
+  interface Place {
+    title: string;
+    address: string;
+    text: string;
+    words: string[];
+    marks: { start: number; end: number; word: string }[];
+  }
+  interface Answer {
+    page: Page;
+    places: () => Place[];
+  }
   /** The data of the widgets by name, each from a file of its own: see web/sphinx/export_widgets.py. */
   var mnistLessons: Record<string, any>;
 

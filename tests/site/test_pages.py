@@ -160,9 +160,24 @@ def test_search_finds_the_right_section_first(report: dict[str, Any]) -> None:
     for query in ("vanishing gradient", "vanishing gradeint"):
         for way, hits in report["searches"][query].items():
             assert hits["errors"] == [], way
-            assert hits["links"][0].startswith("book/relu-vs-sigmoid.html"), (query, way)
-    assert len(report["searches"]["softmax"]["http"]["links"]) > 1
+            assert hits["links"][0].startswith("./book/relu-vs-sigmoid.html"), (query, way)
     assert report["searches"]["learning rate"]["http"] == report["searches"]["learning rate"]["file"]
+
+
+def test_search_is_used_by_keys_alone_from_any_page(report: dict[str, Any]) -> None:
+    for way, seen in report["keys"].items():
+        assert seen["errors"] == [], way
+        assert seen["axe"] == [], way
+        # On a phone the drawer opens first. What comes while one types takes the place of the contents.
+        assert seen["focus"] == ["find", "find"]
+        assert seen["before"] == 0
+        assert re.fullmatch(r"\d+ pages for “convolutoin”\.", seen["count"])
+        assert seen["hidden"]
+        assert seen["escaped"] == ["", True]
+        # The place found is marked, until Escape.
+        assert "/book/cnn.html?found=" in seen["address"]
+        assert {word.lower() for word in seen["marked"]} >= {"convolution"}
+        assert seen["cleared"]
 
 
 def test_scoreboard_sorts_by_each_column_in_both_directions(report: dict[str, Any]) -> None:

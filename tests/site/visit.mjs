@@ -319,6 +319,40 @@ async function search(query) {
   return hits;
 }
 
+/** The search from another page by keys alone: find, leave, find again, follow, take the marks away. @param {string} address @param {object} options */
+async function searchByKeys(address, options) {
+  const { page, seen, close } = await open(address, options);
+  const focus = () => page.evaluate(() => document.activeElement?.id);
+  const result = { errors: seen.errors, focus: [await (page.keyboard.press("/"), focus())] };
+  await page.locator("h1").click();
+  await page.keyboard.press("Control+k");
+  result.focus.push(await focus());
+  const before = seen.requests.filter((url) => url.endsWith("sections.js")).length;
+  const write = async () => {
+    await page.keyboard.type("convolutoin");
+    await page.locator("#finds a").first().waitFor();
+  };
+  await write();
+  const contents = page.locator("#contents > ul").first();
+  const found = { count: await page.locator("#finding").innerText(), hidden: !(await contents.isVisible()) };
+  await page.evaluate(axeScript);
+  const axe = await violations(page, "#contents");
+  await page.keyboard.press("Escape");
+  await contents.waitFor();
+  const escaped = [await page.locator("#find").inputValue(), await contents.isVisible()];
+  await write();
+  await page.keyboard.press("ArrowDown");
+  await page.keyboard.press("Enter");
+  await page.waitForURL(/found=/);
+  await page.waitForFunction(() => CSS.highlights.has("found"));
+  const marked = await page.evaluate(() => [...(CSS.highlights.get("found") ?? [])].map(String));
+  const reached = page.url();
+  await page.keyboard.press("Escape");
+  const cleared = await page.evaluate(() => !CSS.highlights.has("found") && !location.search);
+  await close();
+  return { ...result, before, ...found, axe, escaped, address: reached, marked, cleared };
+}
+
 /** What of the home page stands wholly on the first screen of a laptop, of a phone, and where no script runs. */
 async function firstScreen() {
   const laptop = { viewport: { width: 1280, height: 800 } };
@@ -612,16 +646,21 @@ const visitAll = async () => {
   for (let name = waiting.shift(); name; name = waiting.shift()) await visit(name);
 };
 await Promise.all([visitAll(), visitAll()]);
-const queries = ["vanishing gradient", "vanishing gradeint", "learning rate", "softmax"];
+const queries = ["vanishing gradient", "vanishing gradeint", "learning rate"];
 /** @type {Record<string, object>} */
 const searches = {};
 for (const query of queries) searches[query] = await search(query);
+const home = pathToFileURL(join(site, "book/index.html")).href;
 const used = {
   firstScreen: await firstScreen(),
   missing: await missing(),
   sorting: await sorting("book/scoreboard.html"),
   figure: await figures("book/train.html"),
   wide: await wideTable("book/scoreboard.html"),
+  keys: {
+    http: await searchByKeys(`${origin}${base}book/index.html`, {}),
+    "file, phone": await searchByKeys(home, { viewport: { width: 360, height: 740 } }),
+  },
   finding: {
     drawer: await drawer("book/train.html"),
     reading: await reading("book/train.html"),

@@ -69,6 +69,39 @@ const atEnd = new IntersectionObserver(markSection, { threshold: [0, 1] });
 atEnd.observe(/** @type {Element} */ (document.querySelector(".bottom")));
 addEventListener("hashchange", markSection);
 
+// The search is large, and comes when something is written into its field; what marks a place found, with its address.
+const field = /** @type {HTMLInputElement} */ (document.getElementById("find"));
+const load = (/** @type {string[]} */ ...files) => {
+  for (const file of files) {
+    const src = new URL(`${root.dataset.content_root}${file}`, document.baseURI).href;
+    document.head.append(Object.assign(document.createElement("script"), { src, async: false }));
+  }
+};
+if (!document.getElementById("results")) {
+  const all = ["_static/minisearch.js", "sections.js", "_static/search.js", "_static/find.js"];
+  field.addEventListener("input", () => load(...all), { once: true });
+}
+if (new URLSearchParams(location.search).has("found")) load("_static/mark.js");
+
+// Ctrl-K and / lead to it; the latter can be switched off on the page "Search", for those who speak to their browser.
+const leadsToSearch = (/** @type {KeyboardEvent} */ event) => {
+  if (event.altKey) return false;
+  if (event.ctrlKey || event.metaKey) return event.key === "k" && !event.shiftKey;
+  if (event.key !== "/" || /** @type {Element} */ (event.target).closest("input, textarea, select")) return false;
+  try {
+    return localStorage.getItem("slash") !== "off";
+  } catch {
+    return true;
+  }
+};
+document.addEventListener("keydown", (event) => {
+  if (event.defaultPrevented || !leadsToSearch(event)) return;
+  event.preventDefault();
+  if (!field.checkVisibility()) contents.showPopover();
+  field.focus();
+  field.select();
+});
+
 // A table that may be sorted is, by the column whose head is pressed; pressed again, the other way round.
 for (const table of document.querySelectorAll("table")) {
   if (!table.matches(".ml-sortable") || !table.tHead) continue;
