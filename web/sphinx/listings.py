@@ -111,11 +111,13 @@ def _reading_order(env: BuildEnvironment, page: str) -> Iterator[str]:
 
 
 def take_away(app: Sphinx, page: str) -> str:
-    """Return links to the book as one PDF and the site as one zip, where `downloads.py` puts them when published."""
-    site = app.config.html_baseurl
+    """Return links to the book as PDF and EPUB and to the site as one zip, as `downloads.py` publishes them."""
+    book = f"{escape(app.config.html_baseurl)}mnist-lessons"
     return (
-        f'<ul><li><a href="{escape(site)}mnist-lessons.pdf">The book as one PDF</a>, to print or to read on paper.</li>'
-        f'<li><a href="{escape(site)}mnist-lessons.zip">The site as one zip</a>: unpack it and open'
+        f'<ul><li><a href="{book}.pdf">The book as one PDF</a>, to print or to read on paper.</li>'
+        f'<li><a href="{book}.epub">The book as an EPUB</a>, for e-readers and phones: lines wrap to the screen, in the'
+        " size and color of type that you choose.</li>"
+        f'<li><a href="{book}.zip">The site as one zip</a>: unpack it and open'
         " <code>index.html</code>. Drawing, formulas and search work without an internet connection.</li></ul>"
     )
 

@@ -38,6 +38,11 @@ class Book(NamedTuple):
         return self.addresses.site + place
 
 
+def picture_text(widget: str) -> str:
+    """Return what stands in place of a widget's picture; the text around it says what the widget shows."""
+    return f"Part of the site that you can play with: {widget.replace('-', ' ')}"
+
+
 def writer(name: str, values: Mapping[str, object], book: Book) -> Callable[[str], str]:
     """Return a function that rewrites the Markdown of one chapter.
 
@@ -197,7 +202,6 @@ class _Writer:
                 yield f"- {exercise.title} ({DIFFICULTY[exercise.difficulty]}, {exercise.minutes} min)"
 
     def _widget(self, name: str) -> list[str]:
-        title = name.replace("-", " ")
         address = self.book.addresses.page(self.page, self.section)
         file = self.book.pictures / f"{name}.png"
         link = [f"[Try it on the site]({address}); it runs in your browser."]
@@ -205,7 +209,7 @@ class _Writer:
             return link
         data = base64.b64encode(file.read_bytes()).decode()
         return [
-            f"[![Part of the site that you can play with: {title}](data:image/png;base64,{data})]({address})",
+            f"[![{picture_text(name)}](data:image/png;base64,{data})]({address})",
             "",
             *link,
         ]
