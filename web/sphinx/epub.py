@@ -225,8 +225,8 @@ def metadata(about: Mapping[str, Any], moment: datetime) -> Iterator[str]:
     for name, texts in values.items():
         yield from (f"<dc:{name}>{escape(str(text), quote=False)}</dc:{name}>" for text in texts)
     properties = {"dcterms:modified": [f"{moment:%Y-%m-%dT%H:%M:%SZ}"], **ACCESSIBILITY, "a11y:certifiedBy": authors}
-    for name, texts in properties.items():
-        yield from (f'<meta property="{name}">{escape(text, quote=False)}</meta>' for text in texts)
+    for name, said in properties.items():
+        yield from (f'<meta property="{name}">{escape(text, quote=False)}</meta>' for text in said)
 
 
 def item(name: str, content: str | bytes) -> str:
