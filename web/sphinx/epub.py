@@ -33,7 +33,7 @@ from mnist_lessons.plots import PAPER
 from mnist_lessons.source import Source
 from mnist_lessons.store import moved_when_whole
 
-STYLE = ROOT / "web" / "theme" / "static" / "epub.css"
+STYLE = ROOT / "web" / "theme" / "epub.css"
 TYPES = {".xhtml": "application/xhtml+xml", ".css": "text/css", ".svg": "image/svg+xml", ".png": "image/png"}
 # What a page is, in the vocabulary of EPUB; the role for screen readers has the same name.
 KINDS = {"book-glossary": "glossary", "book-bibliography": "bibliography", "answers": "appendix"}

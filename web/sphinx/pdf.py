@@ -64,7 +64,7 @@ def whole(book: list[Tag], numbers: dict[str, int]) -> str:
     page = f"""<!DOCTYPE html>
 <html lang="en"><head><meta charset="utf-8"><title>{title(book[0])}</title>
 <link rel="stylesheet" href="{(SITE / "_static" / "site.css").as_uri()}">
-<link rel="stylesheet" href="{(ROOT / "web" / "theme" / "static" / "book.css").as_uri()}"></head>
+<link rel="stylesheet" href="{(ROOT / "web" / "theme" / "book.css").as_uri()}"></head>
 <body class="printed"><main>{book[0]}
 <nav class="printed-contents"><h2>Contents</h2><ol>{entries}</ol></nav>
 {"".join(map(str, book[1:]))}</main></body></html>"""
