@@ -295,7 +295,7 @@ def test_chapters_lead_to_their_exercises_and_to_the_next_chapter() -> None:
 
 
 def test_contents_name_subjects_and_list_exercises_with_their_chapter() -> None:
-    entries = parsed("book/cnn.html").select("#contents > ul > li > a")
+    entries = parsed("book/cnn.html").select("#contents .entries > ul > li > a")
     texts = [" ".join(entry.get_text(" ").split()) for entry in entries]
     assert "12 Convolution" in texts
     assert max(map(len, texts)) <= 28

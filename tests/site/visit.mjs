@@ -558,7 +558,7 @@ async function drawer(name) {
   await mark.waitFor({ state: "attached" });
   await page.tap(".menu");
   await note("touched");
-  await page.waitForFunction(() => document.getElementById("contents")?.scrollTop);
+  await page.waitForFunction(() => document.querySelector("#contents .entries")?.scrollTop);
   const entry = await mark.boundingBox();
   const button = await contents.locator(".drawer button").boundingBox();
   await page.tap("#contents .drawer button");

@@ -22,13 +22,12 @@ theme.hidden = false;
 
 // The contents show the current entry in their middle: this page, or the section of it that is being read.
 const contents = /** @type {HTMLElement} */ (document.getElementById("contents"));
+const list = /** @type {HTMLElement} */ (contents.querySelector(".entries"));
 const center = (/** @type {ScrollBehavior} */ behavior) => {
   /** @type {NodeListOf<HTMLElement>} */
-  const entries = contents.querySelectorAll("[aria-current]");
+  const entries = list.querySelectorAll("[aria-current]");
   const entry = entries[entries.length - 1];
-  if (!entry) return;
-  const top = entry.offsetTop - (contents.clientHeight - entry.offsetHeight) / 2;
-  contents.scrollTo({ top, behavior });
+  if (entry) list.scrollTo({ top: entry.offsetTop - (list.clientHeight - entry.offsetHeight) / 2, behavior });
 };
 center("instant");
 contents.addEventListener("toggle", () => center("instant"));
