@@ -1,6 +1,48 @@
 // What scripts find in the global scope of a page: put there by other scripts, by tests, or by JupyterLab.
 
 declare global {
+  /** The answer to a question of a quiz, by the letter of the option. */
+  interface KeptAnswer {
+    chosen: string;
+    right: boolean;
+    /** How often it was answered right in a row, each time when it was due. */
+    times: number;
+    /** When it was answered, as an ISO date in UTC. */
+    at: string;
+    /** The day by the reader's calendar on which it returns, as 2026-11-27; none if it does not. */
+    due?: string;
+  }
+  /** Where the reader stopped: a page, without .html, the id of a section of it or nothing, and what both are called. */
+  interface KeptPlace {
+    page: string;
+    section: string;
+    title: string;
+    at: string;
+  }
+  /** What the browser keeps: see web/theme/static/kept.js. Questions and guesses go by `data-key`, chapters by page. */
+  interface Kept {
+    version: number;
+    answers: Record<string, KeptAnswer>;
+    guesses: Record<string, { guess: string; at: string }>;
+    /** When chapters were read to the end. */
+    read: Record<string, string>;
+    place?: KeptPlace;
+  }
+  /** Of kept.js, which every page loads first; without it, quizzes and guesses work and are not kept. */
+  var kept: {
+    KEPT_AS: string;
+    VERSION: number;
+    load: () => Kept | null;
+    change: (edit: (all: Kept) => void) => boolean;
+    /** Returns in words when the question returns; nothing where nothing was kept. */
+    answer: (key: string, chosen: string, right: boolean) => string;
+    guess: (key: string, guess: string) => boolean;
+    note: (element: Element, words: string) => void;
+    show: () => void;
+    isDue: (answer: KeptAnswer) => boolean;
+    say: (day: string) => string;
+  };
+
   var MiniSearch: typeof import("minisearch").default;
   /** Sphinx's own, of English; and all that can be found: both in sections.js, see web/sphinx/search.py. */
   var Stemmer: new () => { stemWord(word: string): string };

@@ -303,6 +303,11 @@ def test_contents_name_subjects_and_list_exercises_with_their_chapter() -> None:
     assert {link for link in inner if link.startswith("exercises/")} == {"exercises/cnn.html"}
 
 
+def test_browser_keeps_what_a_reader_does_until_it_is_deleted(report: dict[str, Any]) -> None:
+    """By keys from disk, and by touch from a server: tests/site/kept.mjs says what happens on the way."""
+    assert report["kept"] == ["", ""]
+
+
 def test_first_screen_shows_all_that_a_visitor_needs(report: dict[str, Any]) -> None:
     sheet = ["h1", "h1 + p", ".ml-sheet", ".ml-probabilities"]
     assert report["firstScreen"] == {

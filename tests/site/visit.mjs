@@ -10,6 +10,7 @@ import { extname, join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { gzipSync } from "node:zlib";
 import { launch } from "../../web/browser.mjs";
+import { keeping } from "./kept.mjs";
 
 /** @typedef {import("../../web/browser.mjs").Page} Page */
 
@@ -37,6 +38,8 @@ const ALL_STATES = [
   ["dark", 1280, 900],
   ["light", 360, 740],
 ];
+/** @type {import("../../web/browser.mjs").ContextOptions} */
+const PHONE = { viewport: { width: 360, height: 740 }, hasTouch: true, colorScheme: "dark" };
 const STATES = ALL_STATES.slice(0, Number(states));
 
 const server = createServer((request, response) => {
@@ -661,6 +664,10 @@ const used = {
     http: await searchByKeys(`${origin}${base}book/index.html`, {}),
     "file, phone": await searchByKeys(home, { viewport: { width: 360, height: 740 } }),
   },
+  kept: [
+    await keeping(pathToFileURL(`${site}/`).href, () => open("about:blank", {}), axed),
+    await keeping(origin + base, () => open("about:blank", PHONE), axed),
+  ],
   finding: {
     drawer: await drawer("book/train.html"),
     reading: await reading("book/train.html"),

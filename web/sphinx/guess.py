@@ -19,8 +19,8 @@ Or one of two to five choices, of which one is right::
     :::
 
 Without JavaScript, answer and explanation are read by opening a native ``<details>``; with it, ``guess.js`` takes the
-guess, opens them, and says how far off it was. Nothing of a guess leaves the page. What the two cells that follow put
-out stays hidden until the fold is open.
+guess, opens them, and says how far off it was. The browser keeps a guess (``kept.js``), and sends it nowhere. What the
+two cells that follow put out stays hidden until the fold is open.
 """
 
 import re
@@ -34,7 +34,7 @@ from sphinx.application import Sphinx
 from sphinx.errors import SphinxError
 from sphinx.util.docutils import SphinxDirective
 
-from markup import files_where, inline, raw_html
+from markup import files_where, fingerprint, inline, raw_html
 
 CHOICES = range(2, 6)
 LETTERS = "ABCDE"
@@ -114,6 +114,7 @@ class GuessDirective(SphinxDirective):
         place = f"{self.env.doc2path(self.env.docname, base=False)}:{self.lineno}"
         found = read_guess("".join(self.arguments), self.options, list(self.content), place)
         node = guess(ids=[f"guess-{self.env.new_serialno('guess') + 1}"])
+        node["key"] = f"{self.env.docname.rsplit('/')[-1]}-{fingerprint(found.question, *found.choices)}"
         answer = [self._words(found.choices[found.right])] if found.choices else self._number(found, place)
         if not found.choices:
             node["measured"], node["unit"] = answer[0].astext().replace(",", ""), found.unit
@@ -178,7 +179,7 @@ def check_number(text: str, place: str) -> None:
 
 
 def _visit(translator: Any, node: guess) -> None:
-    data = {f"data-{name}": node[name] for name in ("measured", "unit") if node.get(name)}
+    data = {f"data-{name}": node[name] for name in ("key", "measured", "unit") if node.get(name)}
     translator.body.append(translator.starttag(node, "form", CLASS="ml-guess", autocomplete="off", **data))
 
 

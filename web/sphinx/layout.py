@@ -16,6 +16,7 @@ from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
 
 import addresses
+import toc
 from contents import number, title
 from files import is_own
 
@@ -54,6 +55,7 @@ def finish_page(app: Sphinx, page: str, template: str, context: dict[str, Any], 
         "page_titles": env.titles,
         "page_title": escape(name if page == app.config.root_doc else f"{own} · {name}"),
         "page_description": _description(env, page, context.get("metatags") or "") or f"{own}: a page of {name}.",
+        "chapter": number(env, page).strip() if page.removeprefix("book/") in toc.chapters() else "",
         "page_address": here.site + app.builder.get_target_uri(page),
         "site_address": here.site,
         "site_path": urlsplit(here.site).path,

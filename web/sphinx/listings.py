@@ -15,6 +15,7 @@ from claims import claim_list
 from contents import number, parts, title
 from markup import raw_html
 from pictures import address_of
+from review import chapters_read, kept_data
 
 
 class listing(nodes.General, nodes.Element):  # noqa: N801, docutils names nodes so
@@ -128,6 +129,8 @@ LISTINGS = {
     "figure-list": figure_list,
     "claim-list": claim_list,
     "take-away": take_away,
+    "chapters-read": chapters_read,
+    "kept-data": kept_data,
 }
 
 

@@ -1,5 +1,6 @@
 """HTML that this book's extensions write themselves, and the mending of what others write."""
 
+import hashlib
 import re
 from collections.abc import Callable
 from typing import Any
@@ -33,6 +34,11 @@ def files_where(kind: type[nodes.Element], *, script: str, style: str = "") -> C
                 app.add_css_file(style)
 
     return add
+
+
+def fingerprint(*texts: str) -> str:
+    """Return eight hexadecimal digits that are others where the words of a text are others."""
+    return hashlib.sha256(repr([text.split() for text in texts]).encode()).hexdigest()[:8]
 
 
 def is_within(node: nodes.Node, *kinds: type) -> bool:

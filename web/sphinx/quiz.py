@@ -10,7 +10,7 @@ The file is a list of questions::
           because: What speaks against it.
 
 Texts are one paragraph of MyST each. Without JavaScript the answers are read by opening a native
-``<details>``; with it, ``quiz.js`` shows the one that belongs to the chosen option.
+``<details>``; with it, ``quiz.js`` shows the one that belongs to the chosen option, and ``kept.js`` keeps the choice.
 """
 
 import string
@@ -26,7 +26,7 @@ from sphinx.application import Sphinx
 from sphinx.errors import SphinxError
 from sphinx.util.docutils import SphinxDirective
 
-from markup import files_where, inline, raw_html
+from markup import files_where, fingerprint, inline, raw_html
 
 QUESTIONS = range(3, 6)
 OPTIONS = range(2, 6)
@@ -51,6 +51,11 @@ class Question(NamedTuple):
 
     text: str
     options: list[Option]
+
+    @property
+    def key(self) -> str:
+        """Return the name that a browser keeps an answer under: another one when question or options change."""
+        return fingerprint(self.text, *(f"{option.right:d} {option.text}" for option in self.options))
 
 
 def read_quiz(file: Path) -> list[Question]:
@@ -145,13 +150,15 @@ class Quiz(SphinxDirective):
         self.env.note_dependency(str(file))
         result = quiz(ids=[f"quiz-{name}"])
         for number, question in enumerate(read_quiz(file), 1):
-            result += self._question(question, number, f"quiz-{name}-{number}")
+            result += self.question(question, name, number, f"quiz-{name}-{number}")
         return [result]
 
-    def _question(self, question: Question, number: int, identity: str) -> list[nodes.Node]:
+    def question(self, question: Question, name: str, number: int, identity: str) -> list[nodes.Node]:
+        """Return a question with its options and answers, under an id that no other one of the page has."""
         lettered = _lettered(question.options)
+        attributes = f'id="{escape(identity)}" data-key="{escape(name)}-{question.key}"'
         return [
-            raw_html(f'<fieldset class="ml-quiz-question" id="{escape(identity)}"><legend>{number}. '),
+            raw_html(f'<fieldset class="ml-quiz-question" {attributes}><legend>{number}. '),
             *inline(self, question.text, QuizError),
             raw_html("</legend>"),
             *(node for option, letter in lettered for node in self._choice(option, letter, identity)),

@@ -1,5 +1,5 @@
 // Takes the reader's guess, then opens the answer and says how far off it was. Answer and explanation stand in the page
-// already, in a fold below the question; nothing is stored or sent.
+// already, in a fold below the question. The browser keeps the guess (kept.js), and nothing is sent.
 
 /** The number that somebody typed, with a comma for thousands or for decimals; NaN for anything else. @param {string} text */
 function read(text) {
@@ -36,7 +36,7 @@ function compare(guess, shown, unit) {
 }
 
 for (const form of /** @type {NodeListOf<HTMLFormElement>} */ (document.querySelectorAll(".ml-guess"))) {
-  const { measured, unit = "" } = form.dataset;
+  const { key = "", measured, unit = "" } = form.dataset;
   const inputs = [...form.querySelectorAll("input")];
   const controls = /** @type {HTMLElement} */ (form.querySelector(".ml-guess-act"));
   const button = /** @type {HTMLButtonElement} */ (controls.querySelector("button"));
@@ -51,24 +51,40 @@ for (const form of /** @type {NodeListOf<HTMLFormElement>} */ (document.querySel
     button.textContent = committed ? "Guess again" : "Commit to it";
     fold.open = committed;
     result.replaceChildren(...parts);
+    form.querySelector(".ml-kept")?.remove();
   };
+  /** Say how good the guess is; returns it, if there is one. */
   const commit = () => {
     const said = answer.cloneNode(true).childNodes;
     if (measured === undefined) {
       const chosen = inputs.find((input) => input.checked);
-      return chosen ? show(true, `You guessed ${chosen.value}. `, ...said) : show(false, "Choose an answer first.");
+      if (chosen) show(true, `You guessed ${chosen.value}. `, ...said);
+      else show(false, "Choose an answer first.");
+      return chosen?.value;
     }
     const guess = read(inputs[0].value);
-    if (Number.isNaN(guess)) return show(false, "Type a number first.");
+    if (Number.isNaN(guess)) return void show(false, "Type a number first.");
     const yours = `You guessed ${say(guess, 10)} ${unit}`.trim();
-    return show(true, `${yours}. `, ...said, ` ${compare(guess, measured, unit)}`);
+    show(true, `${yours}. `, ...said, ` ${compare(guess, measured, unit)}`);
+    return inputs[0].value;
   };
   form.addEventListener("submit", (event) => {
     event.preventDefault();
     if (form.classList.contains("ml-guess-done")) {
       show(false);
       (inputs.find((input) => input.checked) ?? inputs[0]).focus();
-    } else commit();
+    } else {
+      const guess = commit();
+      if (guess && globalThis.kept?.guess(key, guess)) kept.note(result, "");
+    }
   });
   controls.hidden = false;
+  const before = globalThis.kept?.load()?.guesses[key]?.guess;
+  if (before !== undefined) {
+    for (const input of inputs) {
+      if (measured === undefined) input.checked = input.value === before;
+      else input.value = before;
+    }
+    commit();
+  }
 }
