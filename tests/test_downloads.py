@@ -14,7 +14,7 @@ import addresses
 import downloads
 import pdf
 import toc
-from manuscript import manuscript
+from manuscript import book_pages, manuscript
 
 ROOT = Path(__file__).resolve().parents[1]
 SITE = ROOT / "_build" / "html"
@@ -101,7 +101,7 @@ def tags(book: Any) -> tuple[set[str], set[int]]:
 
 
 def test_contents_list_every_page_with_its_number(contents: list[tuple[str, int]], texts: list[str]) -> None:
-    titles = [of_site(name).select("h1")[0].get_text() for name in toc.pages()[1:]]
+    titles = [of_site(name).select("h1")[0].get_text() for name in book_pages()[1:]]
     assert [title for title, _ in contents] == [*(squeezed(title.removesuffix("#")) for title in titles), "Answers"]
     for title, number in contents:
         assert title in texts[number - 1]
@@ -124,7 +124,7 @@ def test_internal_links_of_the_pdf_have_a_target(book: PdfReader) -> None:
 
 
 def test_no_control_is_printed(pages: list[list[Line]], tags: tuple[set[str], set[int]]) -> None:
-    soups = [of_site(name) for name in toc.pages()]
+    soups = [of_site(name) for name in book_pages()]
     buttons = [button for soup in soups for button in soup.select("article button:not(.term)")]
     # The title of a box that can be folded heads its text.
     titled = ":not(details.admonition > summary)"
@@ -142,7 +142,7 @@ def test_answers_are_in_the_appendix_on_the_pages_that_questions_name(
 ) -> None:
     first = contents[-1][1] - 1
     body, appendix = "".join(texts[:first]), "".join(texts[first:])
-    soups = [of_site(name) for name in toc.pages()]
+    soups = [of_site(name) for name in book_pages()]
     told = [answer for soup in soups for answer in soup.select(".ml-guess details, li.ml-quiz-right")]
     solutions = [fold for soup in soups for fold in soup.select("details:has(.collapsed)") if is_solution(fold)]
     solved = [fold.select("pre")[0] for fold in solutions]
@@ -176,7 +176,7 @@ def test_code_of_100_characters_fits_and_longer_lines_wrap_with_an_indent(pages:
         places.setdefault(line.text[:40], []).append((line, following))
     wrapped = 0
     for code in (
-        line for name in toc.pages() for block in of_site(name).select("pre") for line in lines_of_code(block)
+        line for name in book_pages() for block in of_site(name).select("pre") for line in lines_of_code(block)
     ):
         whole = squeezed(code)
         found = places.get(whole[:40], [])

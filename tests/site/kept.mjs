@@ -42,7 +42,10 @@ const stored = (page) => page.evaluate(() => JSON.parse(localStorage.getItem("mn
 const words = async (locator) => (await locator.innerText()).replace(/\s+/g, " ").trim();
 /** @param {Page} page @param {string} selector */
 const scrollTo = async (page, selector) => {
-  await page.locator(selector).first().evaluate((element) => element.scrollIntoView({ behavior: "instant" }));
+  await page
+    .locator(selector)
+    .first()
+    .evaluate((element) => element.scrollIntoView({ behavior: "instant" }));
   await page.evaluate(() => new Promise((next) => requestAnimationFrame(() => setTimeout(next, 100))));
 };
 
@@ -65,25 +68,35 @@ async function learn(page, site, press) {
     await press(question.getByRole("button"));
     return words(question.locator(".ml-kept"));
   };
-  const wrong = await first.locator(".ml-quiz-wrong").first().innerText().catch(() => "");
+  const wrong = await first
+    .locator(".ml-quiz-wrong")
+    .first()
+    .innerText()
+    .catch(() => "");
   assert.equal(wrong, "", "an answer is seen before the question is answered");
-  const kept = "Kept in this browser only: Your progress. It returns tomorrow.";
-  assert.equal(await check(first, "A"), kept);
-  assert.equal(await check(second, "A"), kept);
+  const kept = "Kept in this browser only: Your progress.";
+  assert.equal(await check(first, "A"), `${kept} It waits there to be repeated.`);
+  assert.equal(await check(second, "A"), `${kept} It returns tomorrow.`);
   const guess = page.locator(".ml-guess:has(input[type=text])").first();
   await guess.locator("input").fill("12.5");
-  await press(guess.locator("button"));
+  await press(guess.locator(".ml-guess-act button"));
   await scrollTo(page, "#what-to-remember");
   await page.reload();
   assert.ok(await first.locator("input[value=A]").isChecked(), "the answer is lost");
   assert.match(await words(first.locator("[role=status]")), /^A is wrong\./);
   assert.match(await words(guess.locator("[role=status]")), /^You guessed 12\.5/);
   const { answers, guesses, place } = await stored(page);
-  assert.deepEqual(Object.values(answers).map(({ right, times, due }) => [right, times, due]), [
-    [false, 0, "2026-11-27"],
-    [true, 1, "2026-11-27"],
-  ]);
-  assert.deepEqual(Object.values(guesses).map(({ guess }) => guess), ["12.5"]);
+  assert.deepEqual(
+    Object.values(answers).map(({ right, times, due }) => [right, times, due]),
+    [
+      [false, 0, "2026-11-27"],
+      [true, 1, "2026-11-27"],
+    ],
+  );
+  assert.deepEqual(
+    Object.values(guesses).map(({ guess }) => guess),
+    ["12.5"],
+  );
   assert.equal(place.section, "what-to-remember");
 
   // Another look into a chapter does not move the place; reading on to its end does.
@@ -111,7 +124,9 @@ async function repeat(page, site, press, axed) {
   const asked = page.locator(".ml-due .ml-quiz-question");
   const answerAll = async () => {
     for (const question of await asked.all()) {
-      const right = await question.locator("li").evaluateAll((all) => all.findIndex((e) => e.matches(".ml-quiz-right")));
+      const right = await question
+        .locator("li")
+        .evaluateAll((all) => all.findIndex((e) => e.matches(".ml-quiz-right")));
       await press(question.locator("input").nth(right), "Space");
       await press(question.getByRole("button"));
       assert.match(await words(question.locator("[role=status]")), /^[A-E] is right\./);
@@ -123,7 +138,7 @@ async function repeat(page, site, press, axed) {
   assert.equal(await words(due), "1 question to repeat: 1 answered wrong.");
   assert.match(await words(page.locator(".ml-chapters li:has(:checked)")), /Chapter \d+ .* 1 of \d questions right$/);
   assert.match(await words(page.locator(".ml-from")), /^From \w+/);
-  assert.deepEqual(await axed(page), []);
+  if (site.startsWith("http")) assert.deepEqual(await axed(page), []); // from disk, axe cannot read style sheets
   const small = await page
     .locator("main :is(button, input[type=file], label, summary), #kept :is(a, button)")
     .evaluateAll((all) =>

@@ -24,6 +24,7 @@ NOT_IN_BOOKS = (
     ".ml-quiz-question :is(button, [role]), .ml-guess-act, .ml-guess-question [role], .by-platform, "
     ".ml-figure-tools, .figure-index img"
 )
+PAGES_NOT_IN_BOOKS = ("book/progress",)  # what a browser keeps
 # What the site says about itself and what is true in a book.
 IN_BOOKS = {
     "below it, a solution that stays closed until you open it": "at the end of the book, a solution",
@@ -37,10 +38,15 @@ IN_BOOKS = {
 
 def manuscript() -> dict[str, Tag]:
     """Return the text of each page in reading order, and last the appendix, by the id that each has in the whole."""
-    pages, site = toc.pages(), addresses.read().site
+    pages, site = book_pages(), addresses.read().site
     texts = {page: chapter(page, set(pages), site) for page in pages}
     appendix = answers(texts)
     return {str(text["id"]): text for text in [*texts.values(), appendix]}
+
+
+def book_pages() -> list[str]:
+    """Return the pages that are in books, in reading order."""
+    return [page for page in toc.pages() if page not in PAGES_NOT_IN_BOOKS]
 
 
 def chapter(page: str, pages: set[str], site: str) -> Tag:

@@ -66,7 +66,7 @@ def chapters_read(app: Sphinx, page: str) -> str:
             f'<label hidden><input type="checkbox" autocomplete="off"> Chapter {place}</label> '
             f'<a href="{address}">{escape(title(app.env, other))}</a> <span class="ml-score"></span></li>'
         )
-    return f'<ul class="ml-chapters">{"".join(items)}</ul>'
+    return f'<div class="ml-chapters"><ul>{"".join(items)}</ul></div>'
 
 
 def kept_data(app: Sphinx, page: str) -> str:

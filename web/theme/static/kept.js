@@ -17,7 +17,9 @@ globalThis.kept = (() => {
   function day(later = 0) {
     const date = new Date();
     date.setDate(date.getDate() + later);
-    return [date.getFullYear(), date.getMonth() + 1, date.getDate()].map((part) => `${part}`.padStart(2, "0")).join("-");
+    return [date.getFullYear(), date.getMonth() + 1, date.getDate()]
+      .map((part) => `${part}`.padStart(2, "0"))
+      .join("-");
   }
   const now = () => new Date().toISOString();
   /** Tell whether a question has to be asked. @param {KeptAnswer} answer */
@@ -63,6 +65,7 @@ globalThis.kept = (() => {
       if (due) answers[key].due = due;
     });
     if (!done) return "";
+    if (!right) return "It waits there to be repeated.";
     if (!due) return "You were right three times, so it does not return.";
     return due === day(1) ? "It returns tomorrow." : `It returns on ${say(due)}.`;
   }

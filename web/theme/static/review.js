@@ -23,7 +23,7 @@
     const key = /** @type {HTMLElement} */ (part.querySelector("[data-key]")).dataset.key ?? "";
     return { part, key, page, place };
   });
-  const chapters = findAll(".ml-chapters > [data-page]").map((item) => ({
+  const chapters = findAll(".ml-chapters [data-page]").map((item) => ({
     page: item.dataset.page ?? "",
     link: /** @type {HTMLAnchorElement} */ (item.querySelector("a")),
     box: /** @type {HTMLInputElement} */ (item.querySelector("input")),
@@ -97,7 +97,8 @@
 
   // What each part of a file must look like, and that in words.
   const isText = (/** @type {any} */ text) => typeof text === "string" && text.length <= 200;
-  const isTime = (/** @type {any} */ text) => isText(text) && /^\d{4}-\d\d-\d\dT/.test(text) && !isNaN(Date.parse(text));
+  const isTime = (/** @type {any} */ text) =>
+    isText(text) && /^\d{4}-\d\d-\d\dT/.test(text) && !isNaN(Date.parse(text));
   const isDay = (/** @type {any} */ text) => /^\d{4}-\d\d-\d\d$/.test(text) && !isNaN(Date.parse(text));
   const isPage = (/** @type {any} */ text) => isText(text) && /^[\w-]+(\/[\w-]+)*$/.test(text);
   /** @type {Record<string, [(value: any) => boolean, string]>} */
@@ -137,7 +138,12 @@
       }
       all[part] = entries;
     }
-    const { page, section, title, at } = all.place ?? { page: "a", section: "", title: "", at: new Date().toISOString() };
+    const { page, section, title, at } = all.place ?? {
+      page: "a",
+      section: "",
+      title: "",
+      at: new Date().toISOString(),
+    };
     if (!(isPage(page) && /^[\w-]*$/.test(section) && isText(title) && isTime(at)))
       throw new Error('"place" is not "page", "section", "title" and "at" (a time)');
     return all;
