@@ -43,8 +43,8 @@ class Review(Quiz):
                 result += raw_html(f'<div data-page="book/{escape(name)}" data-place="quiz-{escape(name)}-{place}">')
                 result += self.question(question, name, place, f"review-{name}-{place}")
                 result += raw_html("</div>")
-        place = f'<p role="status" id="due"></p><div class="ml-due"></div><noscript><p>{WITHOUT_SCRIPTS}</p></noscript>'
-        return [raw_html(place), result]
+        asked = f'<p role="status" id="due"></p><div class="ml-due"></div><noscript><p>{WITHOUT_SCRIPTS}</p></noscript>'
+        return [raw_html(asked), result]
 
 
 def move_behind(app: Sphinx, doctree: nodes.document) -> None:
