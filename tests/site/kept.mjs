@@ -77,6 +77,7 @@ async function learn(page, site, press) {
   const kept = "Kept in this browser only: Your progress.";
   assert.equal(await check(first, "A"), `${kept} It waits there to be repeated.`);
   assert.equal(await check(second, "A"), `${kept} It returns tomorrow.`);
+  assert.equal(await check(second, "A"), `${kept} It returns tomorrow.`); // the same day, which counts once
   const guess = page.locator(".ml-guess:has(input[type=text])").first();
   await guess.locator("input").fill("12.5");
   await press(guess.locator(".ml-guess-act button"));
