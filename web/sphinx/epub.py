@@ -167,7 +167,7 @@ def contents(texts: Mapping[str, Tag]) -> str:
     home, *_, appendix = texts
     entries = [entry(home, texts[home])]
     for part in toc.parts():
-        inside = "".join(entry(name, texts[name]) for name in map(anchor, part.pages))
+        inside = "".join(entry(name, texts[name]) for name in map(anchor, part.pages) if name in texts)
         entries.append(f"<li><span>{escape(part.caption)}</span><ol>{inside}</ol></li>")
     entries.append(entry(appendix, texts[appendix]))
     start = next(anchor(part.pages[0]) for part in toc.parts() if part.numbered)
