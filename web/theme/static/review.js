@@ -4,7 +4,7 @@
   const FORMAT = "MNIST Lessons progress";
   const LARGEST = 1e6; // bytes of a file; the answers to all questions of the book make less than a tenth of that
   // What else the site keeps: in this browser, and until the tab is closed.
-  const CHOICES = ["theme"];
+  const CHOICES = ["theme", "wrap"]; // a light or dark page, and whether code wraps
   const DRAWINGS = ["ml-draw-digit", "ml-teach-it"];
   const { KEPT_AS, VERSION, load, change, isDue, say, show } = kept;
 
@@ -177,7 +177,7 @@
   }
 
   function deleteAll() {
-    if (!confirm("Delete all that this site keeps in this browser: answers, guesses, place, drawings, and theme?"))
+    if (!confirm("Delete all that this site keeps in this browser, also drawings and how pages look?"))
       return "Nothing was deleted.";
     for (const name of [KEPT_AS, ...CHOICES]) localStorage.removeItem(name);
     for (const name of DRAWINGS) sessionStorage.removeItem(name);
