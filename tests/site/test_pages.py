@@ -327,6 +327,20 @@ def test_missing_page_leads_back_to_the_book(report: dict[str, Any]) -> None:
     assert all((SITE / link.removeprefix(BASE)).is_file() for link in lost["links"])
 
 
+def test_kept_book_works_without_a_server_until_it_is_removed(report: dict[str, Any]) -> None:
+    seen = report["offline"]
+    whole, rest = seen["sizes"]
+    assert "no room" in seen["full"]
+    assert 0 < rest < whole  # an interrupted download goes on where it stopped
+    assert seen["search"] > 1
+    assert "keeps version" in seen["foot"]
+    assert seen["pictures"] is True
+    assert "newer version" in seen["newer"]
+    assert "still works" in seen["failed"]
+    assert (seen["paintBefore"], seen["paintAfter"]) == ("", "yes")
+    assert seen["left"] == []
+
+
 def test_root_redirects_to_the_first_page() -> None:
     assert "url=book/index.html" in (SITE / "index.html").read_text(encoding="utf-8")
 

@@ -4,6 +4,7 @@
 //
 // One browser and one server for all; the server answers under BASE, as GitHub Pages does.
 
+import { createHash } from "node:crypto";
 import { createReadStream, existsSync, readFileSync, statSync } from "node:fs";
 import { createServer } from "node:http";
 import { extname, join } from "node:path";
@@ -42,13 +43,20 @@ const ALL_STATES = [
 const PHONE = { viewport: { width: 360, height: 740 }, hasTouch: true, colorScheme: "dark" };
 const STATES = ALL_STATES.slice(0, Number(states));
 
+// How many requests the server still answers, and what it says in place of some of the site's files.
+let answers = Infinity;
+/** @type {Map<string, string>} */
+const instead = new Map();
 const server = createServer((request, response) => {
+  if (answers-- <= 0) return request.destroy();
   const path = decodeURIComponent(new URL(request.url ?? "/", "http://here").pathname);
   const file = join(site, path.startsWith(base) ? path.slice(base.length) : "no such page");
   const found = existsSync(file) && statSync(file).isFile();
   response.writeHead(found ? 200 : 404, {
     "content-type": TYPES[found ? extname(file) : ".html"] ?? "application/octet-stream",
   });
+  const other = instead.get(path.slice(base.length));
+  if (other !== undefined) return response.end(other);
   createReadStream(found ? file : join(site, "404.html")).pipe(response);
 });
 await new Promise((ready) => server.listen(0, "127.0.0.1", () => ready(undefined)));
@@ -402,6 +410,71 @@ async function missing() {
   return result;
 }
 
+/** Keep the book, read it without a server, fail to update it, update it, remove it. */
+async function offline() {
+  const context = await browser.newContext({ viewport: { width: 1280, height: 900 } });
+  const page = await context.newPage();
+  const home = `${origin}${base}book/index.html`;
+  const note = page.locator(".ml-keep [role=status]");
+  const press = async (/** @type {string} */ button, /** @type {RegExp} */ until) => {
+    await page.locator(".ml-keep button", { hasText: button }).press("Enter");
+    await note.filter({ hasText: until }).waitFor({ timeout: 120_000 });
+    return note.innerText();
+  };
+  const paint = () => page.evaluate(() => getComputedStyle(document.body).getPropertyValue("--changed"));
+  await page.goto(home);
+  const size = async () => parseInt(await page.locator(".ml-keep span").first().innerText());
+  const session = await context.newCDPSession(page);
+  /** @type {Record<string, unknown>} */
+  const seen = {};
+  await page.locator(".ml-keep button").first().waitFor();
+  seen.sizes = [await size()];
+  await session.send("Storage.overrideQuotaForOrigin", { origin, quotaSize: 5e6 });
+  seen.full = await press("Keep this book", /Try again|try/);
+  await session.send("Storage.overrideQuotaForOrigin", { origin });
+  answers = 100;
+  seen.interrupted = await press("Keep this book", /interrupted/);
+  answers = Infinity;
+  await page.reload();
+  await page.locator(".ml-keep button").first().waitFor();
+  seen.sizes = [seen.sizes, await size()].flat();
+  seen.kept = await press("Keep this book", /Done/);
+  answers = 0;
+  await page.goto(`${origin}${base}search.html?q=softmax`);
+  seen.search = await page.locator("#results a").count();
+  await page.goto(`${origin}${base}book/draw.html`);
+  await page.locator(".ml-sheet").waitFor();
+  seen.foot = await note.filter({ hasText: "keeps version" }).innerText();
+  seen.pictures = await page.evaluate(() =>
+    [...document.images].every((image) => image.complete && image.naturalWidth),
+  );
+  await page.goto(home);
+  // The next build has another style sheet, and does not deliver what its list says at first.
+  answers = Infinity;
+  const style = `${readFileSync(join(site, "_static/site.css"), "utf8")}\nbody { --changed: yes }`;
+  const list = JSON.parse(readFileSync(join(site, "offline.json"), "utf8"));
+  const hash = createHash("sha256").update(style).digest("hex").slice(0, 32);
+  list.files["_static/site.css"] = [hash, style.length];
+  instead.set("offline.json", JSON.stringify(list));
+  await page.goto(home);
+  seen.newer = await note.filter({ hasText: "newer version" }).innerText();
+  seen.failed = await press("Update", /changed/);
+  await page.reload();
+  seen.paintBefore = await paint();
+  instead.set("_static/site.css", style);
+  seen.updated = await press("Update", /Done/);
+  await page.reload();
+  seen.paintAfter = await paint();
+  seen.removed = await press("Remove", /Removed/);
+  seen.left = await page.evaluate(async () => [
+    ...(await caches.keys()),
+    ...(await navigator.serviceWorker.getRegistrations()),
+  ]);
+  instead.clear();
+  await context.close();
+  return seen;
+}
+
 /** What the keyboard makes of the first table that may be sorted, from disk: each column's head pressed twice. @param {string} name */
 async function sorting(name) {
   const { page, seen, close } = await open(pathToFileURL(join(site, name)).href, {});
@@ -673,6 +746,7 @@ const used = {
     reading: await reading("book/train.html"),
     launch: await launching("book/train.html"),
   },
+  offline: await offline(),
 };
 await browser.close();
 server.close();

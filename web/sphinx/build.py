@@ -32,6 +32,7 @@ from sphinx.util.console import nocolor
 import addresses
 import browser
 import notebooks
+import offline
 import published
 from addresses import AddressError
 from claims import fragile
@@ -163,6 +164,7 @@ def say_source(executed: dict[str, nbformat.NotebookNode]) -> None:
     source = published.identify_book()
     published.write_book(executed, source)
     published.stamp_pages(source)
+    offline.write_list()
 
 
 def build_pages(names: list[str], documents: list[str]) -> None:
@@ -174,6 +176,7 @@ def build_pages(names: list[str], documents: list[str]) -> None:
     others = [str(ROOT / name) for name in documents if name not in names]
     refuse([line for line in sphinx(names) if not line.startswith(tuple(others))])
     offer_notebooks([name for name in names if name in notebooks.lessons()])
+    offline.write_list()
     seconds = time.perf_counter() - start
     print(f"Site: built {', '.join(names)} in {seconds:.0f} s; other pages may be older, until: make book")
 

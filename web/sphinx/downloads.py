@@ -12,6 +12,7 @@ from pathlib import Path
 
 import addresses
 import epub
+import offline
 import pdf
 import published
 import toc
@@ -40,6 +41,7 @@ def main() -> None:
     pages = pdf.write(PDF, texts)
     say(PDF, f"{pages} pages, ")
     write_atomically(home, with_links(home, f"{os.path.relpath(SITE, home.parent)}/"))
+    offline.write_list()
     write_atomically(stamp, key)
 
 
@@ -55,7 +57,7 @@ def pack(home: Path) -> None:
         zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED) as archive,
     ):
         for file in sorted(file for file in SITE.rglob("*") if file.is_file()):
-            if file not in {*FILES, part}:
+            if file not in {*FILES, part, SITE / offline.LIST}:
                 entry = zipfile.ZipInfo(f"mnist-lessons/{file.relative_to(SITE).as_posix()}")
                 entry.compress_type = zipfile.ZIP_DEFLATED
                 # None of the three is in the zip, so its first page offers them at the published address.

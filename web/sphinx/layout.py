@@ -35,7 +35,7 @@ CONTENT_POLICY = "; ".join(
         "img-src 'self' data: blob:",
         "font-src 'self' data:",
         "connect-src 'self'",
-        "worker-src blob:",
+        "worker-src 'self' blob:",
         "base-uri 'self'",
         "form-action 'self'",
     ]

@@ -119,7 +119,8 @@ def take_away(app: Sphinx, page: str) -> str:
         f'<li><a href="{book}.epub">The book as an EPUB</a>, for e-readers and phones: lines wrap to the screen, in the'
         " size and color of type that you choose.</li>"
         f'<li><a href="{book}.zip">The site as one zip</a>: unpack it and open'
-        " <code>index.html</code>. Drawing, formulas and search work without an internet connection.</li></ul>"
+        " <code>index.html</code>. Drawing, formulas and search work without an internet connection.</li>"
+        '<li id="keep" hidden></li></ul>'
     )
 
 

@@ -4,7 +4,8 @@
   const FORMAT = "MNIST Lessons progress";
   const LARGEST = 1e6; // bytes of a file; the answers to all questions of the book make less than a tenth of that
   // What else the site keeps: in this browser, and until the tab is closed.
-  const CHOICES = ["theme", "wrap"]; // a light or dark page, and whether code wraps
+  // A light or dark page, whether code wraps, whether / leads to the search, and the hub that opens chapters.
+  const CHOICES = ["theme", "wrap", "slash", "hub"];
   const DRAWINGS = ["ml-draw-digit", "ml-teach-it"];
   const { KEPT_AS, VERSION, load, change, isDue, say, show } = kept;
 

@@ -1,6 +1,8 @@
 // Conveniences; every page can be read and followed without them.
 "use strict";
 
+const siteScript = /** @type {HTMLScriptElement} */ (document.currentScript);
+
 // Light or dark: the system's choice, until the reader makes one.
 const theme = /** @type {HTMLElement} */ (document.getElementById("theme"));
 const system = matchMedia("(prefers-color-scheme: dark)");
@@ -154,3 +156,11 @@ const mark = () => {
 mark();
 addEventListener("resize", mark);
 document.addEventListener("toggle", mark, true);
+
+// The book can be kept in the browser; what does it is loaded where that is offered or done.
+if (isSecureContext && location.protocol !== "file:" && navigator.serviceWorker) {
+  if (document.getElementById("keep") || navigator.serviceWorker.controller) {
+    const src = new URL("offline.js", siteScript.src).href;
+    document.head.append(Object.assign(document.createElement("script"), { src }));
+  }
+}
