@@ -118,6 +118,7 @@ async function violations(page, part = "html") {
     (part) =>
       axe.run(part, {
         runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"],
+        rules: { "color-contrast-enhanced": { enabled: true } },
         resultTypes: ["violations"],
       }),
     part,

@@ -17,7 +17,7 @@ from markup import is_within, raw_html
 
 @functools.cache
 def definitions(env: BuildEnvironment) -> dict[str, str]:
-    """Return as HTML what the glossary says of each term, by the term's anchor, without where it is taught."""
+    """Return as HTML each term and what the glossary says of it without where it is taught, by the term's anchor."""
     objects = cast(StandardDomain, env.get_domain("std")).objects
     glossaries = {page for (kind, _), (page, _) in objects.items() if kind == "term"}
     found: dict[str, str] = {}
@@ -25,7 +25,8 @@ def definitions(env: BuildEnvironment) -> dict[str, str]:
         for item in env.get_doctree(page).findall(nodes.definition_list_item):
             text = next(next(item.findall(nodes.definition)).findall(nodes.paragraph))
             for term in item.findall(nodes.term):
-                found |= {name: definition(text) for name in term["ids"]}
+                said = f"<p><strong>{escape(term.astext())}</strong></p><p>{definition(text)}</p>"
+                found |= dict.fromkeys(term["ids"], said)
     return found
 
 
@@ -66,7 +67,7 @@ def explain_terms(app: Sphinx, doctree: nodes.document, page: str) -> None:
         reference.parent.replace(reference, raw_html(button))
     doctree += [
         raw_html(
-            f'<div class="about-term" id="about-{name}" popover><p>{known[name]}</p>'
+            f'<div class="about-term" id="about-{name}" popover>{known[name]}'
             f'<p><a href="{escape(address)}">In the glossary</a></p></div>'
         )
         for name, address in seen.items()

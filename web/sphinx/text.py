@@ -1,19 +1,28 @@
 """Text as a page shows it: no line ends before a unit, and what is folded opens without a script."""
 
+import re
 from html import escape
 from typing import Any
 
 from docutils import nodes
 from sphinx.application import Sphinx
 
-from markup import is_within, raw_html
+from markup import raw_html
+
+CODE_OR_PERCENT = re.compile(r"(<(pre|code|annotation)\b.*?</\2>)|(\d(?:</\w+>)*) %", re.DOTALL)
 
 
-def keep_units(app: Sphinx, doctree: nodes.document, page: str) -> None:
-    """Never break a line between a number and its per cent sign."""
-    for text in list(doctree.findall(nodes.Text)):
-        if " %" in text and not is_within(text, nodes.literal, nodes.literal_block, nodes.raw, nodes.math):
-            text.parent.replace(text, nodes.Text(text.replace(" %", "\u00a0%")))
+def keep_units(html: str) -> str:
+    """Return HTML in which no line breaks between a number and its percent sign; code stays as it is."""
+    return CODE_OR_PERCENT.sub(lambda found: found[1] or f"{found[3]}\u00a0%", html)
+
+
+def finish_page(app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: nodes.document | None) -> None:
+    """Keep units in a page's text, whatever has written it, and in its summary."""
+    if "body" in context:
+        context["body"] = keep_units(context["body"])
+    if context.get("meta"):
+        context["meta"] = {**context["meta"], "summary": keep_units(str(context["meta"].get("summary", "")))}
 
 
 def fold_dropdowns(app: Sphinx, doctree: nodes.document, page: str) -> None:
@@ -28,6 +37,6 @@ def fold_dropdowns(app: Sphinx, doctree: nodes.document, page: str) -> None:
 
 def setup(app: Sphinx) -> dict[str, Any]:
     """Wait for the resolved pages."""
-    app.connect("doctree-resolved", keep_units)
+    app.connect("html-page-context", finish_page)
     app.connect("doctree-resolved", fold_dropdowns)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -8,7 +8,6 @@ const theme = /** @type {HTMLElement} */ (document.getElementById("theme"));
 const system = matchMedia("(prefers-color-scheme: dark)");
 const root = document.documentElement;
 const isDark = () => (root.dataset.theme ? root.dataset.theme === "dark" : system.matches);
-const showTheme = () => theme.setAttribute("aria-pressed", String(isDark()));
 theme.addEventListener("click", () => {
   root.dataset.theme = isDark() ? "light" : "dark";
   try {
@@ -16,10 +15,7 @@ theme.addEventListener("click", () => {
   } catch {
     // No storage here: the choice holds for this page.
   }
-  showTheme();
 });
-system.addEventListener("change", showTheme);
-showTheme();
 theme.hidden = false;
 
 // The contents show the current entry in their middle: this page, or the section of it that is being read.

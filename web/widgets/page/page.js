@@ -59,6 +59,9 @@ export function mount(name, build) {
 /** @param {Element} host @param {URL} folder @param {(page: Page) => Promise<void>} build */
 async function start(host, folder, build) {
   const instead = [...host.childNodes];
+  // Scripts are on, and a page that is printed before this one has come into view shows what stands instead.
+  const first = host.querySelector("p")?.firstChild;
+  if (first instanceof Text) first.data = first.data.replace(/^This \w+ needs JavaScript[^.]*\./, ON_SCREEN);
   const root = h("div", { class: "ml-widget-body" });
   const live = h("div", { class: "ml-sr", role: "status" });
   const speak = speaker(live);
@@ -72,6 +75,8 @@ async function start(host, folder, build) {
     host.replaceChildren(warning(/** @type {Error} */ (error)), ...instead);
   }
 }
+
+const ON_SCREEN = "This part works on the screen, and loads when it comes into view.";
 
 /** @param {Error} error */
 export function warning(error) {
