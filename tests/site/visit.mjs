@@ -19,6 +19,9 @@ const axeScript = readFileSync(join(import.meta.dirname, "../../web/node_modules
 
 const [site, base, states] = process.argv.slice(2);
 const pages = readFileSync(0, "utf8").trim().split("\n");
+// Where the site is: under its published path, and for a while under another one.
+const MOVED = "/moved/to/";
+let root = base;
 /** @type {Record<string, string>} */
 const TYPES = {
   ".html": "text/html",
@@ -50,7 +53,7 @@ const instead = new Map();
 const server = createServer((request, response) => {
   if (answers-- <= 0) return request.destroy();
   const path = decodeURIComponent(new URL(request.url ?? "/", "http://here").pathname);
-  const file = join(site, path.startsWith(base) ? path.slice(base.length) : "no such page");
+  const file = join(site, path.startsWith(root) ? path.slice(root.length) : "no such page");
   const found = existsSync(file) && statSync(file).isFile();
   response.writeHead(found ? 200 : 404, {
     "content-type": TYPES[found ? extname(file) : ".html"] ?? "application/octet-stream",
@@ -390,9 +393,9 @@ async function firstScreen() {
   return seen;
 }
 
-/** A page that is not there, deep in folders: is what the server sends in its place whole? */
-async function missing() {
-  const { page, seen, close } = await open(`${origin}${base}no/such/page.html`, {});
+/** A page that is not there, deep in folders: is what the server sends in its place whole? @param {string} folder */
+async function missing(folder) {
+  const { page, seen, close } = await open(`${origin}${folder}no/such/page.html`, {});
   const result = {
     head: await page.locator("h1").innerText(),
     styled: await page.evaluate(
@@ -727,10 +730,13 @@ const queries = ["vanishing gradient", "vanishing gradeint", "learning rate"];
 /** @type {Record<string, object>} */
 const searches = {};
 for (const query of queries) searches[query] = await search(query);
+/** @type {Record<string, object>} */
+const lost = {};
+for (root of [MOVED, base]) lost[root] = await missing(root);
 const home = pathToFileURL(join(site, "book/index.html")).href;
 const used = {
   firstScreen: await firstScreen(),
-  missing: await missing(),
+  missing: lost,
   sorting: await sorting("book/scoreboard.html"),
   figure: await figures("book/train.html"),
   wide: await wideTable("book/scoreboard.html"),

@@ -27,20 +27,37 @@ HEAD_SCRIPT = (
     "if(v)document.documentElement.dataset[k]=v}}catch{/* no storage */}"
     "document.fonts.load('1em \"Source Sans\"')"
 )
-CONTENT_POLICY = "; ".join(
-    [
-        "default-src 'none'",
-        "script-src 'self' 'sha256-" + base64.b64encode(hashlib.sha256(HEAD_SCRIPT.encode()).digest()).decode() + "'",
-        "style-src 'self' 'unsafe-inline'",
-        "img-src 'self' data: blob:",
-        "font-src 'self' data:",
-        "connect-src 'self'",
-        "worker-src 'self' blob:",
-        "base-uri 'self'",
-        "form-action 'self'",
-    ]
+# A server sends the page for lost readers at any depth. Where the site is not under its published path, as on another
+# host, this finds the folder before anything is loaded.
+BASE_SCRIPT = (
+    'try{const base=document.querySelector("base"),parts=location.pathname.split("/"),'
+    'here=folder=>{const ask=new XMLHttpRequest;ask.open("HEAD",`${folder}_static/site.css`,false);ask.send();'
+    'return ask.status===200&&/css/.test(ask.getResponseHeader("content-type"))};'
+    'base.href=[base.getAttribute("href"),...parts.slice(0,-1).map((_,i)=>`${parts.slice(0,i+1).join("/")}/`)]'
+    ".find(here)??base.href}catch{/* from disk */}"
 )
 TEMPLATE_TITLES = {"search": "Search", "genindex": "Index", "404": "Page not found"}
+
+
+def content_policy(*scripts: str) -> str:
+    """Return what a page may load: files of its own site, and these scripts of its own text."""
+    hashes = (base64.b64encode(hashlib.sha256(script.encode()).digest()).decode() for script in scripts)
+    return "; ".join(
+        [
+            "default-src 'none'",
+            " ".join(["script-src 'self'", *(f"'sha256-{name}'" for name in hashes)]),
+            "style-src 'self' 'unsafe-inline'",
+            "img-src 'self' data: blob:",
+            "font-src 'self' data:",
+            "connect-src 'self'",
+            "worker-src 'self' blob:",
+            "base-uri 'self'",
+            "form-action 'self'",
+        ]
+    )
+
+
+CONTENT_POLICY = content_policy(HEAD_SCRIPT)  # of every page but the one for lost readers
 
 
 def finish_page(app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: nodes.document | None) -> None:
@@ -50,7 +67,8 @@ def finish_page(app: Sphinx, page: str, template: str, context: dict[str, Any], 
     name = app.config.html_title
     has_notebook = "kernelspec" in env.metadata[page] and page != app.config.root_doc
     context |= {
-        "content_policy": CONTENT_POLICY,
+        "content_policy": content_policy(HEAD_SCRIPT, BASE_SCRIPT) if page == "404" else CONTENT_POLICY,
+        "base_script": BASE_SCRIPT,
         "head_script": HEAD_SCRIPT,
         "page_titles": env.titles,
         "page_title": escape(name if page == app.config.root_doc else f"{own} · {name}"),
