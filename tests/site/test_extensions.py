@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from docutils import nodes
 from docutils.utils import new_document
-from PIL import Image
+from PIL import Image, ImageColor
 from sphinx.errors import ExtensionError
 
 import api
@@ -188,8 +188,10 @@ def test_first_page_that_imports_a_function_is_linked_from_its_reference(tmp_pat
     }
 
 
-def test_card_has_the_size_that_social_networks_ask_for() -> None:
-    assert card.draw_card("A", "b").size == (1200, 630)
+def test_card_has_the_size_that_social_networks_ask_for_and_its_title_stays_above_the_digits() -> None:
+    drawn = card.draw_card("A title that is too long for three lines of a card unless it is written smaller. " * 2, "b")
+    assert drawn.size == (1200, 630)
+    assert drawn.crop((0, 370, 1200, 390)).getcolors() == [(20 * 1200, ImageColor.getrgb(card.PAPER))]
 
 
 class Environment:

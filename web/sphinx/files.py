@@ -11,7 +11,7 @@ from sphinx.errors import ExtensionError
 
 from folders import ROOT
 
-CARD = "card.png"
+CARDS = "cards"
 MODULES = ROOT / "web" / "node_modules"
 FONTS = {
     "source-sans-3.woff2": "@fontsource-variable/source-sans-3/files/source-sans-3-latin-wght-normal.woff2",
@@ -20,9 +20,9 @@ FONTS = {
 
 
 def is_own(app: Sphinx, name: str) -> bool:
-    """Tell whether a static file or folder is this book's: one of web/theme/static, the built widgets, the card."""
+    """Tell whether a static file or folder is this book's: one of web/theme/static, the built widgets, the cards."""
     folders = [folder for folder in app.config.html_static_path if "site-packages" not in str(folder)]
-    built = name.split("/")[0] in ("widgets", CARD)
+    built = name.split("/")[0] in ("widgets", CARDS)
     return built or any(Path(app.confdir, folder, name).exists() for folder in folders)
 
 

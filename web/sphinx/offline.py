@@ -10,6 +10,7 @@ import shutil
 import tomllib
 from pathlib import Path
 
+from files import CARDS
 from folders import ROOT, SITE
 from mnist_lessons.store import write_atomically
 
@@ -30,7 +31,7 @@ def write_list(site: Path = SITE) -> None:
 
 def is_kept(name: Path) -> bool:
     """Tell whether a page may need a file of the site, by its path in it."""
-    return not (name.suffix in NOT_KEPT or name.name in {WORKER, ".buildinfo", "card.png"} or "_sources" in name.parts)
+    return not (name.suffix in NOT_KEPT or name.name in {WORKER, ".buildinfo"} or {"_sources", CARDS} & set(name.parts))
 
 
 def describe(file: Path) -> tuple[str, int]:
