@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from xml.etree import ElementTree
 
 import nbformat
 import numpy as np
@@ -18,6 +19,7 @@ from sphinx.errors import ExtensionError
 
 import api
 import card
+import changes
 import figures
 import files
 import formulas
@@ -342,3 +344,18 @@ def test_changed_cell_keeps_its_old_output_with_a_mark_and_a_warning(ran: Any) -
 
 def test_chapter_that_was_never_run_shows_its_cells_marked(ran: Any) -> None:
     assert ran("1 + 1", page="b")[0] == [[outputs.CHANGED]]
+
+
+def test_feed_holds_each_version_and_what_rfc_4287_requires() -> None:
+    known = changes.versions(
+        "# Changes\n\n## 2.0 (2027-02-03)\n\nNew & *old*.\n\n- One\n\n## 1.0 (2026-01-02)\n\nFirst.\n"
+    )
+    root = ElementTree.fromstring(changes.feed(known, "https://book.example/", "https://book.example/about.html"))
+    text = {name: [each.text for each in root.iter(f"{{{changes.ATOM}}}{name}")] for name in ("id", "title", "updated")}
+    assert text["title"] == ["Changes of MNIST Lessons", "Version 2.0", "Version 1.0"]
+    assert text["updated"] == ["2027-02-03T00:00:00Z", "2027-02-03T00:00:00Z", "2026-01-02T00:00:00Z"]
+    assert len(set(text["id"])) == 3
+    assert root.find(f"{{{changes.ATOM}}}author/{{{changes.ATOM}}}name") is not None
+    assert [link.get("rel") for link in root.findall(f"{{{changes.ATOM}}}link")] == ["self", "alternate"]
+    content = [entry.findtext(f"{{{changes.ATOM}}}content") for entry in root.findall(f"{{{changes.ATOM}}}entry")]
+    assert content[0] == "New & *old*.\n\n- One"

@@ -31,6 +31,7 @@ from sphinx.util.console import nocolor
 
 import addresses
 import browser
+import changes
 import notebooks
 import offline
 import published
@@ -133,7 +134,9 @@ def build_site(documents: list[str]) -> None:
         for file in (ROOT / folder).rglob("*")
         if file.is_file() and not {"__pycache__", "node_modules"} & set(file.relative_to(ROOT).parts)
     ]
-    sources += [ROOT / name for name in ("_config.yml", "_toc.yml", "pyproject.toml", "constraints.txt")]
+    sources += [
+        ROOT / name for name in ("_config.yml", "_toc.yml", "pyproject.toml", "constraints.txt", "CHANGELOG.md")
+    ]
     sources += map(executed_file, executed)
     key = hash_files(
         {file.relative_to(ROOT).as_posix(): file for file in sources}, extra=f"{sys.version}{browser.find() is None}"
@@ -164,6 +167,7 @@ def say_source(executed: dict[str, nbformat.NotebookNode]) -> None:
     source = published.identify_book()
     published.write_book(executed, source)
     published.stamp_pages(source)
+    changes.write_feed()
     offline.write_list()
 
 

@@ -16,6 +16,7 @@ from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
 
 import addresses
+import changes
 import toc
 from contents import number, title
 from files import is_own
@@ -78,6 +79,7 @@ def finish_page(app: Sphinx, page: str, template: str, context: dict[str, Any], 
         "site_address": here.site,
         "site_path": urlsplit(here.site).path,
         "repository": here.repository,
+        "version": changes.version(),
         "branch": here.branch,
         "launch": launch_menu(env, here, page, context["pathto"](f"_sources/{page}.ipynb", 1)) if has_notebook else {},
         "page_styles": _own_files(app, context["css_files"]),

@@ -352,10 +352,12 @@ def longest(question: Question) -> float:
 def versions() -> Iterator[str]:
     """Yield versions that differ, dependencies without a pin, and addresses in lock files."""
     project = tomllib.loads(read("pyproject.toml"))["project"]
-    if (cited := yaml.safe_load(read("CITATION.cff"))["version"]) != project["version"]:
-        yield f"CITATION.cff: version is {cited}; expected {project['version']}, as in pyproject.toml"
-    if re.findall(r"^## (\S+)", read("CHANGELOG.md"), re.M)[:1] != [project["version"]]:
-        yield f"CHANGELOG.md: expected {project['version']} first, as in pyproject.toml"
+    citation = yaml.safe_load(read("CITATION.cff"))
+    if citation["version"] != project["version"]:
+        yield f"CITATION.cff: version is {citation['version']}; expected {project['version']}, as in pyproject.toml"
+    latest = f"{project['version']} ({citation['date-released']})"
+    if re.findall(r"^## (.+)", read("CHANGELOG.md"), re.M)[:1] != [latest]:
+        yield f"CHANGELOG.md: expected {latest} first, as in pyproject.toml and CITATION.cff"
     for name in ("constraints.txt", "web/package-lock.json"):
         if re.search(r'"resolved"|://', re.sub(r'"url": "[^"]*"', "", read(name))):
             yield f"{name}: expected no address; take versions alone"

@@ -7,9 +7,9 @@ is at the site's root.
 import hashlib
 import json
 import shutil
-import tomllib
 from pathlib import Path
 
+import changes
 from files import CARDS
 from folders import ROOT, SITE
 from mnist_lessons.store import write_atomically
@@ -24,8 +24,7 @@ def write_list(site: Path = SITE) -> None:
     """Write hash and bytes of each file that a page may need, and put the worker beside the list."""
     kept = [file for file in sorted(site.rglob("*")) if file.is_file() and is_kept(file.relative_to(site))]
     files = {file.relative_to(site).as_posix(): describe(file) for file in kept}
-    version = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
-    write_atomically(site / LIST, json.dumps({"version": version, "files": files}, ensure_ascii=False) + "\n")
+    write_atomically(site / LIST, json.dumps({"version": changes.version(), "files": files}, ensure_ascii=False) + "\n")
     shutil.copyfile(ROOT / "web" / "theme" / WORKER, site / WORKER)
 
 

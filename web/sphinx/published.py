@@ -6,13 +6,13 @@ changed. So they are written after the pages.
 
 import json
 import re
-import tomllib
 from html import escape
 from typing import Any
 
 import nbformat
 
 import addresses
+import changes
 import toc
 from execute import page, python_of, read_notebook, recorded
 from folders import ROOT, SITE
@@ -63,9 +63,8 @@ def _entry(chapter: str, entry: dict[str, Any]) -> dict[str, Any]:
 
 def write_book(executed: dict[str, nbformat.NotebookNode], source: Source) -> None:
     """Write the file that `mnist-lessons verify` compares with, beside the site's pages."""
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     book = {
-        "version": project["version"],
+        "version": changes.version(),
         "source": source._asdict(),
         "package": package_swhid(ROOT / "mnist_lessons", [BOOK]),
         "machine": describe_machine(),
@@ -75,11 +74,13 @@ def write_book(executed: dict[str, nbformat.NotebookNode], source: Source) -> No
 
 
 def stamp_pages(source: Source) -> None:
-    """Write into the foot of each page of the site which state of the sources it shows."""
-    said = describe(source)
+    """Write into the foot of each page of the site which state of the sources it shows, and when its own changed."""
+    about, days = describe(source), changes.last_changes()
     for file in SITE.rglob("*.html"):
         text = file.read_text(encoding="utf-8")
-        stamped = PLACE.sub(lambda found: found[1] + said + found[2], text)
+        day = days.get(file.relative_to(SITE).with_suffix("").as_posix())
+        said = f"This page last changed on {changes.written(day)}. {about}" if day else about
+        stamped = PLACE.sub(lambda found, said=said: found[1] + said + found[2], text)  # type: ignore[misc]
         if stamped != text:
             write_atomically(file, stamped)
 
