@@ -171,7 +171,7 @@ def test_search_is_used_by_keys_alone_from_any_page(report: dict[str, Any]) -> N
         # On a phone the drawer opens first. What comes while one types takes the place of the contents.
         assert seen["focus"] == ["find", "find"]
         assert seen["before"] == 0
-        assert re.fullmatch(r"\d+ pages for “convolutoin”\.", seen["count"])
+        assert re.fullmatch(r"\d+ pages for “convolutoin”, read as “convolution”\.", seen["count"])
         assert seen["hidden"]
         assert seen["escaped"] == ["", True]
         # The place found is marked, until Escape.

@@ -200,8 +200,9 @@
           this.known.has(stem) || this.listed.has(stem) || this.synonym([word]) || QUESTION_WORDS.has(whole);
         if (isKnown || word.parts.length > 1) continue;
         if (this.joined(words.slice(at)) || (at && this.joined(words.slice(at - 1)))) continue;
-        if (this.completed(whole) || this.shortened(whole) || this.halved(whole)) continue;
-        const nearest = this.nearest(whole);
+        if (this.completed(whole)) continue;
+        const isPart = this.shortened(whole) || this.halved(whole);
+        const nearest = this.nearest(whole, 1) ?? (isPart || whole.length < 8 ? null : this.nearest(whole, 2));
         if (!nearest) continue;
         word.parts = [nearest];
         mended.push(nearest);
@@ -262,10 +263,9 @@
       return null;
     }
 
-    /** The word that most resembles one that the book does not have. @param {string} word */
-    nearest(word) {
+    /** The word that most resembles one that the book does not have. @param {string} word @param {number} limit */
+    nearest(word, limit) {
       if (word.length < 4 || /\d/.test(word)) return null;
-      const limit = word.length > 7 ? 2 : 1;
       let best = { word: "", far: limit + 1, count: 0 };
       for (const [other, count] of this.counts) {
         const far = distance(word, other, Math.min(limit, best.far));
