@@ -1,4 +1,4 @@
-"""What the browser keeps, as far as it is not used in one: tests/site/kept.mjs does that."""
+"""What the browser keeps, as far as it is not used in one: tests/site/visit/kept.mjs does that."""
 
 import re
 from pathlib import Path

@@ -304,7 +304,7 @@ def test_contents_name_subjects_and_list_exercises_with_their_chapter() -> None:
 
 
 def test_browser_keeps_what_a_reader_does_until_it_is_deleted(report: dict[str, Any]) -> None:
-    """By keys from disk, and by touch from a server: tests/site/kept.mjs says what happens on the way."""
+    """By keys from disk, and by touch from a server: tests/site/visit/kept.mjs says what happens on the way."""
     assert report["kept"] == ["", ""]
 
 

@@ -4,7 +4,7 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 
-/** @typedef {import("../../web/browser.mjs").Page} Page */
+/** @typedef {import("../../../web/browser.mjs").Page} Page */
 /** @typedef {ReturnType<Page["locator"]>} Locator */
 
 /**
