@@ -20,7 +20,8 @@ from sphinx.application import Sphinx
 from sphinx.builders.html import StandaloneHTMLBuilder
 from sphinx.search.en import SearchEnglish
 
-from contents import number, parts, title
+import toc
+from contents import number, title
 from files import MODULES
 from folders import ROOT
 from markup import is_within
@@ -98,13 +99,12 @@ def terms(app: Sphinx, page: str, doctree: nodes.document) -> Iterator[dict[str,
             }
 
 
-def book(app: Sphinx) -> dict[str, Any]:
+def book() -> dict[str, Any]:
     """Return all that is searched, in reading order.
 
     A section whose title stands on many pages, as "Check yourself", is marked.
     """
-    in_order = [app.config.root_doc, *(page for _, inner in parts(app.env) for page in inner)]
-    pages = [PAGES[page] for page in in_order]
+    pages = [PAGES[page] for page in toc.pages()]
     on = Counter(name for page in pages for name in {section["title"] for section in page["sections"]})
     for section in (section for page in pages for section in page["sections"]):
         section["shared"] = on[section["title"]] > 2
@@ -125,7 +125,7 @@ def write_index(app: Sphinx, error: Exception | None) -> None:
     shutil.copyfile(MODULES / "minisearch" / "dist" / "umd" / "index.js", out / "_static" / "minisearch.js")
     if PAGES.keys() < app.env.found_docs:
         return  # only some pages were written: the search goes on with what it knew
-    data = json.dumps(book(app), ensure_ascii=False)
+    data = json.dumps(book(), ensure_ascii=False)
     script = f"{SearchEnglish.js_stemmer_code}\nwindow.Stemmer = Stemmer;\nwindow.bookText = {data};\n"
     (out / "sections.js").write_text(script, encoding="utf-8")
 
