@@ -21,12 +21,12 @@
   );
   // Tuned on tests/site/queries.yml as a whole; none of them decides much alone.
   const FIELDS = { title: 3, page: 1, summary: 1 }; // beside the text, which counts 1
-  const RANKING = { k: 1.6, b: 0.5, d: 0.5 };
+  const RANKING = { k: 1.6, b: 0.7, d: 0.5 };
   const RARE = 0.5; // how much more a word counts that few sections have
   const DECAY = 0.65; // what each further section of a page adds
   const TAUGHT = 0.9; // what it adds, of the highest score, that a page teaches what was asked for
   const EARLY = 0.6; // what it adds that a chapter comes early: it introduces what later ones use
-  const KINDS = { chapter: 1, page: 0.85, exercise: 0.55, reference: 0.55 };
+  const KINDS = { chapter: 1, page: 0.85, exercise: 0.45, reference: 0.55 };
   const EXERCISES_ASKED_FOR = 1.5;
   // A page is shown that has this share of the query or of the score, compared with the best.
   const RELATED = { share: 0.6, score: 0.2 };
@@ -282,7 +282,7 @@
       const weights = scores.map(({ size }) => (size ? Math.log(1 + this.sections.length / size) : 0));
       const terms = this.named(asked, weights);
       const ranked = this.ranked(scores, weights);
-      const wantsExercise = asked.length > 1 && asked.some(({ stems }) => stems.has(this.stem("exercises")));
+      const wantsExercise = asked.length > 1 && asked.some(({ typed }) => typed.includes(this.stem("exercises")));
       const highest = Math.max(...ranked.map(({ score }) => score));
       for (const found of ranked) {
         const shares = terms.map(({ term, share }) => (term.taught.includes(found.page.address) ? share : 0));
