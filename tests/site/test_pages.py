@@ -161,6 +161,7 @@ def test_search_finds_the_right_section_first(report: dict[str, Any]) -> None:
         for way, hits in report["searches"][query].items():
             assert hits["errors"] == [], way
             assert hits["links"][0].startswith("./book/relu-vs-sigmoid.html"), (query, way)
+            assert hits["reached"] == hits["links"][1], (query, way)
     assert report["searches"]["learning rate"]["http"] == report["searches"]["learning rate"]["file"]
 
 

@@ -112,7 +112,10 @@ async function learn(page, site, press) {
   await page.goto(chapter);
   await scrollTo(page, ".neighbors");
   await page.locator("#contents [aria-current=page][data-read]").waitFor({ state: "attached" });
-  assert.deepEqual(Object.keys((await stored(page)).read), ["book/train"]);
+  const { read, place: onward } = await stored(page);
+  assert.deepEqual(Object.keys(read), ["book/train"]);
+  assert.equal(onward.page, "book/evaluate");
+  assert.match(onward.title, /^Chapter \d+, [A-Z]\w+$/);
 }
 
 /**

@@ -37,7 +37,7 @@ export async function offline() {
   served.answers = 0;
   await page.goto(`${origin}${base}search.html?q=softmax`);
   seen.search = await page.locator("#results a").count();
-  await page.goto(`${origin}${base}book/draw.html`);
+  await page.goto(`${origin}${base}book/draw.html?found=draw`);
   await page.locator(".ml-sheet").waitFor();
   seen.foot = await note.filter({ hasText: "keeps version" }).innerText();
   seen.pictures = await page.evaluate(() =>

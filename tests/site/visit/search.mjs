@@ -3,18 +3,22 @@
 import { addAxe, violations } from "./checks.mjs";
 import { base, onDisk, open, origin } from "./site.mjs";
 
-/** What the search finds, over http and from disk. @param {string} query */
+/** What the search finds, over http and from disk on a phone, and where Down leads from its field. @param {string} query */
 export async function search(query) {
   /** @type {Record<string, object>} */
   const hits = {};
-  for (const [way, address] of [
-    ["http", `${origin}${base}search.html`],
-    ["file", onDisk("search.html")],
-  ]) {
-    const { page, seen, close } = await open(`${address}?q=${encodeURIComponent(query)}`, {});
+  for (const [way, address, options] of /** @type {const} */ ([
+    ["http", `${origin}${base}search.html`, {}],
+    ["file", onDisk("search.html"), { viewport: { width: 360, height: 740 } }],
+  ])) {
+    const { page, seen, close } = await open(`${address}?q=${encodeURIComponent(query)}`, options);
     await page.locator("#results a").first().waitFor();
+    await page.keyboard.press("/");
+    await page.keyboard.press("ArrowDown");
+    await page.keyboard.press("ArrowDown");
     hits[way] = {
       links: await page.locator("#results a").evaluateAll((links) => links.map((a) => a.getAttribute("href"))),
+      reached: await page.evaluate(() => document.activeElement?.getAttribute("href")),
       errors: seen.errors,
     };
     await close();

@@ -151,7 +151,7 @@
 
   // Down leads to what was found, and through it; Up leads back; Escape leads back to the contents.
   const found = () => /** @type {HTMLElement[]} */ ([...list.querySelectorAll("a, button")]);
-  contents.addEventListener("keydown", (event) => {
+  at(isSearchPage ? "main" : "contents").addEventListener("keydown", (event) => {
     const stops = [field, ...found()];
     const here = stops.indexOf(/** @type {HTMLElement} */ (document.activeElement));
     if (here < 0 || event.altKey || event.ctrlKey || event.metaKey) return;
@@ -167,10 +167,8 @@
   });
 
   if (isSearchPage) {
-    // On a phone the field is in the drawer, and what was found behind it.
     field.form?.addEventListener("submit", (event) => {
       event.preventDefault();
-      if (contents.matches(":popover-open")) contents.hidePopover();
       remember();
       search();
     });

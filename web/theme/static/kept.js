@@ -88,10 +88,16 @@ globalThis.kept = (() => {
     const href = `${root}${page}.html${section && `#${section}`}`;
     return Object.assign(document.createElement("a"), { href, textContent: text });
   }
-  /** The section that is being read. @returns {KeptPlace} */
+  let ended = false;
+  /** The section that is being read; in the last one, once the end of the page was reached, the next page. @returns {KeptPlace} */
   function here() {
     const heads = [...main.querySelectorAll("section > h2")];
     const head = heads.findLast((head) => head.getBoundingClientRect().top < innerHeight / 2);
+    const next = /** @type {HTMLAnchorElement | null} */ (main.querySelector(".neighbors [rel=next]"));
+    if (ended && next && head === heads.at(-1)) {
+      const title = (next.lastChild?.textContent ?? "").trim().replace(/^(\d+) /, "Chapter $1, ");
+      return { page: next.href.slice(root.length).replace(/\.html.*/, ""), section: "", title, at: now() };
+    }
     const words = [...(head?.childNodes ?? [])].filter((node) => !(node instanceof HTMLAnchorElement));
     const title = words.map((node) => node.textContent).join("");
     return {
@@ -146,7 +152,6 @@ globalThis.kept = (() => {
   // Whoever has begun to keep something has the place and the chapters read to their ends kept, too.
   if (chapter) {
     let start = scrollY;
-    let ended = false;
     const moved = () => Math.abs(scrollY - start) > innerHeight / 2;
     const leave = () => {
       if (!load() || !(moved() || ended)) return;
