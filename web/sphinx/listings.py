@@ -78,7 +78,7 @@ def figure_list(app: Sphinx, page: str) -> str:
     # Captions know each other by label.
     numbers = {label: text for label, (*place, _) in labels.items() for *at, text in found if place == at}
     captions = {tuple(place): _named(caption, numbers) for *place, caption in labels.values()}
-    pictures = {other: _pictures(app, page, other) for other, *_ in found}
+    pictures = {other: _pictures(app, page, other) for other in {other for other, *_ in found}}
     items = "".join(
         f"<li>{pictures[other].get(name, '')}"
         f'<a href="{escape(app.builder.get_relative_uri(page, other))}#{name}">{text}</a>'

@@ -1,9 +1,11 @@
 """The pages of the book in reading order, as _toc.yml has them; nothing else in the book may list them."""
 
+import functools
 from typing import NamedTuple
 
+import yaml
 from sphinx_external_toc.api import SiteMap
-from sphinx_external_toc.parsing import parse_toc_yaml
+from sphinx_external_toc.parsing import parse_toc_data
 
 from folders import ROOT
 
@@ -55,7 +57,13 @@ def documents_in_toc() -> list[str]:
 
 
 def _site() -> SiteMap:
-    return parse_toc_yaml(ROOT / "_toc.yml")
+    return _parsed((ROOT / "_toc.yml").read_text(encoding="utf-8"))
+
+
+@functools.lru_cache(maxsize=1)
+def _parsed(text: str) -> SiteMap:
+    """Parse once what a build asks for hundreds of times."""
+    return parse_toc_data(yaml.safe_load(text))
 
 
 def _from(site: SiteMap, page: str) -> list[str]:
