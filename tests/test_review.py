@@ -26,7 +26,7 @@ def test_question_has_another_key_when_its_words_change() -> None:
 def test_delete_knows_all_that_the_site_keeps() -> None:
     review = (WEB / "theme" / "static" / "review.js").read_text(encoding="utf-8")
     texts = [file.read_text(encoding="utf-8") for file in SCRIPTS]
-    literal = r'(?:Storage\.\w+Item\(|keepAs: |KEPT\w* = )"([\w-]+)"'
+    literal = r'(?:Storage\.\w+Item\(|preferences\.[gs]et\(|keepAs: |KEPT\w* = )"([\w-]+)"'
     names = {name for text in texts for name in re.findall(literal, text)}
     assert {"theme", "ml-draw-digit", "ml-teach-it", "mnist-lessons"} <= names
     assert {name for name in names - {"mnist-lessons"} if f'"{name}"' not in review} == set()

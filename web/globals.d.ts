@@ -43,6 +43,13 @@ declare global {
     say: (day: string) => string;
   };
 
+  /** Of site.js: what the reader has chosen for this browser, by name; nothing where it keeps nothing. */
+  var preferences: {
+    get: (name: string) => string | null;
+    /** An empty value takes the choice back. */
+    set: (name: string, value: string) => void;
+  };
+
   var MiniSearch: typeof import("minisearch").default;
   /** Sphinx's own, of English; and all that can be found: both in sections.js, see web/sphinx/search.py. */
   var Stemmer: new () => { stemWord(word: string): string };

@@ -16,12 +16,7 @@
   const wrap = () => {
     if ("wrap" in root.dataset) delete root.dataset.wrap;
     else root.dataset.wrap = "on";
-    try {
-      if (root.dataset.wrap) localStorage.setItem("wrap", root.dataset.wrap);
-      else localStorage.removeItem("wrap");
-    } catch {
-      // No storage here: the choice holds for this page.
-    }
+    preferences.set("wrap", root.dataset.wrap ?? "");
     showWrap();
     dispatchEvent(new Event("resize")); // what no longer scrolls needs no stop for the keyboard
   };

@@ -174,18 +174,8 @@
     });
     field.value = new URLSearchParams(location.search).get("q")?.trim() ?? "";
     const slash = /** @type {HTMLInputElement} */ (at("slash"));
-    slash.addEventListener("change", () => {
-      try {
-        localStorage.setItem("slash", slash.checked ? "on" : "off");
-      } catch {
-        // No storage here: the key stays as it is.
-      }
-    });
-    try {
-      slash.checked = localStorage.getItem("slash") !== "off";
-    } catch {
-      slash.checked = true;
-    }
+    slash.addEventListener("change", () => preferences.set("slash", slash.checked ? "on" : "off"));
+    slash.checked = preferences.get("slash") !== "off";
     at("keys").hidden = false;
   }
   search();

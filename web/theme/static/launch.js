@@ -12,20 +12,10 @@
     const home = hub.value.replace(/\/(hub|user)\/.*$|[?#].*$|\/*$/, "/");
     link.href = new URL(hub.dataset.path ?? "", home).href;
   };
-  try {
-    hub.value = localStorage.getItem("hub") ?? "";
-  } catch {
-    // No storage here: the reader writes it again.
-  }
+  hub.value = preferences.get("hub") ?? "";
   offer();
   hub.addEventListener("input", offer);
-  link.addEventListener("click", () => {
-    try {
-      localStorage.setItem("hub", hub.value);
-    } catch {
-      // No storage here: the link works all the same.
-    }
-  });
+  link.addEventListener("click", () => preferences.set("hub", hub.value));
   form.addEventListener("submit", (event) => {
     event.preventDefault();
     link.click();

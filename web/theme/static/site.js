@@ -1,7 +1,23 @@
 // Conveniences; every page can be read and followed without them.
 "use strict";
 
-const siteScript = /** @type {HTMLScriptElement} */ (document.currentScript);
+globalThis.preferences = {
+  get(name) {
+    try {
+      return localStorage.getItem(name);
+    } catch {
+      return null;
+    }
+  },
+  set(name, value) {
+    try {
+      if (value) localStorage.setItem(name, value);
+      else localStorage.removeItem(name);
+    } catch {
+      // No storage here: the choice holds for this page.
+    }
+  },
+};
 
 // Light or dark: the system's choice, until the reader makes one.
 const theme = /** @type {HTMLElement} */ (document.getElementById("theme"));
@@ -10,11 +26,7 @@ const root = document.documentElement;
 const isDark = () => (root.dataset.theme ? root.dataset.theme === "dark" : system.matches);
 theme.addEventListener("click", () => {
   root.dataset.theme = isDark() ? "light" : "dark";
-  try {
-    localStorage.setItem("theme", root.dataset.theme);
-  } catch {
-    // No storage here: the choice holds for this page.
-  }
+  preferences.set("theme", root.dataset.theme);
 });
 theme.hidden = false;
 
@@ -85,11 +97,7 @@ const leadsToSearch = (/** @type {KeyboardEvent} */ event) => {
   if (event.altKey) return false;
   if (event.ctrlKey || event.metaKey) return event.key === "k" && !event.shiftKey;
   if (event.key !== "/" || /** @type {Element} */ (event.target).closest("input, textarea, select")) return false;
-  try {
-    return localStorage.getItem("slash") !== "off";
-  } catch {
-    return true;
-  }
+  return preferences.get("slash") !== "off";
 };
 document.addEventListener("keydown", (event) => {
   if (event.defaultPrevented || !leadsToSearch(event)) return;
@@ -155,8 +163,5 @@ document.addEventListener("toggle", mark, true);
 
 // The book can be kept in the browser; what does it is loaded where that is offered or done.
 if (isSecureContext && location.protocol !== "file:" && navigator.serviceWorker) {
-  if (document.getElementById("keep") || navigator.serviceWorker.controller) {
-    const src = new URL("offline.js", siteScript.src).href;
-    document.head.append(Object.assign(document.createElement("script"), { src }));
-  }
+  if (document.getElementById("keep") || navigator.serviceWorker.controller) load("_static/offline.js");
 }
