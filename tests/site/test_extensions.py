@@ -352,7 +352,7 @@ def test_feed_holds_each_version_and_what_rfc_4287_requires() -> None:
     )
     root = ElementTree.fromstring(changes.feed(known, "https://book.example/", "https://book.example/about.html"))
     text = {name: [each.text for each in root.iter(f"{{{changes.ATOM}}}{name}")] for name in ("id", "title", "updated")}
-    assert text["title"] == ["Changes of MNIST Lessons", "Version 2.0", "Version 1.0"]
+    assert text["title"] == ["Changes to MNIST Lessons", "Version 2.0", "Version 1.0"]
     assert text["updated"] == ["2027-02-03T00:00:00Z", "2027-02-03T00:00:00Z", "2026-01-02T00:00:00Z"]
     assert len(set(text["id"])) == 3
     assert root.find(f"{{{changes.ATOM}}}author/{{{changes.ATOM}}}name") is not None

@@ -820,7 +820,7 @@ async function foolIt() {
   await page.goto("about:blank");
   await page.goto(link);
   await becomes(text, pushed);
-  assert.equal(await title(), "The digit of the link");
+  assert.equal(await title(), "The digit from the link");
   assert.deepEqual((await captions()).slice(0, 3), shown);
   await widget.getByLabel("Push by").fill("3");
   assert.ok(!page.url().includes("#"), "a reload would undo the change");
@@ -915,7 +915,9 @@ async function teachIt() {
   );
   // What was learned is shown digit by digit; steps that are too long forget more.
   const changes = widget.locator("details");
-  const [, forgotten, learned] = find(/it forgot (\d+) and newly reads (\d+) right/, await state()).map(Number);
+  const [, forgotten, learned] = find(/it forgot (\d+) and now reads (\d+) that it misread before/, await state()).map(
+    Number,
+  );
   assert.equal(testBefore - testAfter, forgotten - learned);
   const weights = await fetchFile("Download the weights");
   assert.ok(weights.bytes.includes("'shape': (1024, 10") && weights.bytes.includes("bias.npy"));
@@ -1411,7 +1413,7 @@ async function backpropSteps() {
     await field.fill(value.toFixed(2));
     await page.keyboard.press("Enter");
   }
-  assert.match(await goal(), /✓ Reached: all are found by you\.$/);
+  assert.match(await goal(), /✓ Reached: you found all of them\.$/);
   await close();
 }
 

@@ -64,7 +64,7 @@ def feed(versions: list[Version], site: str, page: str) -> str:
         return element
 
     add(root, "id", f"{site}{FEED}")
-    add(root, "title", "Changes of MNIST Lessons")
+    add(root, "title", "Changes to MNIST Lessons")
     add(root, "updated", _at(versions[0].released))
     add(add(root, "author"), "name", "MNIST Lessons contributors")
     add(root, "link", rel="self", type="application/atom+xml", href=f"{site}{FEED}")

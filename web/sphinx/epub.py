@@ -46,7 +46,7 @@ FEATURES = (
     *("tableOfContents", "unlocked"),
 )
 SUMMARY = (
-    "Each figure has a text in its place, and formulas are MathML. Lines wrap, and size and color of the type are the "
+    "Each figure has a text alternative, and formulas are MathML. Lines wrap, and size and color of the type are the "
     "reader's choice. Answers to questions and solutions of exercises are in an appendix, with links there and back. "
     "Pictures stand for what can be used only on the book's site."
 )

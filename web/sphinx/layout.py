@@ -110,7 +110,7 @@ def launch_links(here: addresses.Addresses, notebook: str) -> list[dict[str, str
     file = notebook.rpartition("/")[2]
     ways = [
         ("Binder", "no account; starts in a few minutes, forgets your changes", here.binder(notebook)),
-        ("Colab", "Google account; keeps your changes", here.colab(notebook)),
+        ("Colab", "Google account; save a copy to keep your changes", here.colab(notebook)),
         ("Kaggle", "Kaggle account; switch on Internet in the settings first", here.kaggle(notebook)),
         ("Codespaces", f"GitHub account; opens all notebooks, of which this is {file}", here.codespaces()),
     ]

@@ -18,8 +18,8 @@ from markup import files_where, raw_html
 from quiz import Quiz, quiz, read_quiz
 
 WITHOUT_SCRIPTS = (
-    "This needs JavaScript, which is off in this browser. With it, the page would ask the questions that are due here,"
-    " tick chapters, and write what is kept into a file or delete it."
+    "This page needs JavaScript, which is off in this browser. With it, questions that are due appear here, and you can"
+    " tick chapters, and export, import or delete your progress."
 )
 
 

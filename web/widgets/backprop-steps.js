@@ -119,7 +119,7 @@ mount("backprop-steps", async ({ root, say }) => {
     const over = done === all;
     const found = steps.slice(0, done).filter(({ key }) => typed.has(key)).length;
     const again = over ? " Cover all to try again." : "";
-    goal.check(found === all, "all are found by you.", `${done} uncovered, ${found} found by you.${again}`);
+    goal.check(found === all, "you found all of them.", `${done} uncovered, ${found} found by you.${again}`);
     question.textContent = over
       ? "Forward and back are done."
       : `${done + 1}. ${steps[done].phase === "forward" ? "Forward" : "Back"}: the ${steps[done].name}?`;

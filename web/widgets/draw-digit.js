@@ -171,7 +171,7 @@ mount("draw-digit", async ({ root, say, load }) => {
       body.append(
         ...createCopies(say, {
           about:
-            "The link holds the 28 by 28 pixels; who opens it sees the drawing here. The array is what the networks see.",
+            "The link holds the 28 by 28 pixels; whoever opens it sees the drawing here. The array is what the networks see.",
           // What the sheet holds, and what the networks see of it.
           link: () => current && withoutHash() + LINK + encodeImage(surface.read() ?? EMPTY),
           NumPy: () => current && asNumPy(current),

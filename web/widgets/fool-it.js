@@ -168,7 +168,7 @@ mount("fool-it", async ({ root, say, load }) => {
     const stored = linked();
     if (!stored) return;
     [target, levels] = [stored.target, stored.levels];
-    [subject, drawn] = [{ image: stored.image, about: "The digit of the link" }, null];
+    [subject, drawn] = [{ image: stored.image, about: "The digit from the link" }, null];
     network.set(stored.name);
     aim.set(String(target));
     strength.set(levels);
@@ -230,7 +230,7 @@ mount("fool-it", async ({ root, say, load }) => {
         { class: "ml-details-body" },
         ...createCopies(say, {
           about:
-            "The link holds the digit as it was, the network and the push; who opens it sees this here. " +
+            "The link holds the digit as it was, the network and the push; whoever opens it sees this here. " +
             "The array is the pushed digit.",
           link,
           NumPy: () => asNumPy(result),

@@ -37,7 +37,11 @@ mount("read-sheet", async ({ root, say, load }) => {
     const read = missing.length === 0 && !symbols.has("?");
     const progress = missing.length ? `Not among the answers yet: ${missing.join(" ")}.` : "";
     const corrected = answers.filter(({ chosen }) => chosen !== null).length;
-    const news = goal.check(read, `all ten are there; you decided ${corrected} of ${answers.length}.`, progress);
+    const news = goal.check(
+      read,
+      `all ten are there; you decided ${corrected} of the ${answers.length} answers.`,
+      progress,
+    );
     show(summary(answers), false, news);
   };
   const read = async (/** @type {() => Promise<Blob>} */ fetchPhoto, name = "") => {

@@ -277,11 +277,11 @@ function news(lesson, { labels }, goal) {
   const reached = goal.check(
     now > before && testBefore - testNow < labels.length / 100,
     `from ${before} to ${now} of ${all}, and from ${testBefore} to ${testNow} of ${written(labels.length)} test digits.`,
-    before === all ? "It read all of these before, so there is nothing to learn: take another hand." : "",
+    before === all ? "It read all of these before, so there is nothing to learn. Try another handwriting." : "",
   );
   const text =
     `Of your ${all} digits, new to it, it reads ${now} right; before, it read ${before}. ` +
-    `Of ${written(labels.length)} test digits, it forgot ${forgotten.length} and newly reads ${learned.length} right.`;
+    `Of ${written(labels.length)} test digits, it forgot ${forgotten.length} and now reads ${learned.length} that it misread before.`;
   return { reached, text };
 }
 

@@ -74,10 +74,10 @@ async function learn(page, site, press) {
     .innerText()
     .catch(() => "");
   assert.equal(wrong, "", "an answer is seen before the question is answered");
-  const kept = "Kept in this browser only: Your progress.";
-  assert.equal(await check(first, "A"), `${kept} It waits there to be repeated.`);
-  assert.equal(await check(second, "A"), `${kept} It returns tomorrow.`);
-  assert.equal(await check(second, "A"), `${kept} It returns tomorrow.`); // the same day, which counts once
+  const kept = "Kept in this browser only; see Your progress.";
+  assert.equal(await check(first, "A"), `${kept} The question waits there to be repeated.`);
+  assert.equal(await check(second, "A"), `${kept} The question returns tomorrow.`);
+  assert.equal(await check(second, "A"), `${kept} The question returns tomorrow.`); // the same day, which counts once
   const guess = page.locator(".ml-guess:has(input[type=text])").first();
   await guess.locator("input").fill("12.5");
   await press(guess.locator(".ml-guess-act button"));
@@ -154,12 +154,12 @@ async function repeat(page, site, press, axed) {
   assert.equal(await words(due), "Nothing is due. The next question returns on November 27.");
 
   for (const [now, returns] of [
-    ["2026-11-27T00:10:00", "It returns on December 4."],
-    ["2026-12-04T08:00:00", "You were right three times, so it does not return."],
+    ["2026-11-27T00:10:00", "The question returns on December 4."],
+    ["2026-12-04T08:00:00", "You were right three times in a row, so the question does not return."],
   ]) {
     await page.context().clock.setFixedTime(now);
     await page.reload();
-    assert.equal(await words(due), "2 questions to repeat: 2 back after some days.");
+    assert.equal(await words(due), "2 questions to repeat: 2 due again.");
     assert.ok((await answerAll()).endsWith(returns), now);
     assert.match(await words(due), /^Nothing is due\./);
   }
@@ -186,7 +186,7 @@ async function carry(page, site, press) {
   await page.evaluate(() => sessionStorage.setItem("ml-draw-digit", "[]"));
   await press(page.locator("#delete"));
   assert.equal(await page.evaluate(() => localStorage.length + sessionStorage.length), 0, "not all is deleted");
-  assert.equal(await words(page.locator("#due")), "No question is kept yet.");
+  assert.equal(await words(page.locator("#due")), "No answer is kept yet.");
   assert.equal(await page.locator("#contents [data-read], .ml-chapters :checked").count(), 0);
   await page.goto(`${site}book/index.html`); // a page that is left writes nothing
   await page.goto(`${site}book/progress.html`);
@@ -204,11 +204,11 @@ async function carry(page, site, press) {
   };
   const [key] = Object.keys(before.answers);
   for (const [bad, said] of [
-    ["{", "it is not JSON"],
-    ["[]", 'it does not say "format": "MNIST Lessons progress"'],
-    [text.replace('"version": 1', '"version": 2'), "it has version 2, and this page reads version 1"],
+    ["{", "the file is not JSON"],
+    ["[]", 'the file does not say "format": "MNIST Lessons progress"'],
+    [text.replace('"version": 1', '"version": 2'), "the file has version 2, and this page reads version 1"],
     [text.replace('"chosen": "', '"chosen": "Z'), `"answers" has under "${key}" {"chosen":"Z`],
-    [text.replace('"page": "book', '"page": "javascript:'), '"place" is not "page"'],
+    [text.replace('"page": "book', '"page": "javascript:'), '"place" does not have'],
   ]) {
     assert.ok((await give(bad)).startsWith(`Nothing was changed: ${said}`), `${said}: ${await words(status)}`);
     assert.deepEqual(await stored(page), JSON.parse(mine(before)), said);

@@ -112,7 +112,7 @@
     status.textContent = query
       ? count(query, answers.length, mended)
       : isSearchPage
-        ? "Write what you look for into the field."
+        ? "Type what you are looking for into the search field."
         : "";
     if (!isSearchPage) return;
     document.title = query ? `${query} · ${name}` : name;

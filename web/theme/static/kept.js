@@ -65,9 +65,9 @@ globalThis.kept = (() => {
       if (due) answers[key].due = due;
     });
     if (!done) return "";
-    if (!right) return "It waits there to be repeated.";
-    if (!due) return "You were right three times, so it does not return.";
-    return due === day(1) ? "It returns tomorrow." : `It returns on ${say(due)}.`;
+    if (!right) return "The question waits there to be repeated.";
+    if (!due) return "You were right three times in a row, so the question does not return.";
+    return due === day(1) ? "The question returns tomorrow." : `The question returns on ${say(due)}.`;
   }
   /** Keep a guess as it was typed. @param {string} key @param {string} guess */
   const guess = (key, guess) => change(({ guesses }) => (guesses[key] = { guess, at: now() }));
@@ -79,7 +79,11 @@ globalThis.kept = (() => {
     const next = element.nextElementSibling;
     const line = next?.matches(".ml-kept") ? next : document.createElement("p");
     line.className = "ml-kept";
-    line.replaceChildren("Kept in this browser only: ", link("book/progress", "Your progress"), `. ${words}`.trim());
+    line.replaceChildren(
+      "Kept in this browser only; see ",
+      link("book/progress", "Your progress"),
+      `. ${words}`.trim(),
+    );
     element.after(line);
   }
 
@@ -122,7 +126,7 @@ globalThis.kept = (() => {
   button.addEventListener("click", () => {
     const at = here();
     const done = change((all) => (all.place = at));
-    status.textContent = done ? `Kept: ${at.title}.` : "This browser keeps nothing here.";
+    status.textContent = done ? `Kept: ${at.title}.` : "This browser did not let the page keep it.";
   });
   /** Show in the contents, and on the first page, what is kept. */
   function show() {

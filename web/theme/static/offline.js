@@ -102,9 +102,9 @@
     if (error.name === "AbortError")
       return `Stopped. What has arrived is kept, and the next try goes on from there.${still}`;
     if (error instanceof RangeError)
-      return `The site has changed during the download. Try again in some minutes.${still}`;
+      return `The site has changed during the download. Try again in a few minutes.${still}`;
     if (error.name === "SecurityError")
-      return `This browser does not allow it, perhaps because the window is private.${still}`;
+      return `This browser does not let the page keep the book, perhaps because the window is private.${still}`;
     return `The download was interrupted. The next try goes on from where it stopped.${still}`;
   }
 
@@ -140,7 +140,7 @@
           ? `This device keeps version ${kept.version} of the book (${megabytes(size(kept))}).` +
             (newer ? " A newer version is available." : "")
           : "The pages, their widgets and the search then work without an internet connection. " +
-            "Notebooks, the PDF and the zip are not included.");
+            "Notebooks, the PDF, the EPUB and the zip are not included.");
       host.hidden = !kept && !current && !said;
       if (focused && !host.contains(document.activeElement)) note.focus();
     }
@@ -173,7 +173,7 @@
     });
     drop.addEventListener("click", async () => {
       await remove();
-      await refresh("Removed. Nothing of the book is kept on this device.");
+      await refresh("Removed. This device no longer keeps a copy of the book.");
     });
     return refresh();
   }

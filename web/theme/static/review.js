@@ -45,10 +45,10 @@
     }
     const wrong = due.filter(({ key }) => !answers[key].right).length;
     const back = due.length - wrong;
-    const parts = [...(wrong ? [`${wrong} answered wrong`] : []), ...(back ? [`${back} back after some days`] : [])];
+    const parts = [...(wrong ? [`${wrong} answered wrong`] : []), ...(back ? [`${back} due again`] : [])];
     const later = Object.values(answers).flatMap(({ due }) => due ?? []);
     const next = later.length ? ` The next question returns on ${say(later.sort()[0])}.` : "";
-    const none = later.length || Object.keys(answers).length ? `Nothing is due.${next}` : "No question is kept yet.";
+    const none = later.length || Object.keys(answers).length ? `Nothing is due.${next}` : "No answer is kept yet.";
     find("#due").textContent = due.length ? `${count(due.length, "question")} to repeat: ${parts.join(", ")}.` : none;
   }
 
@@ -125,14 +125,15 @@
     try {
       all = JSON.parse(text);
     } catch {
-      throw new Error("it is not JSON. Choose a file that Export has written");
+      throw new Error("the file is not JSON. Choose a file that Export has written");
     }
-    if (all?.format !== FORMAT) throw new Error(`it does not say "format": "${FORMAT}", as a file from Export does`);
+    if (all?.format !== FORMAT)
+      throw new Error(`the file does not say "format": "${FORMAT}", as a file from Export does`);
     if (all.version !== VERSION)
-      throw new Error(`it has version ${JSON.stringify(all.version)}, and this page reads version ${VERSION}`);
+      throw new Error(`the file has version ${JSON.stringify(all.version)}, and this page reads version ${VERSION}`);
     for (const [part, [fits, expected]] of Object.entries(FORMS)) {
       const entries = all[part] ?? {};
-      if (typeof entries !== "object" || Array.isArray(entries)) throw new Error(`"${part}" is not a list of names`);
+      if (typeof entries !== "object" || Array.isArray(entries)) throw new Error(`"${part}" is not a JSON object`);
       for (const [name, value] of Object.entries(entries)) {
         if (isText(name) && value !== null && fits(value)) continue;
         throw new Error(`"${part}" has under "${name}" ${JSON.stringify(value).slice(0, 80)}; expected ${expected}`);
@@ -146,7 +147,7 @@
       at: new Date().toISOString(),
     };
     if (!(isPage(page) && /^[\w-]*$/.test(section) && isText(title) && isTime(at)))
-      throw new Error('"place" is not "page", "section", "title" and "at" (a time)');
+      throw new Error('"place" does not have a valid "page", "section", "title" and "at" (a time)');
     return all;
   }
 
@@ -162,7 +163,7 @@
 
   /** @param {File} file */
   async function importFile(file) {
-    if (file.size > LARGEST) throw new Error("it is larger than 1 MB, which no file from Export is");
+    if (file.size > LARGEST) throw new Error("the file is larger than 1 MB, which no file from Export is");
     const { answers, guesses, read: chapters, place, choices } = read(await file.text());
     const done = change((all) => {
       all.answers = merge(all.answers, answers);
@@ -173,17 +174,17 @@
         if (choices[name] && !localStorage.getItem(name)) localStorage.setItem(name, choices[name]);
       }
     });
-    if (!done) throw new Error("this browser did not take it");
+    if (!done) throw new Error("this browser did not store it");
     return `Imported ${file.name}. This browser now has ${summary(load())}.`;
   }
 
   function deleteAll() {
-    if (!confirm("Delete all that this site keeps in this browser, also drawings and how pages look?"))
+    if (!confirm("Delete your progress, your settings and your drawings from this browser?"))
       return "Nothing was deleted.";
     for (const name of [KEPT_AS, ...CHOICES]) localStorage.removeItem(name);
     for (const name of DRAWINGS) sessionStorage.removeItem(name);
     show();
-    return "Deleted. This site keeps nothing in this browser any more.";
+    return "Deleted. Your progress, settings and drawings are gone from this browser.";
   }
 
   /** Do something and say how it ended. @param {() => string | Promise<string>} act */

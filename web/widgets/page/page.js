@@ -76,7 +76,7 @@ async function start(host, folder, build) {
   }
 }
 
-const ON_SCREEN = "This part works on the screen, and loads when it comes into view.";
+const ON_SCREEN = "This part works on the screen and loads when it comes into view.";
 
 /** @param {Error} error */
 export function warning(error) {
