@@ -933,4 +933,4 @@ def test_invalid_directive_stops_the_build(directive: str, complaint: str, tmp_p
 def test_missing_widget_files_stop_the_build(tmp_path: Path) -> None:
     _, done = build_site(tmp_path, {"index": "# Home\n"}, widgets=tmp_path / "nowhere")
     assert done.returncode != 0
-    assert "expected manifest.json, widgets.css, backprop-steps.js" in done.stderr
+    assert "expected manifest.json, backprop-steps.css, digit-map.css" in done.stderr

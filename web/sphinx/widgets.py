@@ -18,7 +18,7 @@ from sphinx.util.docutils import SphinxDirective
 
 from folders import ROOT
 
-STYLE = "widgets.css"
+STYLE = "widgets.css"  # of all widgets; some have a style of their own besides, called as their script
 PLAYER = "hear.js"  # of figures: loaded when asked for
 MANIFEST = "manifest.json"
 
@@ -26,6 +26,11 @@ MANIFEST = "manifest.json"
 def widget_names() -> list[str]:
     """Return the names of the widgets there are now: while `make live` runs, somebody may write another."""
     return sorted(file.stem for file in (ROOT / "web" / "widgets").glob("*.js"))
+
+
+def styles() -> list[str]:
+    """Return the files of styles."""
+    return sorted(file.name for file in (ROOT / "web" / "widgets").glob("*.css"))
 
 
 class widget(nodes.General, nodes.Element):  # noqa: N801  docutils' visitors go by this name
@@ -63,7 +68,7 @@ def depart_html(translator: Any, node: widget) -> None:
 def copy_files(app: Sphinx) -> None:
     """Copy the built widgets beside the site's other static files, where pages link to them."""
     source, target = Path(app.confdir) / app.config.widgets_path, Path(app.outdir) / "_static" / "widgets"
-    files = [STYLE, *(f"{name}.js" for name in widget_names()), PLAYER]
+    files = [*styles(), *(f"{name}.js" for name in widget_names()), PLAYER]
     if (source / MANIFEST).is_file():
         files += [
             entry["file"] for entry in json.loads((source / MANIFEST).read_text(encoding="utf-8"))["files"].values()
@@ -81,7 +86,10 @@ def add_to_page(app: Sphinx, page: str, template: str, context: dict[str, Any], 
     shown = sorted({node["name"] for node in doctree.findall(widget)}) if doctree else []
     if shown:
         app.add_css_file(f"widgets/{STYLE}")
+    files = styles()
     for name in shown:
+        if f"{name}.css" in files:
+            app.add_css_file(f"widgets/{name}.css")
         app.add_js_file(f"widgets/{name}.js", loading_method="defer")
 
 
