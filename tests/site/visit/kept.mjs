@@ -81,7 +81,7 @@ async function learn(page, site, press) {
   const guess = page.locator(".ml-guess:has(input[type=text])").first();
   await guess.locator("input").fill("12.5");
   await press(guess.locator(".ml-guess-act button"));
-  await scrollTo(page, "#what-to-remember");
+  await scrollTo(page, "#check-yourself");
   await page.reload();
   assert.ok(await first.locator("input[value=A]").isChecked(), "the answer is lost");
   assert.match(await words(first.locator("[role=status]")), /^A is wrong\./);
@@ -98,15 +98,15 @@ async function learn(page, site, press) {
     Object.values(guesses).map(({ guess }) => guess),
     ["12.5"],
   );
-  assert.equal(place.section, "what-to-remember");
+  assert.equal(place.section, "check-yourself");
 
   // Another look into a chapter does not move the place; reading on to its end does.
   await page.goto(`${site}book/cnn.html`);
   await page.goto(`${site}book/index.html`);
   const line = page.locator(".doors .kept");
-  assert.match(await words(line), /^Continue: Chapter \d+, What to remember 1 to repeat$/);
+  assert.match(await words(line), /^Continue: Chapter \d+, Check yourself 1 to repeat$/);
   await press(line.getByRole("link").first());
-  await page.waitForURL(/train\.html#what-to-remember$/);
+  await page.waitForURL(/train\.html#check-yourself$/);
   const entry = page.locator("#contents [aria-current=page]");
   assert.ok(!(await entry.getAttribute("data-read")));
   await page.goto(chapter);

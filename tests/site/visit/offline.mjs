@@ -36,6 +36,7 @@ export async function offline() {
   seen.kept = await press("Keep this book", /Done/);
   served.answers = 0;
   await page.goto(`${origin}${base}search.html?q=softmax`);
+  await page.locator("#results a").first().waitFor();
   seen.search = await page.locator("#results a").count();
   await page.goto(`${origin}${base}book/draw.html?found=draw`);
   await page.locator(".ml-sheet").waitFor();
