@@ -59,9 +59,11 @@ export function mount(name, build) {
 /** @param {Element} host @param {URL} folder @param {(page: Page) => Promise<void>} build */
 async function start(host, folder, build) {
   const instead = [...host.childNodes];
-  // Scripts are on, and a page that is printed before this one has come into view shows what stands instead.
+  // Scripts are on, and a page that is printed before this one has come into view shows what stands instead. In view,
+  // other words would only move the text until the widget takes its place.
   const first = host.querySelector("p")?.firstChild;
-  if (first instanceof Text) first.data = first.data.replace(/^This \w+ needs JavaScript[^.]*\./, ON_SCREEN);
+  const isBelow = host.getBoundingClientRect().top > innerHeight;
+  if (isBelow && first instanceof Text) first.data = first.data.replace(/^This \w+ needs JavaScript[^.]*\./, ON_SCREEN);
   const root = h("div", { class: "ml-widget-body" });
   const live = h("div", { class: "ml-sr", role: "status" });
   const speak = speaker(live);
