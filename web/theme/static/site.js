@@ -33,14 +33,16 @@ theme.hidden = false;
 // The contents show the current entry in their middle: this page, or the section of it that is being read.
 const contents = /** @type {HTMLElement} */ (document.getElementById("contents"));
 const list = /** @type {HTMLElement} */ (contents.querySelector(".entries"));
-const center = (/** @type {ScrollBehavior} */ behavior) => {
+const center = () => {
   /** @type {NodeListOf<HTMLElement>} */
   const entries = list.querySelectorAll("[aria-current]");
   const entry = entries[entries.length - 1];
-  if (entry) list.scrollTo({ top: entry.offsetTop - (list.clientHeight - entry.offsetHeight) / 2, behavior });
+  // At once: while a list scrolls smoothly, Chromium drops the page's jump to a section.
+  if (entry)
+    list.scrollTo({ top: entry.offsetTop - (list.clientHeight - entry.offsetHeight) / 2, behavior: "instant" });
 };
-center("instant");
-contents.addEventListener("toggle", () => center("instant"));
+center();
+contents.addEventListener("toggle", center);
 // The drawer closes when one of its links leads to a place on this page.
 contents.addEventListener("click", (event) => {
   if (/** @type {Element} */ (event.target).closest("a") && contents.matches(":popover-open")) contents.hidePopover();
@@ -55,7 +57,6 @@ for (const entry of /** @type {NodeListOf<HTMLAnchorElement>} */ (contents.query
   if (section) entryOf.set(section, entry);
 }
 const LINE = 0.25;
-const still = matchMedia("(prefers-reduced-motion: reduce)");
 /** @type {Element | undefined} */
 let marked;
 const markSection = () => {
@@ -70,7 +71,7 @@ const markSection = () => {
   entry?.setAttribute("aria-current", "location");
   marked = entry;
   // Under the pointer or the keyboard of a reader who is choosing, nothing moves.
-  if (!contents.matches(":hover, :has(:focus-visible)")) center(still.matches ? "instant" : "smooth");
+  if (!contents.matches(":hover, :has(:focus-visible)")) center();
 };
 const onLine = new IntersectionObserver(markSection, { rootMargin: `${-100 * LINE}% 0% ${-100 * (1 - LINE)}%` });
 for (const section of entryOf.keys()) onLine.observe(section);
