@@ -12,10 +12,12 @@ from sphinx.application import Sphinx
 
 from contents import number, title
 from files import CARDS
+from mnist_lessons import plots
 from mnist_lessons.data import load_mnist
+from pictures import DARK_PAGE
 
 SIZE = 1200, 630  # what networks that show links ask for
-PAPER, INK, ACCENT = "#14181d", "#e6e9ec", "#6cb6f5"
+PAPER, INK, ACCENT = DARK_PAGE, plots.DARK[plots.INK], plots.DARK[plots.BLUE]
 COLUMNS, ROWS, SCALE = 10, 2, 4
 LARGE, SMALL = 80, 40  # pixels
 LINE = "A first image classifier, explained"

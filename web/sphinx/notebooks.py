@@ -14,7 +14,6 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import tomllib
 from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
@@ -26,6 +25,7 @@ from PIL import Image
 
 import addresses
 import browser
+import changes
 from coursegrader.exercises import DIFFICULTY, read_exercises
 from execute import (
     disk_trouble,
@@ -122,8 +122,7 @@ def open_book() -> Book:
 
 def wheel_name() -> str:
     """Return the name of the package's wheel."""
-    version = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
-    return f"mnist_lessons-{version}-py3-none-any.whl"
+    return f"mnist_lessons-{changes.version()}-py3-none-any.whl"
 
 
 def build_wheel() -> str:
