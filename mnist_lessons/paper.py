@@ -1,7 +1,7 @@
 """Render photographs of handwritten digits on paper, to test what reads them."""
 
 import io
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -10,6 +10,7 @@ from PIL import Image, ImageDraw, ImageFilter
 
 Ink = npt.NDArray[np.uint8]
 
+BAND = 100  # rows of a photo that are lit together
 RULINGS = ("blank", "ruled", "squared")
 # The strokes of each digit, in one or two ways of writing it: points from the left and from the top, in percent.
 STROKES: dict[int, list[list[list[tuple[int, int]]]]] = {
@@ -242,26 +243,34 @@ def _photograph(
         fillcolor=tuple(int(255 * color) for color in table),
     )
     turned = turned.filter(ImageFilter.GaussianBlur(rng.uniform(0.3, 0.0012 * width)))
-    light = _choose_light(size, rng)
-    noise = rng.normal(0, rng.uniform(1, 8), size=(height, width))
-    pixels = np.empty((height, width, 3), np.uint8)
-    for color in range(3):
-        lit = np.asarray(turned)[:, :, color] * light
-        lit += noise
-        pixels[:, :, color] = np.clip(lit, 0, 255, out=lit)
+    light, noise = _choose_light(size, rng), rng.uniform(1, 8)
+    pixels = np.array(turned)
+    for start in range(0, height, BAND):  # floats of a whole photo would take much memory
+        band = pixels[start : start + BAND]
+        lit = band * light(slice(start, start + BAND))[:, :, None]
+        lit += rng.normal(0, noise, size=(*band.shape[:2], 1))
+        band[:] = np.clip(lit, 0, 255, out=lit)
     buffer = io.BytesIO()
     Image.fromarray(pixels).save(buffer, "JPEG", quality=int(rng.integers(50, 95)))
     return np.asarray(Image.open(buffer))
 
 
-def _choose_light(size: tuple[int, int], rng: np.random.Generator) -> npt.NDArray[np.float64]:
-    """Choose how much light falls on each pixel of a photo, of shape `size`; 1 is full light."""
+def _choose_light(size: tuple[int, int], rng: np.random.Generator) -> Callable[[slice], npt.NDArray[np.float64]]:
+    """Choose how much light falls on a photo; return a function from its rows to the light on each of their pixels.
+
+    1 is full light.
+    """
     height, width = size
     y, x = np.ogrid[-1 : 1 : height * 1j, -1 : 1 : width * 1j]
     direction = rng.uniform(0, 2 * np.pi)
-    along = x * np.cos(direction) + y * np.sin(direction)
-    light: npt.NDArray[np.float64] = rng.uniform(0.75, 1) - rng.uniform(0, 0.2) * along
+    full, fall = rng.uniform(0.75, 1), rng.uniform(0, 0.2)
     # The soft shadow of a hand or of the camera over a part of the sheet.
-    across = y * np.cos(direction) - x * np.sin(direction) + rng.uniform(-0.8, 0.8)
-    light *= 1 - rng.uniform(0, 0.4) / (1 + np.exp(-across / rng.uniform(0.06, 0.3)))
+    edge, depth, softness = rng.uniform(-0.8, 0.8), rng.uniform(0, 0.4), rng.uniform(0.06, 0.3)
+
+    def light(rows: slice) -> npt.NDArray[np.float64]:
+        along = x * np.cos(direction) + y[rows] * np.sin(direction)
+        across = y[rows] * np.cos(direction) - x * np.sin(direction) + edge
+        lit: npt.NDArray[np.float64] = (full - fall * along) * (1 - depth / (1 + np.exp(-across / softness)))
+        return lit
+
     return light

@@ -20,7 +20,7 @@ CHUNK = 32  # columns of a path that move together
 STROKE = 7  # a digit of MNIST is about seven times as high as its stroke is wide
 AROUND = np.ones((3, 3), bool)
 
-Gray = npt.NDArray[np.int64]
+Gray = npt.NDArray[np.signedinteger[Any]]  # a whole photo in 32 bits, which saves memory
 Mask = npt.NDArray[np.bool_]
 
 
@@ -124,13 +124,14 @@ def reduce_photo(photo: npt.ArrayLike) -> tuple[Gray, int]:
         raise ValueError(f"photo: expected at least {SMALLEST} pixels on each side, got {photo.shape[:2]}")
     scale = -(-max(photo.shape[:2]) // LONGEST)
     height, width = (length // scale for length in photo.shape[:2])
-    cut = photo[: height * scale, : width * scale].reshape(height, scale, width * scale, -1)
-    rows = cut.sum(axis=1, dtype=np.int64)
-    channels = rows.reshape(height, width, scale, -1).sum(axis=2)
+    squares = photo[: height * scale, : width * scale].reshape(height, scale, width, scale, -1)
     # Weights of red, green and blue as in ITU-R BT.601.
-    weighted = channels @ [299, 587, 114] if channels.shape[2] == 3 else 1000 * channels[:, :, 0]
+    weights = [299, 587, 114] if squares.shape[4] == 3 else [1000]
+    weighted = np.zeros((height, width), np.int64)
+    for channel, weight in enumerate(weights):  # together they would take much memory
+        weighted += weight * squares[..., channel].sum(axis=(1, 3), dtype=np.int64)
     area = 1000 * scale**2
-    return (2 * weighted + area) // (2 * area), scale
+    return ((2 * weighted + area) // (2 * area)).astype(np.int32), scale
 
 
 # Paper and light
@@ -209,7 +210,7 @@ def _interpolate(tiles: Gray, tile: int, shape: Sequence[int]) -> Gray:
         after = np.minimum(before + 1, tiles.shape[axis] - 1)
         share = np.expand_dims(place % (2 * tile), 1 - axis)
         tiles = (2 * tile - share) * tiles.take(before, axis) + share * tiles.take(after, axis)
-    return (tiles + 2 * tile**2) // (4 * tile**2)
+    return ((tiles + 2 * tile**2) // (4 * tile**2)).astype(np.int32)
 
 
 def remove_light(gray: Gray, paper: Mask, light: Gray) -> tuple[Gray, int]:
