@@ -1,5 +1,7 @@
 """Networks of 2 to 50 hidden layers, with and without what makes deep ones trainable: the tables of `depth`."""
 
+import re
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,22 +12,14 @@ from mnist_lessons.loops import compiled_epoch
 from mnist_lessons.models import accept_bytes_only
 from mnist_lessons.tables import Row
 
+CHAPTER = Path(__file__).parents[1] / "book" / "depth.md"
 SEEDS = range(4)
 # The seed that chooses a learning rate is not among those that are reported.
 CHOOSING_SEED = 100
-RATES = (0.002, 0.01)
-DEPTHS = (2, 50)
+RATES = (0.0004, 0.002, 0.01, 0.05)
+DEPTHS = (2, 8, 20, 50)
 STEPS, BATCH = 500, 32
-# Of each kind: the variance of the weights behind the first layer, times their inputs, where "small" stands for 2
-# divided by the depth; whether layers are normalized; whether they skip.
-KINDS: dict[str, tuple[float | str, bool, bool]] = {
-    "glorot": (1.0, False, False),
-    "he": (2.0, False, False),
-    "norm": (2.0, True, False),
-    "skip": (2.0, False, True),
-    "small skip": ("small", False, True),
-    "norm skip": (2.0, True, True),
-}
+KINDS = ("glorot", "he", "norm", "skip", "small skip", "norm skip")
 # What is trained on with 50 layers: the kind, the optimizer, its rate and, of Adam, its epsilon.
 LONGER = (
     ("he", "momentum", 0.002, 0),
@@ -37,20 +31,28 @@ EPOCHS = 4
 
 def main() -> None:
     """Make the three tables."""
-    runs = [measure(compare, kind) for kind in KINDS]
+    code = read_builder()
+    runs = [measure(compare, kind, code) for kind in KINDS]
     rates, reported = ([row for run in runs for row in run.result[part]] for part in (0, 1))
     save_table("depth-rates", runs, rows=rates, experiment="depth", seeds="100")
     seeds = "0 to 3; the learning rates were chosen with seed 100"
     save_table("depth", runs, rows=reported, experiment="depth", seeds=seeds)
-    save_table("depth-longer", [measure(train_longer)], experiment="depth", seeds="0")
+    save_table("depth-longer", [measure(train_longer, code)], experiment="depth", seeds="0")
 
 
-def compare(kind: str) -> tuple[list[Row], list[Row]]:
+def read_builder() -> str:
+    """Return the chapter's code that builds a network, so that the tables rest on what readers see."""
+    text = CHAPTER.read_text(encoding="utf-8")
+    cells = re.findall(r"^```\{code-cell\}[^\n]*\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)
+    return "\n".join(cell for cell in cells if cell.startswith(("def next_layer(", "def build_deep(")))
+
+
+def compare(kind: str, code: str) -> tuple[list[Row], list[Row]]:
     """Choose the learning rate of each depth on validation images, then train each seed, judged on the test images."""
     splits = split_mnist()
     rates, rows = [], []
     for depth in DEPTHS:
-        trainer = Trainer(depth, kind, _momentum(RATES[0]))
+        trainer = Trainer(code, depth, kind, _momentum(RATES[0]))
         named = {"depth": depth, "kind": kind}
         rates += [
             named
@@ -65,7 +67,7 @@ def compare(kind: str) -> tuple[list[Row], list[Row]]:
     return rates, rows
 
 
-def train_longer() -> list[Row]:
+def train_longer(code: str) -> list[Row]:
     """Train networks of 50 layers, judged on the test images after each 500 steps."""
     import keras
 
@@ -74,7 +76,7 @@ def train_longer() -> list[Row]:
     for kind, optimizer, rate, epsilon in LONGER:
         chosen = keras.optimizers.Adam(rate, epsilon=epsilon) if optimizer == "adam" else _momentum(rate)
         named = {"kind": kind, "optimizer": optimizer, "epsilon": epsilon, "learning_rate": rate, "seed": 0}
-        rows += [named | row for row in Trainer(50, kind, chosen).train(0, rate, test, EPOCHS)]
+        rows += [named | row for row in Trainer(code, 50, kind, chosen).train(0, rate, test, EPOCHS)]
     return rows
 
 
@@ -84,35 +86,23 @@ def best_rate(rates: list[Row], depth: int, kind: str) -> float:
     return float(max(found, key=lambda row: row["accuracy"])["learning_rate"])
 
 
-def build_deep(depth: int, kind: str) -> Any:
-    """Return the network that the chapter builds."""
-    import keras
-
-    layers, drawn = keras.layers, keras.initializers.VarianceScaling
-    scale, normalize, skip = KINDS[kind]
-    inputs = keras.Input((28, 28), dtype="uint8")
-    x = layers.Flatten()(layers.Rescaling(1 / 255)(inputs))
-    x = layers.Dense(50, kernel_initializer=drawn(2.0))(x)
-    for _ in range(depth - 1):
-        y = layers.BatchNormalization()(x) if normalize else x
-        y = layers.ReLU()(y)
-        y = layers.Dense(50, kernel_initializer=drawn(2 / depth if scale == "small" else scale))(y)
-        x = layers.add([x, y]) if skip else y
-    if normalize:
-        x = layers.BatchNormalization()(x)
-    outputs = layers.Dense(10, activation="softmax")(layers.ReLU()(x))
-    return accept_bytes_only(keras.Model(inputs, outputs))
-
-
 class Trainer:
     """A network and its compiled training step, which several trainings share, because compiling 50 layers is slow."""
 
-    def __init__(self, depth: int, kind: str, optimizer: Any) -> None:
+    def __init__(self, code: str, depth: int, kind: str, optimizer: Any) -> None:
         import keras
 
+        self.names: dict[str, Any] = {"keras": keras, "layers": keras.layers}
+        exec(code, self.names)
         self.depth, self.kind, self.optimizer = depth, kind, optimizer
-        self.model = build_deep(depth, kind)
+        self.model = self.build()
         self.train_epoch = compiled_epoch(self.model, optimizer, keras.losses.sparse_categorical_crossentropy)
+
+    def build(self) -> Any:
+        """Return the network with initial weights."""
+        scale = {"glorot": 1.0, "small skip": 2 / self.depth}.get(self.kind, 2.0)
+        normalize, skip = "norm" in self.kind, "skip" in self.kind
+        return accept_bytes_only(self.names["build_deep"](self.depth, scale, normalize, skip))
 
     def train(self, seed: int, rate: float, evaluation: Split, epochs: int = 1) -> list[Row]:
         """Train from the start and return the mean loss in each epoch of `STEPS` steps and the accuracy after it."""
@@ -120,7 +110,7 @@ class Trainer:
         import tensorflow as tf
 
         keras.utils.set_random_seed(seed)
-        self.model.set_weights(build_deep(self.depth, self.kind).get_weights())
+        self.model.set_weights(self.build().get_weights())
         for variable in self.optimizer.variables:
             variable.assign(tf.zeros_like(variable.value))
         self.optimizer.learning_rate = rate

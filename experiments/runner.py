@@ -98,7 +98,8 @@ def measure(
     name = f"{function.__module__.rpartition('.')[2]}.{function.__name__}"
     call = [function.__module__, function.__name__, args, one_core]
     file = RUNS / f"{name}-{_fingerprint(function, files, [*call, environment])[:16]}.json"
-    label = f"{name}({', '.join(map(repr, args))})"
+    shown = [repr(arg).split("\\n")[0] for arg in args]  # of code, its first line
+    label = f"{name}({', '.join(shown)})"
     home = Path(inspect.getfile(function)).parents[function.__module__.count(".")]
     with lock(RUNS / "run"):  # two runs at a time would disturb each other
         kept = _read(file)
