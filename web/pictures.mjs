@@ -26,6 +26,26 @@ const SHOW = {
     await body.getByRole("button", { name: "Try a sample" }).click();
     await body.locator(".ml-read-line").first().waitFor();
   },
+  "small-digit": async (body) => {
+    const box = await body.locator(".ml-sheet").boundingBox();
+    if (!box) throw new Error("small-digit: nothing to draw on");
+    const { mouse } = body.page();
+    const at = (/** @type {number} */ x, /** @type {number} */ y) =>
+      mouse.move(box.x + x * box.width, box.y + y * box.height);
+    await at(0.3, 0.25);
+    await mouse.down();
+    await at(0.7, 0.25);
+    await at(0.45, 0.8);
+    await mouse.up();
+    await body.getByText("% sure").waitFor();
+  },
+  descent: async (body) => {
+    await body.getByRole("button", { name: "Run 50 steps" }).click();
+    await body.getByText("Step 50,").first().waitFor();
+  },
+  "watch-training": async (body) => {
+    await body.getByRole("slider").first().press("End");
+  },
   "teach-it": async (body) => {
     await body.getByRole("button", { name: "Load it" }).click();
     await body.getByText("Sample hand 1, drawn by a script").waitFor();
