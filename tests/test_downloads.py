@@ -146,7 +146,12 @@ def test_answers_are_in_the_appendix_on_the_pages_that_questions_name(
     solutions = [fold for soup in soups for fold in soup.select("details:has(.collapsed)") if is_solution(fold)]
     solved = [fold.select("pre")[0] for fold in solutions]
     assert min(len(told), len(solved)) >= 6
-    for answers, link, back in ((told, "Answer", r"(?:Guess|Question)\d+"), (solved, "Solution", ".*”")):
+    recalled = [fold for soup in soups for fold in soup.select("details.answers")]
+    for answers, link, back in (
+        (told, "Answer", r"(?:Guess|Question)\d+"),
+        (solved, "Solution", ".*”"),
+        (recalled, r"Compareyour\w+", "Question"),
+    ):
         there = numbers_after(f"{link}onpage", pages[:first])
         assert len(there) == len(numbers_after(f"{back}onpage", pages[first:])) == len(answers)
         for answer, number in zip(answers, there, strict=True):

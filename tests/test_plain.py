@@ -9,7 +9,8 @@ from PIL import Image
 
 from addresses import Addresses
 from coursegrader.exercises import Exercise
-from plain import Book, writer
+from plain import Book, picture_text, writer
+from widgets import widget_names
 
 SITE = "https://someone.github.io/their-book/"
 REFERENCES: dict[str, dict[str, Any]] = {
@@ -84,6 +85,11 @@ def test_code_is_left_alone(write: Callable[[str], str]) -> None:
     assert write("`{x}` and `y`, ``{ref}`z` ``") == "`{x}` and `y`, ``{ref}`z` ``"
 
 
+def test_picture_of_each_widget_has_a_text_of_its_own() -> None:
+    texts = {picture_text(name) for name in widget_names()}
+    assert len(texts) == len(widget_names())
+
+
 def test_note_from_the_margin_follows_what_it_stands_beside(write: Callable[[str], str]) -> None:
     text = "```{margin} Why?\nSee {eq}`eq-a`.\n```\n\nHere.\n\n(sec-b)=\n## Go on\n\nThere."
     assert write(text) == "Here.\n\n> **Why?**\n>\n> See (3.1).\n\n## Go on\n\nThere."
@@ -92,7 +98,7 @@ def test_note_from_the_margin_follows_what_it_stands_beside(write: Callable[[str
 def test_boxes_become_quotations_and_dropdowns_fold(write: Callable[[str], str]) -> None:
     box = ":::{admonition} In this chapter\n:class: ml-objectives\n- **You will** read {glue:text}`share:.2f`.\n:::"
     assert write(box) == "> **In this chapter**\n>\n> - **You will** read 12.35."
-    folded = write(":::{admonition} Code\n:class: dropdown\n\nText.\n\n:::")
+    folded = write(":::{admonition} Code\n:class: dropdown answers\n\nText.\n\n:::")
     assert folded == "<details>\n<summary>Code</summary>\n\nText.\n\n</details>"
 
 

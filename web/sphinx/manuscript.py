@@ -19,6 +19,8 @@ from plain import picture_text
 
 PICTURES = BUILD / "pictures"
 HANGING_INDENT = 4
+# What site.css gives no color in code. Each would be an element of the PDF's tags, which are half of its bytes.
+PLAIN_CODE = ".highlight span:is(:not([class]), .n, .nn, .o, .p, .w), code span"
 NOT_IN_BOOKS = (
     "script, .headerlink, .only-dark, .facts, [popover]:not(.ml-check), .ml-check > p:last-child, #take-it-with-you, "
     ".ml-quiz-question :is(button, [role]), .ml-guess-act, .ml-guess-question [role], .by-platform, "
@@ -79,6 +81,8 @@ def chapter(page: str, pages: set[str], site: str) -> Tag:
         print_question(question)
     for folded in text.select("details"):
         unfold(folded)
+    for plain in text.select(PLAIN_CODE):
+        plain.unwrap()
     for block in text.select("div.highlight > pre, .claim-note pre"):
         hang(block)
     for words in text.find_all(string=re.compile("|".join(map(re.escape, IN_BOOKS)))):
@@ -154,7 +158,9 @@ def unfold(folded: Tag) -> None:
     """Put what a fold holds in its place, under what its label says of it unless that has a caption of its own."""
     label = first(folded, "summary")
     says = (label.select_one(".collapsed") or label).get_text(" ", strip=True).removeprefix("Show ")
-    folded.name, folded["class"] = "div", {"a solution": "solution", "Hint": "hint"}.get(says, "unfolded")
+    kind = {"a solution": "solution", "Hint": "hint"}.get(says, "unfolded")
+    more = " answers" if "answers" in (folded.get("class") or []) else ""
+    folded.name, folded["class"] = "div", kind + more
     if folded.select_one("caption"):
         label.decompose()
     else:
@@ -200,7 +206,11 @@ def answers(texts: dict[str, Tag]) -> Tag:
 
 
 def told(text: Tag) -> Iterator[Tag]:
-    """Yield the answer to each guess and each question of the quiz, and leave a link in its place."""
+    """Yield the answer to each question of a fold, a guess and the quiz, and leave a link in its place."""
+    for number, box in enumerate(text.select(".unfolded.answers"), 1):
+        identity = f"{text['id']}--recall-{number}"
+        box.wrap(markup(f'<div id="{identity}"></div>'))
+        yield moved(box, first(box, ".label").get_text(), identity, "Question")
     for number, guess in enumerate(text.select(".ml-guess"), 1):
         yield moved(first(guess, ".unfolded"), "Answer", str(guess["id"]), f"Guess {number}")
     for number, question in enumerate(text.select(".ml-quiz-question"), 1):

@@ -21,6 +21,63 @@ from guess import LETTERS, read_guess
 from links import chapter_name
 from quiz import Question, read_quiz
 
+# What the picture of each widget shows, and what can be done there.
+PICTURED = {
+    "backprop-steps": (
+        "A drawing of a network of two inputs, two hidden units and two outputs whose numbers are covered, a field "
+        "to type the next number into, and a curve of the loss beside the straight line that the derivative "
+        "predicts."
+    ),
+    "convolution": (
+        "A digit with a window of 3 by 3 pixels on it, the filter's nine weights, pixels and products, and the map "
+        "of all sums, positive ones orange and negative ones blue."
+    ),
+    "descent": (
+        "A long, narrow valley drawn as contour lines with the paths that gradient descent, momentum and Adam take "
+        "in it, the loss of each after every step, and sliders for learning rates and start."
+    ),
+    "digit-map": (
+        "A map of test digits as small colored digits, most of them among others with the same label, and below it "
+        "the chosen digit with the network's answer and its nearest neighbors."
+    ),
+    "draw-digit": (
+        "A sheet with a handwritten digit, the same digit as the 28 by 28 pixels that the network sees, and bars for "
+        "the ten probabilities that it answers with."
+    ),
+    "error-gallery": (
+        "The table of test digits by label and prediction, in which each number can be pressed, and below it the "
+        "misread digits, the ones that the network was surest of first."
+    ),
+    "fool-it": (
+        "A test digit, the small push that moves the network toward another digit, the pushed digit, and one pushed "
+        "at random by as much, with what the network reads in each."
+    ),
+    "one-neuron": (
+        "Zeros and ones as points in a plane that a line divides, with sliders for the neuron's two weights and its "
+        "bias, which turn and move the line."
+    ),
+    "read-sheet": (
+        "A photo of a sheet with rows of handwritten digits, a frame around each that was found, and the digits that "
+        "the network read, with a question mark where it answers that it doesn't know."
+    ),
+    "relu-race": (
+        "Four charts of a network with ReLU and one with sigmoid while they train: loss, accuracy, size of the "
+        "gradients by layer, and share of dead or saturated units, under the controls for depth and learning rate."
+    ),
+    "small-digit": "A sheet with a 7 drawn on it, and the answer of the network of a few kilobytes.",
+    "teach-it": (
+        "A sheet to write each digit on three times, beside the digits written so far, and a button that trains the "
+        "network's last layer on them."
+    ),
+    "try-digit": (
+        "A sheet to draw on, a handwritten digit as the maps of each layer of a convolutional network, and bars for "
+        "the ten probabilities that it answers with."
+    ),
+    "watch-training": (
+        "Ten validation images with what the network says about each while it trains, the weights of its first "
+        "hidden layer as images, and the numbers of dead units."
+    ),
+}
 BOXES = {"admonition": "", "note": "Note", "tip": "Tip", "warning": "Warning", "margin": "", "seealso": "See also"}
 
 
@@ -39,8 +96,14 @@ class Book(NamedTuple):
 
 
 def picture_text(widget: str) -> str:
-    """Return what stands in place of a widget's picture; the text around it says what the widget shows."""
-    return f"Part of the site that you can play with: {widget.replace('-', ' ')}"
+    """Return what stands in place of a widget's picture, as `web/pictures.mjs` takes it.
+
+    Raises
+    ------
+    KeyError
+        The widget has no text yet.
+    """
+    return PICTURED[widget]
 
 
 def writer(name: str, values: Mapping[str, object], book: Book) -> Callable[[str], str]:
@@ -118,7 +181,7 @@ class _Writer:
         }
         if kind in known:
             yield from ["", *known[kind](), ""]
-        elif kind in BOXES and options.get("class") == "dropdown":
+        elif kind in BOXES and "dropdown" in options.get("class", "").split():
             yield from [
                 "<details>",
                 f"<summary>{argument}</summary>",

@@ -30,7 +30,8 @@ def fold_dropdowns(app: Sphinx, doctree: nodes.document, page: str) -> None:
     for node in [node for node in doctree.findall(nodes.admonition) if "dropdown" in node["classes"]]:
         head = next(node.findall(nodes.title))
         node.remove(head)
-        start = f'<details class="admonition"><summary>{escape(head.astext())}</summary>'
+        kind = "admonition answers" if "answers" in node["classes"] else "admonition"
+        start = f'<details class="{kind}"><summary>{escape(head.astext())}</summary>'
         place = node.parent.index(node)
         node.parent[place : place + 1] = [raw_html(start), *node.children, raw_html("</details>")]
 
