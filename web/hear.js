@@ -70,7 +70,7 @@ function axisOf(axis) {
   /** @type {"log10" | "linear"} */
   const type = minimum > 0 && maximum / minimum > 1000 ? "log10" : "linear";
   const format = (/** @type {number} */ value) => String(Number(value.toPrecision(5)));
-  return { label: axis.map(({ name }) => name).join(", "), minimum, maximum, type, format };
+  return { label: axis.map(({ name }) => name).join("; "), minimum, maximum, type, format };
 }
 
 /**
