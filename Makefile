@@ -166,7 +166,7 @@ experiments: .venv/book/.done .venv/dev/.done  ## regenerate the stored tables o
 clean:  ## remove what was built; the environments stay
 	@rm -rf _build notebooks dist .*_cache .coverage
 
-pdf: book .venv/dev/.done  ## make the book as PDF and EPUB, and the site as one zip, beside its pages
+pdf: book .venv/dev/.done  ## make the book as PDF and EPUB, the site as one zip and a handout of exercises, beside its pages
 	@$(in_dev) web/sphinx/downloads.py
 
 dist: .venv/dev/.done  ## build the wheels and the source archives

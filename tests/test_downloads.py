@@ -20,6 +20,7 @@ from manuscript import book_pages, manuscript
 ROOT = Path(__file__).resolve().parents[1]
 SITE = ROOT / "_build" / "html"
 NAMES = [file.name for file in downloads.FILES]
+OFFERED = [*NAMES, downloads.HANDOUT.name]
 HOME = SITE / f"{toc.home()}.html"
 A4_WIDTH = 595  # points
 MARGIN = 22 / 25.4 * 72
@@ -196,7 +197,7 @@ def test_code_of_100_characters_fits_and_longer_lines_wrap_with_an_indent(pages:
 def test_zip_holds_the_site_in_one_folder(packed: zipfile.ZipFile) -> None:
     assert packed.testzip() is None
     there = {f"mnist-lessons/{file.relative_to(SITE).as_posix()}" for file in SITE.rglob("*") if file.is_file()}
-    left_out = {f"mnist-lessons/{name}" for name in [*NAMES, offline.LIST]}
+    left_out = {f"mnist-lessons/{name}" for name in [*OFFERED, offline.LIST]}
     assert set(packed.namelist()) == there - left_out
 
 

@@ -30,9 +30,9 @@ BLACK_AND_WHITE = ["rgb(0, 0, 0)", "rgb(255, 255, 255)"]
 
 
 def site_pages() -> list[str]:
-    """Return the pages, as paths in the site, without the redirect at its root and the page for lost readers."""
+    """Return the pages, as paths in the site, without slides, the redirect at its root, the page for lost readers."""
     found = sorted(str(file.relative_to(SITE)) for file in SITE.rglob("*.html"))
-    return [name for name in found if name not in ("index.html", "404.html")]
+    return [name for name in found if name not in ("index.html", "404.html") and not name.endswith(".slides.html")]
 
 
 @pytest.fixture(scope="module", params=["2", pytest.param("4", marks=pytest.mark.weekly)], ids="in {} states".format)
@@ -341,6 +341,33 @@ def test_kept_book_works_without_a_server_until_it_is_removed(report: dict[str, 
     assert "still works" in seen["failed"]
     assert (seen["paintBefore"], seen["paintAfter"]) == ("", "yes")
     assert seen["left"] == []
+
+
+@pytest.mark.parametrize("chapter", toc.chapters())
+def test_chapter_has_a_slide_for_each_mark(chapter: str) -> None:
+    page, deck = parsed(f"book/{chapter}.html"), parsed(f"book/{chapter}.slides.html")
+    marks = re.findall(r"^% slide(?: [\d-]+)?(?:: (.+))?$", (ROOT / "book" / f"{chapter}.md").read_text("utf-8"), re.M)
+    titles = [heading.get_text() for heading in deck.select(".slide h2")]
+    assert len(titles) == len(marks) + 1
+    assert [title for title, mark in zip(titles[1:], marks, strict=True) if mark and title != mark] == []
+    assert [link["href"] for link in page.select(".facts > li > a")] == [f"{chapter}.slides.html"]
+    assert "% slide" not in page.get_text()
+    ids = {str(tag["id"]) for tag in page.find_all(id=True)}
+    inside = [str(link["href"]).partition("#") for link in deck.select(".slide a[href]")]
+    assert [anchor for file, _, anchor in inside if file == f"{chapter}.html" and anchor and anchor not in ids] == []
+    assert missing_files(f"book/{chapter}.slides.html") == []
+
+
+def test_slides_are_shown_by_keys_and_touch_and_print_one_a_sheet(report: dict[str, Any]) -> None:
+    for way in report["slides"]:
+        assert way["errors"] == way["axe"] == way["overflow"] == []
+        assert way["keys"] == ["2", "3", "3 answered", "4", "3", "18", "1"]
+        assert way["touch"] == ["2", "1"]
+        assert way["said"].startswith("Slide 1 of 18. Training")
+        assert way["notes"] == [False, True]
+        assert way["sheets"] == 18
+        assert way["left"] == "train.html"
+        assert way["withoutScripts"] == 18
 
 
 def test_root_redirects_to_the_first_page() -> None:

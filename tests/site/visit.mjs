@@ -11,6 +11,7 @@ import { keeping } from "./visit/kept.mjs";
 import { offline } from "./visit/offline.mjs";
 import { visit } from "./visit/pages.mjs";
 import { search, searchByKeys } from "./visit/search.mjs";
+import { slides } from "./visit/slides.mjs";
 import { base, end, onDisk, open, origin, served } from "./visit/site.mjs";
 
 const pages = readFileSync(0, "utf8").trim().split("\n");
@@ -53,6 +54,10 @@ const used = {
     reading: await reading("book/train.html"),
     launch: await launching("book/train.html"),
   },
+  slides: [
+    await slides(`${origin}${base}book/train.slides.html`, {}),
+    await slides(onDisk("book/train.slides.html"), PHONE),
+  ],
   offline: await offline(),
 };
 await end();

@@ -1,6 +1,6 @@
-"""Make what readers take away from the built site: the book as PDF and as EPUB, the site as one zip.
+"""Make what readers take away from the built site: the book as PDF and as EPUB, the site as one zip, a handout.
 
-python web/sphinx/downloads.py    _build/html/mnist-lessons.pdf, .epub and .zip
+python web/sphinx/downloads.py    _build/html/mnist-lessons.pdf, .epub and .zip, mnist-exercises.pdf
 """
 
 import os
@@ -12,6 +12,7 @@ from pathlib import Path
 
 import addresses
 import epub
+import handout
 import offline
 import pdf
 import published
@@ -21,16 +22,17 @@ from manuscript import manuscript
 from mnist_lessons.store import moved_when_whole, write_atomically
 
 FILES = PDF, EPUB, ZIP = tuple(SITE / f"mnist-lessons.{kind}" for kind in ("pdf", "epub", "zip"))
+HANDOUT = SITE / "mnist-exercises.pdf"
 
 
 def main() -> None:
-    """Make all three, unless those that are there are of this site."""
+    """Make all of them, unless those that are there are of this site."""
     site, stamp = BUILD / "site.key", BUILD / "downloads.key"
     if not site.is_file():
         sys.exit("downloads: there is no site yet; build it with: make book")
     source = published.identify_book()
     key = site.read_text(encoding="utf-8") + repr(source)
-    if all(file.is_file() for file in (*FILES, stamp)) and stamp.read_text(encoding="utf-8") == key:
+    if all(file.is_file() for file in (*FILES, HANDOUT, stamp)) and stamp.read_text(encoding="utf-8") == key:
         return print("Downloads: up to date")
     home = SITE / f"{toc.home()}.html"
     pack(home)
@@ -40,6 +42,7 @@ def main() -> None:
     say(EPUB)
     pages = pdf.write(PDF, texts)
     say(PDF, f"{pages} pages, ")
+    say(HANDOUT, f"{handout.write(HANDOUT, texts)} pages, ")
     write_atomically(home, with_links(home, f"{os.path.relpath(SITE, home.parent)}/"))
     offline.write_list()
     write_atomically(stamp, key)
@@ -57,7 +60,7 @@ def pack(home: Path) -> None:
         zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED) as archive,
     ):
         for file in sorted(file for file in SITE.rglob("*") if file.is_file()):
-            if file not in {*FILES, part, SITE / offline.LIST}:
+            if file not in {*FILES, HANDOUT, part, SITE / offline.LIST}:
                 entry = zipfile.ZipInfo(f"mnist-lessons/{file.relative_to(SITE).as_posix()}")
                 entry.compress_type = zipfile.ZIP_DEFLATED
                 # None of the three is in the zip, so its first page offers them at the published address.

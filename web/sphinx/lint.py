@@ -19,11 +19,13 @@ from execute import BuildError, is_notebook, python_of, read_notebook
 from folders import ROOT
 from guess import GuessError, read_guess
 from quiz import Question, QuizError, read_quiz
+from slides import NOTES, SlideError, read_marks
 
 Fault = tuple[int, str]  # line and sentence
 
 CHARACTERS_A_LINE, LINES_A_CELL, LINES_A_CHAPTER = 68, 20, 185
 NUMBERS_A_CHAPTER, GUESSES_A_CHAPTER = 15, 3
+SLIDES_A_CHAPTER = range(8, 18)  # besides the title
 # Readers who know nothing, but always pick the longest option of a question, or the one in the same place.
 BY_LENGTH, BY_PLACE = 0.35, 0.40
 NOT_SHOWN = {"remove-cell", "remove-input"}
@@ -254,6 +256,21 @@ def enough_guesses(page: Page) -> Iterator[Fault]:
         yield 1, f"{count} guesses; expected {GUESSES_A_CHAPTER} or more"
 
 
+def slides(page: Page) -> Iterator[Fault]:
+    """Yield a chapter whose slides fill no lesson or several, or that the instructors' notes leave out."""
+    count = len(re.findall(r"^% slide\b", page.text, re.M))
+    if count not in SLIDES_A_CHAPTER:
+        yield 1, f"{count} marks of slides; expected {SLIDES_A_CHAPTER[0]} to {SLIDES_A_CHAPTER[-1]}"
+    for line, text in enumerate(page.text.splitlines(), 1):
+        try:
+            read_marks(text.removeprefix("% ") if text.startswith("% ") else "")
+        except SlideError as error:
+            yield line, str(error)
+    title = re.search(r"^# (.+)$", page.prose, re.M)
+    if title and f"\n## {title[1]}\n" not in read(f"{NOTES}.md"):
+        yield 1, f"{NOTES}.md has no section {title[1]!r}, whose notes go with the slides"
+
+
 def recorded(page: Page) -> set[str]:
     """Return patterns for the names that cells record; a variable stands for any string of the code."""
     patterns, strings = set(), set()
@@ -393,6 +410,7 @@ OF_A_CHAPTER: tuple[Check, ...] = (
     few_numbers,
     guesses,
     enough_guesses,
+    slides,
 )
 OF_ALL = (contents, exercises, quizzes, quiz_balance, versions, workflows)
 

@@ -16,6 +16,7 @@ from contents import number, parts, title
 from markup import raw_html
 from pictures import address_of
 from review import chapters_read, kept_data
+from slides import deck_list
 
 
 class listing(nodes.General, nodes.Element):  # noqa: N801, docutils names nodes so
@@ -124,12 +125,20 @@ def take_away(app: Sphinx, page: str) -> str:
     )
 
 
+def handout_link(app: Sphinx, page: str) -> str:
+    """Return a link to the handout of exercises, as `downloads.py` publishes it."""
+    address = f"{escape(app.config.html_baseurl)}mnist-exercises.pdf"
+    return f'<p><a href="{address}">The exercises as a handout</a>, to print: tasks and points, with room to write.</p>'
+
+
 LISTINGS = {
     "way-through": way_through,
     "reading-time": reading_time,
     "figure-list": figure_list,
     "claim-list": claim_list,
     "take-away": take_away,
+    "deck-list": deck_list,
+    "handout": handout_link,
     "chapters-read": chapters_read,
     "kept-data": kept_data,
 }

@@ -144,6 +144,8 @@ class _Writer:
         prose: list[str] = []
         notes: list[str] = []
         for line in lines:
+            if re.match(r"% (slide|also|note)\b", line):
+                continue
             if line.startswith("#"):
                 yield from [self._inline("\n".join(prose)), *notes]
                 prose, notes = [], []

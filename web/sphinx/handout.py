@@ -1,0 +1,71 @@
+"""Print the exercises as a handout: tasks with points and room to write, without hints, tests and solutions."""
+
+import tempfile
+from collections.abc import Mapping
+from copy import copy
+from html import escape
+from pathlib import Path
+
+from bs4 import Tag
+from pypdf import PdfReader
+
+import toc
+from coursegrader.exercises import DIFFICULTY, Exercise, read_exercises
+from folders import BUILD, ROOT, SITE
+from manuscript import anchor, first, markup
+from pdf import print_page
+
+# Of ruled paper: a line for each two minutes that an exercise takes, within these.
+FEWEST_LINES, MOST_LINES = 6, 14
+
+
+def write(file: Path, texts: Mapping[str, Tag]) -> int:
+    """Write the handout of all exercises, from the book's manuscript, and return how many pages it has."""
+    exercises = read_exercises(ROOT / "book" / "exercises", public=True)
+    parts = [handout(texts[anchor(page)], exercises) for page in toc.pages() if is_exercises(page)]
+    with tempfile.TemporaryDirectory(dir=BUILD) as folder:
+        source, printed = Path(folder, "exercises.html"), Path(folder, "exercises.pdf")
+        source.write_text(whole(parts), encoding="utf-8")
+        print_page(source, printed)
+        printed.replace(file)
+    return len(PdfReader(file).pages)
+
+
+def is_exercises(page: str) -> bool:
+    """Tell whether a page is that of the exercises of a chapter."""
+    return page.startswith("book/exercises/") and not page.endswith("/index")
+
+
+def handout(text: Tag, exercises: list[Exercise]) -> Tag:
+    """Return the tasks of a page of exercises."""
+    text = copy(text)
+    text["class"] = "starts-page"
+    for drop in text.select(".hint, .paged, .cell, .lead"):
+        drop.decompose()
+    for link in text.select("a"):
+        link.unwrap()
+    for exercise in exercises:
+        for section in text.select(f"section:has([id='{text['id']}--exercise-{exercise.id}'])"):
+            if section.find("h1") is None:
+                add_room(section, exercise)
+    return text
+
+
+def add_room(section: Tag, exercise: Exercise) -> None:
+    """Say under the heading of an exercise what it is worth, and put lines to write on below it."""
+    points = f"{exercise.points} point{'s' * (exercise.points != 1)}"
+    says = f'<p class="worth">{points} · {DIFFICULTY[exercise.difficulty]} · {exercise.minutes} minutes</p>'
+    first(section, "h2").insert_after(markup(says))
+    lines = min(max(exercise.minutes // 2, FEWEST_LINES), MOST_LINES)
+    section.append(markup(f'<div class="room" aria-hidden="true">{"<p></p>" * lines}</div>'))
+
+
+def whole(parts: list[Tag]) -> str:
+    """Return the handout as one page of HTML."""
+    theme = ROOT / "web" / "theme"
+    styles = (SITE / "_static" / "site.css", theme / "book.css", theme / "handout.css")
+    links = "".join(f'<link rel="stylesheet" href="{escape(style.as_uri())}">' for style in styles)
+    return (
+        f'<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><title>Exercises</title>{links}'
+        f'</head><body class="printed handout"><main>{"".join(map(str, parts))}</main></body></html>'
+    )
