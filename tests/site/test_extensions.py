@@ -27,6 +27,7 @@ import markup
 import minutes
 import outputs
 import pictures
+import slides
 import text
 from mnist_lessons.plots import BLUE, DARK, GREEN, INK, ORANGE, PURPLE
 
@@ -359,3 +360,46 @@ def test_feed_holds_each_version_and_what_rfc_4287_requires() -> None:
     assert [link.get("rel") for link in root.findall(f"{{{changes.ATOM}}}link")] == ["self", "alternate"]
     content = [entry.findtext(f"{{{changes.ATOM}}}content") for entry in root.findall(f"{{{changes.ATOM}}}entry")]
     assert content[0] == "New & *old*.\n\n- One"
+
+
+def slides_of(body: str) -> list[tuple[str, str]]:
+    """Return title and HTML of each slide of a page with one section."""
+    page = f'<section id="a"><h2>Its title<a class="headerlink" href="#a">#</a></h2>{body}</section>'
+    return [(slide.title, "".join(map(str, slide.shown))) for slide in slides.read_slides(page, "name")]
+
+
+def test_slide_shows_the_sentences_items_and_rows_that_its_mark_names() -> None:
+    paragraph = "<!--slide 2: Two--><p>One.\nTwo <b>and</b>.\nThree.</p>"
+    items = "<!--slide\nalso 1--><ul><li>A</li><li>B</li></ul>"
+    table = '<!--slide 2-3--><div class="cell"><table><tbody><tr>1</tr><tr>2</tr><tr>3</tr></tbody></table></div>'
+    assert slides_of(paragraph + items + table) == [
+        ("Two", "<p>Two <b>and</b>. </p>"),
+        ("Its title", "<ul><li>A</li><li>B</li></ul><ul><li>A</li></ul>"),
+        ("Its title", "<table><tbody><tr>2</tr><tr>3</tr></tbody></table>"),
+    ]
+
+
+def test_slide_leads_to_places_of_its_chapter_and_repeats_no_id() -> None:
+    shown = slides_of('<!--slide--><p id="b">See <a href="#fig-x">it</a> or <a href="o.html">that</a>.</p>')[0][1]
+    assert shown == '<p>See <a href="name.html#fig-x">it</a> or <a href="o.html">that</a>.</p>'
+
+
+@pytest.mark.parametrize(
+    ("body", "fault"),
+    [
+        ("<!--slide--><section></section>", "expected a block after its mark in the same section"),
+        ("<p>a</p><!--slide-->", "expected a block after its mark in the same section"),
+        ("<!--also--><p>a</p>", "a mark 'also' stands before the first slide"),
+        ("<!--slide 3--><p>a.\nb.</p>", "asks for part 3 of 2"),
+        ("<!--slide Title--><p>a</p>", "got 'slide Title'"),
+        ("<!--slide--><details>a</details>", "cannot be shown"),
+    ],
+)
+def test_mark_that_shows_nothing_is_refused(body: str, fault: str) -> None:
+    with pytest.raises(slides.SlideError, match=re.escape(fault)):
+        slides_of(body)
+
+
+def test_slide_too_full_for_the_last_row_is_a_fault() -> None:
+    full = next(slides.read_slides(f"<section><h2>T</h2><!--slide--><p>{'word ' * 46}</p></section>", "name"))
+    assert list(full.faults()) == ["slide 'T': 46 words; expected at most 45"]
