@@ -347,7 +347,7 @@ def test_kept_book_works_without_a_server_until_it_is_removed(report: dict[str, 
 def test_chapter_has_a_slide_for_each_mark(chapter: str) -> None:
     page, deck = parsed(f"book/{chapter}.html"), parsed(f"book/{chapter}.slides.html")
     marks = re.findall(r"^% slide(?: [\d-]+)?(?:: (.+))?$", (ROOT / "book" / f"{chapter}.md").read_text("utf-8"), re.M)
-    titles = [heading.get_text() for heading in deck.select(".slide h2")]
+    titles = [heading.get_text().replace("\xa0", " ").replace("’", "'") for heading in deck.select(".slide h2")]
     assert len(titles) == len(marks) + 1
     assert [title for title, mark in zip(titles[1:], marks, strict=True) if mark and title != mark] == []
     assert [link["href"] for link in page.select(".facts > li > a")] == [f"{chapter}.slides.html"]

@@ -40,7 +40,7 @@ def handout(text: Tag, exercises: list[Exercise]) -> Tag:
     """Return the tasks of a page of exercises."""
     text = copy(text)
     text["class"] = "starts-page"
-    for drop in text.select(".hint, .paged, .cell, .lead"):
+    for drop in text.select(".hint, .paged, .cell, .lead, :scope > section > p"):
         drop.decompose()
     for link in text.select("a"):
         link.unwrap()

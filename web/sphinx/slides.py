@@ -130,7 +130,7 @@ def read_slides(body: str, name: str) -> Iterator[Slide]:
             if mark.kind == "slide":
                 if slide:
                     yield slide
-                slide = Slide(mark.words or heading(comment))
+                slide = Slide(mark.words.replace("'", "\N{RIGHT SINGLE QUOTATION MARK}") or heading(comment))
             if slide is None:
                 raise SlideError(f"a mark {mark.kind!r} stands before the first slide")
             if mark.kind == "note":
