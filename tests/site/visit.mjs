@@ -54,10 +54,7 @@ const used = {
     reading: await reading("book/train.html"),
     launch: await launching("book/train.html"),
   },
-  slides: [
-    await slides(`${origin}${base}book/train.slides.html`, {}),
-    await slides(onDisk("book/train.slides.html"), PHONE),
-  ],
+  slides: [await slides("book/train.slides.html", {}), await slides("book/train.slides.html", PHONE)],
   offline: await offline(),
 };
 await end();

@@ -141,7 +141,7 @@ async function asAsked(page) {
 }
 
 /** From a folder on disk. @param {string} name */
-async function fromDisk(name) {
+export async function fromDisk(name) {
   const { page, seen, close } = await open(onDisk(name), {});
   await scrollThrough(page);
   await close();

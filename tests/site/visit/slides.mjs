@@ -1,6 +1,7 @@
 // The slides of a chapter.
 import { addAxe, overflow, violations } from "./checks.mjs";
-import { open } from "./site.mjs";
+import { fromDisk } from "./pages.mjs";
+import { base, open, origin } from "./site.mjs";
 
 /** A chapter's slides, used by keys and by touch. @param {string} name @param {import("../../../web/browser.mjs").ContextOptions} options */
 export async function slides(name, options) {
