@@ -1613,6 +1613,8 @@ async function watchTraining() {
   assert.equal(await step(), 0);
   assert.match(await state(), /Dead units: 0 of 128 in the first hidden layer, 0 of 128 in the second/);
   assert.equal(await widget.locator(".ml-units-grid path").count(), 0, "something is learned before the first step");
+  const tops = await digits.evaluateAll((all) => all.map((each) => each.getBoundingClientRect().top));
+  assert.equal(new Set(tops).size, 2, "where there is room, five digits stand in a row");
 
   // By keys to the first step at which the 9 is read; a wrong one is refused.
   await press(page, "Here!");
