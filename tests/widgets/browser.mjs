@@ -234,6 +234,21 @@ const spoken = (/** @type {Page} */ page) => page.locator(".ml-widget > [role=st
 /** @param {Page} page @param {string} label */
 const press = (page, label) => page.locator(".ml-widget").getByRole("button", { name: label, exact: true }).click();
 
+const COPIED = { "Copy link": "The link opens", "Copy as NumPy": "Paste it" }; // what is said of it
+/** What a button copies, or offers to copy by hand. @param {Page} page @param {keyof typeof COPIED} label */
+async function copied(page, label) {
+  await page
+    .context()
+    .grantPermissions(["clipboard-read", "clipboard-write"])
+    .catch(() => {});
+  await press(page, label);
+  const part = page.locator("details", { has: page.getByRole("button", { name: label, exact: true }) });
+  const state = new RegExp(`^(Copied\\. ${COPIED[label]}|The browser does not let)`);
+  await becomes(() => part.locator(".ml-note").innerText(), state);
+  const byHand = part.getByLabel("To copy by hand");
+  return (await byHand.isVisible()) ? byHand.inputValue() : page.evaluate(() => navigator.clipboard.readText());
+}
+
 async function drawDigit() {
   const { page, widget, close } = await ready();
   await answers(page, "The sheet is empty");
@@ -471,19 +486,9 @@ async function opensLinks() {
   assert.match(await state.innerText(), /^There is nothing to copy yet/);
   await drawByMouse(page, SEVEN);
   await answers(page, "7");
-  const byHand = widget.getByLabel("To copy by hand");
-  const copied = async (/** @type {string} */ label) => {
-    await press(page, label);
-    await becomes(() => state.innerText(), /^(Copied\. |The browser does not let)/);
-    return (await byHand.isVisible()) ? byHand.inputValue() : page.evaluate(() => navigator.clipboard.readText());
-  };
-  await page
-    .context()
-    .grantPermissions(["clipboard-read", "clipboard-write"])
-    .catch(() => {});
-  const link = await copied("Copy link");
+  const link = await copied(page, "Copy link");
   assert.match(link, /#digit=[\w-]{50,800}$/);
-  const code = await copied("Copy as NumPy");
+  const code = await copied(page, "Copy as NumPy");
   const pixels =
     find(/np\.array\(\[\n([^]*)\], dtype=np\.uint8\)\n$/, code)[1]
       .match(/\d+/g)
@@ -806,18 +811,11 @@ async function foolIt() {
   await becomes(title, /, labeled 4$/);
 
   // All of it goes into a link, and comes back from it.
-  await page.context().grantPermissions(["clipboard-read", "clipboard-write"]);
   await widget.getByLabel("Push it toward").selectOption("a 9");
   const [pushed, shown] = [await text(), (await captions()).slice(0, 3)];
   await widget.getByText("Copy this digit").click();
-  const byHand = widget.getByLabel("To copy by hand");
-  const copied = async (/** @type {string} */ label) => {
-    await press(page, label);
-    await becomes(() => widget.locator("details .ml-note").innerText(), /^(Copied\. |The browser does not let)/);
-    return (await byHand.isVisible()) ? byHand.inputValue() : page.evaluate(() => navigator.clipboard.readText());
-  };
-  assert.match(await copied("Copy as NumPy"), /^import numpy as np\n\nimage = np\.array/);
-  const link = await copied("Copy link");
+  assert.match(await copied(page, "Copy as NumPy"), /^import numpy as np\n\nimage = np\.array/);
+  const link = await copied(page, "Copy link");
   assert.match(link, /#fool=cnn-9-20-[\w-]{50,800}$/);
   await page.goto("about:blank");
   await page.goto(link);
