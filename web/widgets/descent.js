@@ -33,9 +33,18 @@ mount("descent", async ({ root, say }) => {
   let settings = { ...CHAPTER };
   let count = 0;
   let doubled = 0;
-  const paths = () =>
-    KEYS.map((key) => descend(key, key === "adam" ? settings.adamRate : settings.rate, settings.start, STEPS));
-  let all = paths();
+  /** The path of each optimizer. @type {import("./arithmetic/descent.js").Visited[][]} */
+  let all;
+  const curves = h("div");
+  /** @type {ReturnType<typeof createChart>} */
+  let losses;
+  const compute = (/** @type {Partial<Settings>} */ changed) => {
+    settings = { ...settings, ...changed };
+    all = KEYS.map((key) => descend(key, key === "adam" ? settings.adamRate : settings.rate, settings.start, STEPS));
+    losses = drawChart(all);
+    curves.replaceChildren(losses.element);
+  };
+  compute({});
 
   const picture = h("div", { class: "ml-descent-plane" });
   const trails = svg("g");
@@ -50,8 +59,6 @@ mount("descent", async ({ root, say }) => {
     picture.replaceChildren(plane.element);
   };
   show(0);
-  const curves = h("div");
-  let losses = drawChart(all);
 
   const state = h("p", { class: "ml-state" });
   const goals = GOALS.map(([text]) => createGoal(text));
@@ -88,7 +95,6 @@ mount("descent", async ({ root, say }) => {
       }),
     );
     start.setAttribute("transform", `translate(${plane.toX(settings.start[0])} ${plane.toY(settings.start[1])})`);
-    curves.replaceChildren(losses.element);
     losses.draw(
       KEYS.map((key, i) => ({
         label: SHORT[key],
@@ -127,9 +133,7 @@ mount("descent", async ({ root, say }) => {
     more: { class: "ml-primary" },
   });
   const change = (/** @type {Partial<Settings>} */ some, zoom = true) => {
-    settings = { ...settings, ...some };
-    all = paths();
-    losses = drawChart(all);
+    compute(some);
     refresh(zoom);
   };
   const steps = slider({ label: "Step", min: 0, max: STEPS, step: 1, value: 0, oninput: (to) => (stop(), go(to)) });
@@ -164,9 +168,7 @@ mount("descent", async ({ root, say }) => {
     rate.set(preset.rate);
     adamRate.set(preset.adamRate);
     startAt.forEach((each, axis) => each.set(preset.start[axis]));
-    settings = { ...preset };
-    all = paths();
-    losses = drawChart(all);
+    compute(preset);
   };
   const startHere = (/** @type {MouseEvent} */ event) => {
     const [x, y] = plane.valuesAt(event);

@@ -1,7 +1,7 @@
 // Gradient descent, momentum and Adam in a valley that is a hundred times more curved across than along.
 
 /** How curved the valley is along x and across it, along y; the loss is half the sum of curvature times square. */
-export const CURVATURE = /** @type {[number, number]} */ ([1, 100]);
+const CURVATURE = /** @type {[number, number]} */ ([1, 100]);
 
 /** @typedef {[number, number]} Place */
 /** @typedef {{place: Place, loss: number}} Visited */

@@ -13,7 +13,7 @@ import { buildDense, computeGradients, descend, forward, randomNumbers, zeroGrad
  *   sigmoid: mean slope under a tenth of its largest)
  */
 
-export const BATCH = 32;
+const BATCH = 32;
 export const STEPS = 800;
 export const HELD_OUT = 500;
 
