@@ -18,7 +18,7 @@ from sphinx.util.docutils import SphinxDirective
 
 from folders import ROOT
 
-STYLE = "widgets.css"  # of all widgets; some have a style of their own besides, called as their script
+STYLE = "widgets.css"  # of all widgets; after it comes a widget's own, called as its script, where it has one
 PLAYER = "hear.js"  # of figures: loaded when asked for
 MANIFEST = "manifest.json"
 
@@ -84,12 +84,12 @@ def copy_files(app: Sphinx) -> None:
 def add_to_page(app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: nodes.document | None) -> None:
     """Link the style and the scripts of a page's own widgets."""
     shown = sorted({node["name"] for node in doctree.findall(widget)}) if doctree else []
-    if shown:
-        app.add_css_file(f"widgets/{STYLE}")
-    files = styles()
+    if not shown:
+        return
+    own = {f"{name}.css" for name in shown}
+    for style in [STYLE, *(file for file in styles() if file in own)]:
+        app.add_css_file(f"widgets/{style}")
     for name in shown:
-        if f"{name}.css" in files:
-            app.add_css_file(f"widgets/{name}.css")
         app.add_js_file(f"widgets/{name}.js", loading_method="defer")
 
 
