@@ -1,7 +1,7 @@
 // Bundle the widgets, which are the scripts of web/widgets, into classic scripts: these work from file:// too, where
 // modules do not. What they are made of is in its folders; web/widgets/arithmetic knows nothing of the page.
 //
-//     node web/build.mjs OUTDIR                      one script for each widget, widgets.css, and hear.js for figures
+//     node web/build.mjs OUTDIR                      one script for each widget, their styles, and hear.js for figures
 //     python web/sphinx/export_widgets.py OUTDIR     the models and digits that they show, *.data.js
 //
 // web/sphinx/widgets.py then takes OUTDIR from the configuration value `widgets_path` and gives a page its files.
