@@ -361,6 +361,7 @@ def test_chapter_has_a_slide_for_each_mark(chapter: str) -> None:
 def test_slides_are_shown_by_keys_and_touch_and_print_one_a_sheet(report: dict[str, Any]) -> None:
     for way in report["slides"]:
         assert way["errors"] == way["axe"] == way["overflow"] == []
+        assert way["followed"] == "2"
         assert way["keys"] == ["2", "3", "3 answered", "4", "3", "18", "1"]
         assert way["touch"] == ["2", "1"]
         assert way["said"].startswith("Slide 1 of 18. Training")

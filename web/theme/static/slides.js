@@ -83,7 +83,7 @@ const DOES = {
   Home: () => go(1),
   End: () => go(slides.length),
   n: () => notes(!document.body.classList.contains("with-notes")),
-  w: () => (other = window.open(location.href, "notes", "width=700,height=800")),
+  w: () => (other = window.open(`#${current()}`, "notes", "width=700,height=800")),
   f: () => (document.fullscreenElement ? document.exitFullscreen() : document.documentElement.requestFullscreen()),
   "?": () => help.togglePopover(),
   Escape: leave,
