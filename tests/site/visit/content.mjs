@@ -84,6 +84,9 @@ export async function figures(name) {
   await touch.page.reload();
   const wrapped = await code.getByRole("button", { name: "Wrap" }).getAttribute("aria-pressed");
   const scrolls = await code.locator("pre").evaluate((pre) => pre.scrollWidth > pre.clientWidth);
+  await touch.page.evaluate(() => (navigator.clipboard.writeText = () => Promise.reject(new DOMException("refused"))));
+  await code.getByRole("button", { name: "Copy" }).tap();
+  await touch.page.getByRole("status").filter({ hasText: "does not let this page copy" }).waitFor();
   const small = await touch.page.evaluate(() =>
     [...document.querySelectorAll(".copy, .ml-figure-tools > *")]
       .filter((e) => e.checkVisibility())

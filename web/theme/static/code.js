@@ -23,9 +23,12 @@
 
   /** @param {HTMLButtonElement} button @param {string} code */
   async function copy(button, code) {
-    await navigator.clipboard.writeText(code);
-    button.textContent = "Copied";
-    said.textContent = "Code copied";
+    const copied = await navigator.clipboard.writeText(code).then(
+      () => true,
+      () => false,
+    );
+    button.textContent = copied ? "Copied" : "Failed";
+    said.textContent = copied ? "Code copied" : "The browser does not let this page copy";
     setTimeout(() => {
       button.textContent = "Copy";
       said.textContent = "";
