@@ -337,7 +337,7 @@ def test_kept_book_works_without_a_server_until_it_is_removed(report: dict[str, 
     assert seen["search"] > 1
     assert "keeps version" in seen["foot"]
     assert seen["pictures"] is True
-    assert "newer version" in seen["newer"]
+    assert "has changed since" in seen["newer"]
     assert "still works" in seen["failed"]
     assert (seen["paintBefore"], seen["paintAfter"]) == ("", "yes")
     assert seen["left"] == []

@@ -53,8 +53,8 @@ export async function offline() {
   list.files["_static/site.css"] = [hash, style.length];
   served.instead.set("offline.json", JSON.stringify(list));
   await page.goto(home);
-  seen.newer = await note.filter({ hasText: "newer version" }).innerText();
-  seen.failed = await press("Update", /changed/);
+  seen.newer = await note.filter({ hasText: "keeps version" }).filter({ hasText: "has changed since" }).innerText();
+  seen.failed = await press("Update", /during the download/);
   await page.reload();
   seen.paintBefore = await paint();
   served.instead.set("_static/site.css", style);

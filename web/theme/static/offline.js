@@ -138,7 +138,7 @@
         said ||
         (kept
           ? `This device keeps version ${kept.version} of the book (${megabytes(size(kept))}).` +
-            (newer ? " A newer version is available." : "")
+            (newer ? " The site has changed since then." : "")
           : "The pages, their widgets and the search then work without an internet connection. " +
             "Notebooks, the PDF, the EPUB and the zip are not included.");
       host.hidden = !kept && !current && !said;
