@@ -30,6 +30,7 @@ GUESS = """
 Few expect so little.
 :::
 """
+MARKS = "% slide\n\nThe loss falls.\n\n" * 8
 CHAPTER = f"""---
 kernelspec: {{name: python3, display_name: Python 3}}
 summary: What a chapter is.
@@ -64,13 +65,15 @@ for name in ("dense", "cnn"):
 ## Check yourself
 {GUESS * 3}
 ## What to remember
-"""
+
+{MARKS}"""
 
 
 def faults(folder: Path, monkeypatch: pytest.MonkeyPatch, text: str) -> list[str]:
     """Return what is wrong with a chapter, and with the line where it is."""
-    (folder / "book").mkdir()
+    (folder / "book" / "instructors").mkdir(parents=True)
     (folder / "book" / "a.md").write_text(text, encoding="utf-8")
+    (folder / "book" / "instructors" / "notes.md").write_text("# Notes\n\n## Title\n", encoding="utf-8")
     for module in (lint, execute):
         monkeypatch.setattr(module, "ROOT", folder)
     page = lint.Page("book/a")
@@ -121,6 +124,9 @@ def test_chapter_that_keeps_all_rules_has_no_fault(tmp_path: Path, monkeypatch: 
         ),
         (GUESS * 3, GUESS * 2 + GUESS.replace(":::", "```"), "58: a fence of backticks cannot have one in its first"),
         (GUESS * 3, GUESS * 2 + GUESS.replace("last_loss", "first_loss"), "59: no cell records 'first_loss'"),
+        (MARKS, MARKS[: len(MARKS) // 2], "1: 4 marks of slides; expected 8 to 17"),
+        (MARKS, f"{MARKS}% slide Curves", "98: expected 'slide: TITLE', 'slide 1-2: TITLE', 'also' or 'note: WORDS'"),
+        ("# Title", "# Other", "1: book/instructors/notes.md has no section 'Other'"),
     ],
 )
 def test_chapter_that_breaks_a_rule_is_named_by_rule_and_line(
