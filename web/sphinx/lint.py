@@ -256,6 +256,13 @@ def enough_guesses(page: Page) -> Iterator[Fault]:
         yield 1, f"{count} guesses; expected {GUESSES_A_CHAPTER} or more"
 
 
+def answers(page: Page) -> Iterator[Fault]:
+    """Yield answers to the questions at the beginning that stay beside them in PDF and EPUB."""
+    for found in re.finditer(r"\{admonition\} Compare your answers\n(?!:class: dropdown answers\n)", page.text):
+        line = page.text[: found.start()].count("\n") + 1
+        yield line, "expected :class: dropdown answers under 'Compare your answers', as the appendix needs it"
+
+
 def slides(page: Page) -> Iterator[Fault]:
     """Yield a chapter whose slides fill no lesson or several, or that the instructors' notes leave out."""
     count = len(re.findall(r"^% slide\b", page.text, re.M))
@@ -410,6 +417,7 @@ OF_A_CHAPTER: tuple[Check, ...] = (
     few_numbers,
     guesses,
     enough_guesses,
+    answers,
     slides,
 )
 OF_ALL = (contents, exercises, quizzes, quiz_balance, versions, workflows)
