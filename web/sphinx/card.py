@@ -29,22 +29,29 @@ def draw_card(title: str, line: str, first_row: int = 0) -> Image.Image:
     Of each digit, `first_row` images of the training set are left out, so that each chapter shows other ones.
     """
     card = Image.new("RGB", SIZE, PAPER)
-    fonts = Path(matplotlib.get_data_path(), "fonts", "ttf")
     draw = ImageDraw.Draw(card)
-    draw.text((44, 34), line, fill=ACCENT, font=ImageFont.truetype(fonts / "DejaVuSans.ttf", SMALL))
-    font = ImageFont.truetype(fonts / "DejaVuSans-Bold.ttf", LARGE)
+    draw.text((44, 34), line, fill=ACCENT, font=typeface(SMALL))
+    font = typeface(LARGE, bold=True)
     while len(lines := list(wrapped(title, font))) > 3:
         font = font.font_variant(size=font.size - 4)
     draw.multiline_text((40, 96), "\n".join(lines), fill=INK, font=font, spacing=6)
-    images, labels = training_set()
-    rows = [
-        np.hstack([images[np.flatnonzero(labels == digit)[row]] for digit in range(COLUMNS)])
-        for row in range(first_row, first_row + ROWS)
-    ]
-    ink = Image.fromarray(np.vstack(rows))
-    ink = ink.resize((ink.width * SCALE, ink.height * SCALE), Image.Resampling.NEAREST)
-    card.paste(Image.new("RGB", ink.size, INK), (40, 390), mask=ink)
+    draw_digits(card, (40, 390), range(first_row, first_row + ROWS), Image.Resampling.NEAREST)
     return card
+
+
+def typeface(size: int, *, bold: bool = False) -> ImageFont.FreeTypeFont:
+    """Return the typeface of these pictures in a size in pixels."""
+    fonts = Path(matplotlib.get_data_path(), "fonts", "ttf")
+    return ImageFont.truetype(fonts / f"DejaVuSans{'-Bold' * bold}.ttf", size)
+
+
+def draw_digits(picture: Image.Image, place: tuple[int, int], rows: range, resampling: Image.Resampling) -> None:
+    """Draw enlarged digits from 0 to 9, each row by other hands: row 2 has the third of each in the training set."""
+    images, labels = training_set()
+    drawn = [np.hstack([images[np.flatnonzero(labels == digit)[row]] for digit in range(COLUMNS)]) for row in rows]
+    ink = Image.fromarray(np.vstack(drawn))
+    ink = ink.resize((ink.width * SCALE, ink.height * SCALE), resampling)
+    picture.paste(Image.new("RGB", ink.size, INK), place, mask=ink)
 
 
 @functools.cache

@@ -18,17 +18,15 @@ from typing import Any
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
-import matplotlib
-import numpy as np
 import yaml
 from bs4 import Tag
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 
 import addresses
+import card
 import toc
 from folders import ROOT
 from manuscript import anchor, first, title
-from mnist_lessons.data import load_mnist
 from mnist_lessons.plots import PAPER
 from mnist_lessons.source import Source
 from mnist_lessons.store import moved_when_whole
@@ -40,7 +38,6 @@ KINDS = {"book-glossary": "glossary", "book-bibliography": "bibliography", "answ
 # What epub.css marks in code, in bold and italics. Without marks for the rest, chapters are a third smaller.
 HIGHLIGHTED = ".k, .kn, .kc, .ow, .c1, .sd"
 COVER = "cover.png"
-GROUND, INK, ACCENT = "#14181d", "#e6e9ec", "#6cb6f5"
 FEATURES = (
     *("alternativeText", "displayTransformability", "MathML", "readingOrder", "structuralNavigation"),
     *("tableOfContents", "unlocked"),
@@ -254,19 +251,12 @@ def modified(source: Source, released: str) -> datetime:
 
 def draw_cover(name: str, line: str) -> bytes:
     """Return the cover as a PNG of 1,200 by 1,800 pixels: title, one line, and digits of the data set."""
-    cover = Image.new("RGB", (1200, 1800), GROUND)
-    fonts = Path(matplotlib.get_data_path(), "fonts", "ttf")
+    cover = Image.new("RGB", (1200, 1800), card.PAPER)
     draw = ImageDraw.Draw(cover)
-    draw.text((60, 110), name, fill=INK, font=ImageFont.truetype(fonts / "DejaVuSans-Bold.ttf", 124))
-    words = re.sub(r", ", ",\n", line[:1].upper() + line[1:])
-    draw.multiline_text(
-        (66, 320), words, fill=ACCENT, font=ImageFont.truetype(fonts / "DejaVuSans.ttf", 46), spacing=18
-    )
-    (images, labels), _ = load_mnist()
-    # Each row has the digits from 0 to 9, by different hands.
-    hands = np.stack([images[labels == digit][:10] for digit in range(10)], axis=1)
-    ink = Image.fromarray(hands.transpose(0, 2, 1, 3).reshape(280, 280)).resize((1120, 1120), Image.Resampling.LANCZOS)
-    cover.paste(Image.new("RGB", ink.size, INK), (40, 600), mask=ink)
+    draw.text((60, 110), name, fill=card.INK, font=card.typeface(124, bold=True))
+    words = (line[:1].upper() + line[1:]).replace(", ", ",\n")
+    draw.multiline_text((66, 320), words, fill=card.ACCENT, font=card.typeface(46), spacing=18)
+    card.draw_digits(cover, (40, 600), range(10), Image.Resampling.LANCZOS)
     made = io.BytesIO()
     cover.quantize(64).save(made, "png", optimize=True)
     return made.getvalue()
