@@ -21,7 +21,7 @@ from sphinx.application import Sphinx
 from sphinx.errors import SphinxError
 from sphinx.util.osutil import relative_uri
 
-from markup import files_where, raw_html
+from markup import files_where, is_table, raw_html
 from pictures import address_of
 
 FILES = "_downloads"
@@ -113,11 +113,6 @@ def table_of(figure: nodes.figure, document: nodes.document, page: str) -> nodes
     if not tables:
         raise FigureError(f"{page}: {figure['ids'][0]}: expected a table above or below, got none at table: {where}")
     return tables[0]
-
-
-def is_table(node: nodes.Node) -> bool:
-    """Tell whether a node is a table, in Markdown or as a cell puts it out."""
-    return isinstance(node, nodes.table) or (isinstance(node, nodes.raw) and "<table" in node.astext())
 
 
 def identify(table: nodes.Element, figure: str) -> str:

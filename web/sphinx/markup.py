@@ -41,6 +41,11 @@ def fingerprint(*texts: str) -> str:
     return hashlib.sha256(repr([text.split() for text in texts]).encode()).hexdigest()[:8]
 
 
+def is_table(node: nodes.Node) -> bool:
+    """Tell whether a node is a table, in Markdown or as a cell puts it out."""
+    return isinstance(node, nodes.table) or (isinstance(node, nodes.raw) and "<table" in node.astext())
+
+
 def is_within(node: nodes.Node, *kinds: type) -> bool:
     """Tell whether a node is inside one of these kinds."""
     while node.parent is not None:

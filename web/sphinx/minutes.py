@@ -11,7 +11,7 @@ from docutils import nodes
 from sphinx.application import Sphinx
 
 import toc
-from markup import is_within
+from markup import is_table, is_within
 
 WORDS_A_MINUTE, LINES_A_MINUTE = 200, 15
 # Whatever holds no sentences: a figure or table has a minute of its own, captions included.
@@ -37,16 +37,11 @@ def reading_minutes(document: nodes.document) -> int:
     shown = [node for node in document.findall() if not is_folded(node)]
     texts = (node for node in shown if isinstance(node, nodes.Text) and not is_within(node, *NOT_PROSE))
     words = sum(len(text.split()) for text in texts)
-    tables = sum(isinstance(node, nodes.table) or is_raw_table(node) for node in shown)
+    tables = sum(map(is_table, shown))
     figures = sum(isinstance(node, nodes.figure) for node in shown)
     code = (node for node in shown if isinstance(node, nodes.literal_block) and "output" not in node["classes"])
     lines = sum(len(block.astext().splitlines()) for block in code)
     return math.ceil(words / WORDS_A_MINUTE + figures + tables + lines / LINES_A_MINUTE)
-
-
-def is_raw_table(node: nodes.Node) -> bool:
-    """Tell whether a node is a table that a cell has put out."""
-    return isinstance(node, nodes.raw) and "<table" in node.astext()
 
 
 def note_minutes(app: Sphinx, document: nodes.document) -> None:
