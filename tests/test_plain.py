@@ -66,6 +66,7 @@ def write(book: Book) -> Callable[[str], str]:
         ("It is so.{claim}`so` And so on.", "It is so. And so on."),
         ("{py:func}`mnist_lessons.data.split`", "`mnist_lessons.data.split`"),
         ("(sec-b)=\n## Go on", "## Go on"),
+        ("% slide: A title\n\nIt is so.\n% A remark", "It is so."),
         ("```{math}\ny = x\n```", "$$\ny = x\n$$"),
     ],
 )

@@ -144,7 +144,7 @@ class _Writer:
         prose: list[str] = []
         notes: list[str] = []
         for line in lines:
-            if re.match(r"% (slide|also|note)\b", line):
+            if line.startswith("%"):  # a comment, such as the mark of a slide
                 continue
             if line.startswith("#"):
                 yield from [self._inline("\n".join(prose)), *notes]

@@ -35,7 +35,8 @@ from manuscript import first, markup
 from markup import raw_html
 
 NOTES = "book/instructors/notes"
-MARK = re.compile(r"(slide|also|note)(?: (\d+)(?:-(\d+))?)?(?:: (.+))?")
+KIND = r"(slide|also|note)\b"
+MARK = re.compile(KIND + r"(?: (\d+)(?:-(\d+))?)?(?:: (.+))?")
 # What can be read in the last row; choices are short lines.
 WORDS, WORDS_OF_A_GUESS, ROWS, LINES = 45, 68, 6, 18
 NOT_SHOWN = ".headerlink, .ml-claim, [popover], .ml-figure-tools, script, .backrefs"
@@ -66,7 +67,7 @@ def read_marks(text: str) -> list[Mark]:
     """
     marks = []
     for line in text.strip().splitlines():
-        if re.match(r"(slide|also|note)\b", line.strip()):
+        if MARK.match(line.strip()):
             found = MARK.fullmatch(line.strip())
             if not found or (found[1] == "note" and not found[4]):
                 raise SlideError(f"expected 'slide: TITLE', 'slide 1-2: TITLE', 'also' or 'note: WORDS', got {line!r}")
@@ -94,7 +95,7 @@ def take_slides(app: Sphinx, page: str, template: str, context: dict[str, Any], 
         return
     for fault in (fault for slide in slides for fault in slide.faults()):
         logger.warning("%s", fault, location=page)
-    context["body"] = re.sub(r"<!--(slide|also|note)\b.*?-->\n?", "", context["body"], flags=re.S)
+    context["body"] = re.sub(rf"<!--{KIND}.*?-->\n?", "", context["body"], flags=re.S)
 
 
 # What a slide shows ---------------------------------------------------------------------------------------------
