@@ -1,9 +1,7 @@
 """Print the exercises as a handout: tasks with points and room to write, without hints, tests and solutions."""
 
-import tempfile
 from collections.abc import Mapping
 from copy import copy
-from html import escape
 from pathlib import Path
 
 from bs4 import Tag
@@ -11,9 +9,10 @@ from pypdf import PdfReader
 
 import toc
 from coursegrader.exercises import DIFFICULTY, Exercise, read_exercises
-from folders import BUILD, ROOT, SITE
+from folders import ROOT
 from manuscript import anchor, first, markup
-from pdf import print_page
+from mnist_lessons.store import moved_when_whole
+from pdf import THEME, document, print_html
 
 # Of ruled paper: a line for each two minutes that an exercise takes, within these.
 FEWEST_LINES, MOST_LINES = 6, 14
@@ -23,11 +22,8 @@ def write(file: Path, texts: Mapping[str, Tag]) -> int:
     """Write the handout of all exercises, from the book's manuscript, and return how many pages it has."""
     exercises = read_exercises(ROOT / "book" / "exercises", public=True)
     parts = [handout(texts[anchor(page)], exercises) for page in toc.pages() if is_exercises(page)]
-    with tempfile.TemporaryDirectory(dir=BUILD) as folder:
-        source, printed = Path(folder, "exercises.html"), Path(folder, "exercises.pdf")
-        source.write_text(whole(parts), encoding="utf-8")
-        print_page(source, printed)
-        printed.replace(file)
+    with moved_when_whole(file, file.with_suffix(".part")) as part:
+        print_html(document("Exercises", "".join(map(str, parts)), THEME / "handout.css"), part)
     return len(PdfReader(file).pages)
 
 
@@ -58,14 +54,3 @@ def add_room(section: Tag, exercise: Exercise) -> None:
     first(section, "h2").insert_after(markup(says))
     lines = min(max(exercise.minutes // 2, FEWEST_LINES), MOST_LINES)
     section.append(markup(f'<div class="room" aria-hidden="true">{"<p></p>" * lines}</div>'))
-
-
-def whole(parts: list[Tag]) -> str:
-    """Return the handout as one page of HTML."""
-    theme = ROOT / "web" / "theme"
-    styles = (SITE / "_static" / "site.css", theme / "book.css", theme / "handout.css")
-    links = "".join(f'<link rel="stylesheet" href="{escape(style.as_uri())}">' for style in styles)
-    return (
-        f'<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><title>Exercises</title>{links}'
-        f'</head><body class="printed handout"><main>{"".join(map(str, parts))}</main></body></html>'
-    )

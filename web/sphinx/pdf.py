@@ -4,7 +4,6 @@ Only a printing tells which page everything is on, so it is printed again until 
 """
 
 import re
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -19,7 +18,9 @@ import browser
 import toc
 from folders import BUILD, ROOT, SITE
 from manuscript import anchor, title
+from mnist_lessons.store import moved_when_whole
 
+THEME = ROOT / "web" / "theme"
 SECONDS_TO_PRINT = 600
 PRINTINGS = 6
 # A page with fewer lines looks empty.
@@ -37,19 +38,16 @@ def write(file: Path, texts: Mapping[str, Tag]) -> int:
     first = [texts[identity] for identity, part in parts.items() if len(part.pages) > 1]
     for text in [*filter(is_numbered, chapters), *first, appendix]:
         text["class"] = "starts-page"
-    with tempfile.TemporaryDirectory(dir=BUILD) as folder:
-        source, printed = Path(folder, "book.html"), Path(folder, "book.pdf")
-        numbers: dict[str, int] = {}
+    numbers: dict[str, int] = {}
+    with moved_when_whole(file, file.with_suffix(".part")) as printed:
         for _ in range(PRINTINGS):
-            source.write_text(whole(book, numbers), encoding="utf-8")
-            print_page(source, printed)
+            print_html(whole(book, numbers), printed)
             reader = PdfReader(printed)
             before, numbers = numbers, page_numbers(reader)
             if not run_on(book, reader, numbers) and numbers == before:
                 break
         else:
-            sys.exit(f"pdf: the page numbers still change after {PRINTINGS} printings; look at {source.name}")
-        shutil.move(printed, file)
+            sys.exit(f"pdf: the page numbers still change after {PRINTINGS} printings")
     return len(reader.pages)
 
 
@@ -61,15 +59,19 @@ def whole(book: list[Tag], numbers: dict[str, int]) -> str:
         entries += f'<li class="part">{escape(part)}</li>' if part else ""
         place = f'<span data-page="{text["id"]}"></span>'
         entries += f'<li><a href="#{text["id"]}"><span>{title(text)}</span>{place}</a></li>'
-    page = f"""<!DOCTYPE html>
-<html lang="en"><head><meta charset="utf-8"><title>{title(book[0])}</title>
-<link rel="stylesheet" href="{(SITE / "_static" / "site.css").as_uri()}">
-<link rel="stylesheet" href="{(ROOT / "web" / "theme" / "book.css").as_uri()}"></head>
-<body class="printed"><main>{book[0]}
-<nav class="printed-contents"><h2>Contents</h2><ol>{entries}</ol></nav>
-{"".join(map(str, book[1:]))}</main></body></html>"""
+    contents = f'<nav class="printed-contents"><h2>Contents</h2><ol>{entries}</ol></nav>'
+    page = document(title(book[0]), f"{book[0]}\n{contents}\n{''.join(map(str, book[1:]))}")
     # Three digits hold the place of a number that is not known yet.
     return re.sub(r'(<span data-page="([^"]+)">)', lambda found: f"{found[1]}{numbers.get(found[2], '000')}", page)
+
+
+def document(heading: str, text: str, *styles: Path) -> str:
+    """Return a page of HTML to be printed, with the styles of the site, of books, and more."""
+    files = (SITE / "_static" / "site.css", THEME / "book.css", *styles)
+    links = "".join(f'<link rel="stylesheet" href="{file.as_uri()}">' for file in files)
+    return f"""<!DOCTYPE html>
+<html lang="en"><head><meta charset="utf-8"><title>{heading}</title>{links}</head>
+<body class="printed"><main>{text}</main></body></html>"""
 
 
 def is_numbered(text: Tag) -> bool:
@@ -96,12 +98,14 @@ def run_on(book: list[Tag], reader: PdfReader, numbers: dict[str, int]) -> bool:
     return found
 
 
-def print_page(source: Path, printed: Path) -> None:
-    """Print a file with headless Chromium, with an outline and tags for screen readers."""
+def print_html(page: str, printed: Path) -> None:
+    """Print a page of HTML with headless Chromium, with an outline and tags for screen readers."""
     found = browser.find()
     if found is None:
         sys.exit(f"pdf: no PDF: {browser.NONE}")
-    with tempfile.TemporaryDirectory() as profile:
+    with tempfile.TemporaryDirectory(dir=BUILD) as folder, tempfile.TemporaryDirectory() as profile:
+        source = Path(folder, "page.html")
+        source.write_text(page, encoding="utf-8")
         command = [found, *browser.FLAGS, f"--user-data-dir={profile}"]
         command += ["--no-pdf-header-footer", "--generate-pdf-document-outline"]
         command += [f"--print-to-pdf={printed}", source.as_uri()]
