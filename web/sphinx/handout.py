@@ -8,7 +8,7 @@ from bs4 import Tag
 from pypdf import PdfReader
 
 import toc
-from coursegrader.exercises import DIFFICULTY, Exercise, read_exercises
+from coursegrader.exercises import DIFFICULTY, Exercise, read_file
 from folders import ROOT
 from manuscript import anchor, first, markup
 from mnist_lessons.store import moved_when_whole
@@ -20,8 +20,7 @@ FEWEST_LINES, MOST_LINES = 6, 14
 
 def write(file: Path, texts: Mapping[str, Tag]) -> int:
     """Write the handout of all exercises, from the book's manuscript, and return how many pages it has."""
-    exercises = read_exercises(ROOT / "book" / "exercises", public=True)
-    parts = [handout(texts[anchor(page)], exercises) for page in toc.pages() if is_exercises(page)]
+    parts = [handout(page, texts[anchor(page)]) for page in toc.pages() if is_exercises(page)]
     with moved_when_whole(file, file.with_suffix(".part")) as part:
         print_html(document("Exercises", "".join(map(str, parts)), THEME / "handout.css"), part)
     return len(PdfReader(file).pages)
@@ -32,7 +31,7 @@ def is_exercises(page: str) -> bool:
     return page.startswith("book/exercises/") and not page.endswith("/index")
 
 
-def handout(text: Tag, exercises: list[Exercise]) -> Tag:
+def handout(page: str, text: Tag) -> Tag:
     """Return the tasks of a page of exercises."""
     text = copy(text)
     text["class"] = "starts-page"
@@ -40,10 +39,9 @@ def handout(text: Tag, exercises: list[Exercise]) -> Tag:
         drop.decompose()
     for link in text.select("a"):
         link.unwrap()
-    for exercise in exercises:
-        for section in text.select(f"section:has([id='{text['id']}--exercise-{exercise.id}'])"):
-            if section.find("h1") is None:
-                add_room(section, exercise)
+    for exercise in read_file(ROOT / f"{page}.md", public=True):
+        identity = anchor(page, f"exercise-{exercise.id}")
+        add_room(first(text, f"section:not(:has(h1)):has(#{identity})"), exercise)
     return text
 
 
