@@ -4,7 +4,7 @@
 {
   const root = document.documentElement;
   const said = document.createElement("p");
-  said.className = "ml-said";
+  said.className = "ml-sr";
   said.setAttribute("role", "status");
   document.body.append(said);
 
