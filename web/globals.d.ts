@@ -39,6 +39,7 @@ declare global {
     guess: (key: string, guess: string) => boolean;
     note: (element: Element, words: string) => void;
     show: () => void;
+    day: (later?: number) => string;
     isDue: (answer: KeptAnswer) => boolean;
     say: (day: string) => string;
   };

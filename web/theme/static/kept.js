@@ -176,5 +176,5 @@ globalThis.kept = (() => {
   addEventListener("pageshow", ({ persisted }) => persisted && show());
   place.hidden = false;
   show();
-  return { KEPT_AS, VERSION, load, change, answer, guess, note, show, isDue, say };
+  return { KEPT_AS, VERSION, load, change, answer, guess, note, show, day, isDue, say };
 })();

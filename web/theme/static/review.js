@@ -7,7 +7,7 @@
   // A light or dark page, whether code wraps, whether / leads to the search, and the hub that opens chapters.
   const CHOICES = ["theme", "wrap", "slash", "hub"];
   const DRAWINGS = ["ml-draw-digit", "ml-teach-it"];
-  const { KEPT_AS, VERSION, load, change, isDue, say, show } = kept;
+  const { KEPT_AS, VERSION, load, change, day, isDue, say, show } = kept;
 
   /** @type {(selector: string) => HTMLElement} */
   const find = (selector) => /** @type {HTMLElement} */ (document.querySelector(selector));
@@ -83,7 +83,7 @@
     const text = JSON.stringify({ format: FORMAT, ...all, version: VERSION, choices }, null, 1);
     const link = document.createElement("a");
     link.href = URL.createObjectURL(new Blob([text], { type: "application/json" }));
-    link.download = `mnist-lessons-progress-${new Date().toLocaleDateString("sv")}.json`;
+    link.download = `mnist-lessons-progress-${day()}.json`;
     link.click();
     setTimeout(() => URL.revokeObjectURL(link.href), 10_000); // not before the browser has begun to read it
     return `Exported as ${link.download}: ${summary(all)}.`;
@@ -102,6 +102,8 @@
     isText(text) && /^\d{4}-\d\d-\d\dT/.test(text) && !isNaN(Date.parse(text));
   const isDay = (/** @type {any} */ text) => /^\d{4}-\d\d-\d\d$/.test(text) && !isNaN(Date.parse(text));
   const isPage = (/** @type {any} */ text) => isText(text) && /^[\w-]+(\/[\w-]+)*$/.test(text);
+  const isPlace = (/** @type {any} */ { page, section, title, at }) =>
+    isPage(page) && /^[\w-]*$/.test(section) && isText(title) && isTime(at);
   /** @type {Record<string, [(value: any) => boolean, string]>} */
   const FORMS = {
     answers: [
@@ -140,13 +142,7 @@
       }
       all[part] = entries;
     }
-    const { page, section, title, at } = all.place ?? {
-      page: "a",
-      section: "",
-      title: "",
-      at: new Date().toISOString(),
-    };
-    if (!(isPage(page) && /^[\w-]*$/.test(section) && isText(title) && isTime(at)))
+    if (all.place != null && !isPlace(all.place))
       throw new Error('"place" does not have a valid "page", "section", "title" and "at" (a time)');
     return all;
   }
