@@ -316,7 +316,7 @@ def deck_list(app: Sphinx, page: str) -> str:
         address = escape(app.builder.get_relative_uri(page, f"book/{name}.slides"))
         words = number(app.env, f"book/{name}") + short_title(app.env, f"book/{name}")
         items += f'<li><a href="{address}">{escape(words)}</a></li>'
-    return f'<ul class="decks">{items}</ul>'
+    return f"<ul>{items}</ul>"
 
 
 def start(app: Sphinx) -> None:
