@@ -23,7 +23,6 @@ function show() {
     if (wide.scrollWidth > wide.clientWidth) wide.tabIndex = 0; // reached by keys
   }
   say(`Slide ${current()} of ${slides.length}. ${spoken(now)}`);
-  follow();
 }
 
 /** What a slide shows, as words. @param {HTMLElement} slide */
@@ -39,7 +38,7 @@ function say(text) {
   said.textContent = text.replace(/\s+/g, " ");
 }
 
-/** Let the other window show the same slide; its address alone can be set where both come from a folder. */
+/** Let the other window show the same slide, without an answer from there; its address alone can be set where both come from a folder. */
 function follow() {
   if (other && !other.closed) other.location.replace(location.href);
 }
@@ -47,7 +46,9 @@ function follow() {
 /** @param {number} number */
 function go(number) {
   const next = Math.min(Math.max(number, 1), slides.length);
-  if (next !== current()) location.hash = String(next);
+  if (next === current()) return;
+  location.hash = String(next);
+  follow();
 }
 
 /** Show the next answer of this slide, or else the next slide. */
