@@ -12,7 +12,7 @@ export async function slides(name, options) {
   await plain.close();
   const { page, seen, close } = await open(address, options);
   const [second] = await Promise.all([page.waitForEvent("popup"), page.keyboard.press("w")]);
-  await second.waitForFunction(() => document.body.classList.contains("live"));
+  await second.locator("body.live").waitFor();
   await page.keyboard.press("ArrowRight");
   await second.waitForFunction(() => document.querySelector(".slide.now")?.id === "2");
   const followed = await second.locator(".with-notes .slide.now").getAttribute("id");
