@@ -12,7 +12,9 @@ export async function offline() {
   const home = `${origin}${base}book/index.html`;
   const note = page.locator(".ml-keep [role=status]");
   const press = async (/** @type {string} */ button, /** @type {RegExp} */ until) => {
-    await page.locator(".ml-keep button", { hasText: button }).press("Enter");
+    const pressed = page.locator(".ml-keep button", { hasText: button });
+    await pressed.waitFor(); // hidden until it is known what is kept
+    await pressed.press("Enter");
     await note.filter({ hasText: until }).waitFor({ timeout: 120_000 });
     return note.innerText();
   };

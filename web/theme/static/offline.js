@@ -112,8 +112,9 @@
   function show(host) {
     /** @template {keyof HTMLElementTagNameMap} Tag @param {Tag} tag @param {object} [more] */
     const element = (tag, more) => Object.assign(document.createElement(tag), more);
-    const act = element("button", { type: "button", className: "button" });
-    const drop = element("button", { type: "button", className: "button", textContent: "Remove from this device" });
+    const button = { type: "button", className: "button", hidden: true }; // until it is known what is kept
+    const act = element("button", button);
+    const drop = element("button", { ...button, textContent: "Remove from this device" });
     const bar = element("progress", { ariaLabel: "Downloaded", hidden: true });
     const count = element("span");
     const note = element("span", { role: "status", tabIndex: -1 });
