@@ -1,4 +1,4 @@
-"""The question bank, read back by readers that know the formats from their specifications, not from what writes them."""
+"""The question bank, read back by readers that know the formats from their specifications alone."""
 
 import re
 import zipfile
@@ -13,7 +13,7 @@ import pytest
 
 import bank
 import toc
-from quiz import Option, read_quiz
+from quiz import read_quiz
 
 ROOT = Path(__file__).resolve().parents[1]
 SITE = ROOT / "_build" / "html"
@@ -315,3 +315,71 @@ def test_every_question_comes_back_as_the_book_has_it(name: str) -> None:
     assert [question._replace(chapter="") for question in read] == [
         question._replace(chapter="") for question in in_book()
     ]
+
+
+def test_categories_name_the_chapters_in_the_order_of_the_book() -> None:
+    for name, reader in READERS.items():
+        titles = list(dict.fromkeys(question.chapter.rpartition("/")[2] for question in reader(SITE / name)))
+        assert titles == sorted(titles)
+        assert len(titles) == len(toc.chapters())
+    assert titles[4].startswith("05 ")
+
+
+def test_right_options_have_no_favorite_place() -> None:
+    places = [
+        [right for _, right, _ in question.options].index(1) for question in in_book() if len(question.options) == 3
+    ]
+    assert min(places.count(place) for place in range(3)) > len(places) / 4
+
+
+# One question with all that formats trip over -------------------------------------------------------------------
+
+SAID = r"Is {~a=b} # 5 %: \(\nu \{x\} < 1\) // or `\n` & <b> ::?"
+PAGE = r"""<h1><span class="section-number">7 </span>Layers: stack them<a class="headerlink" href="#layers">#</a></h1>
+<fieldset class="ml-quiz-question" data-key="layers-0123abcd"><legend>1. Is {~a=b} #
+<button>5 %</button>: <math><semantics><mi class="x">ν</mi>
+<annotation encoding="application/x-tex">\nu \{x\} &lt; 1</annotation></semantics></math>
+// or `\n` &amp; &lt;b&gt; ::?</legend>
+<label><input type="radio"><span><b>A</b> =%100% <a class="x" href="model.html#softmax">softmax</a></span></label>
+<label><input type="radio"><span><b>B</b> <code><span class="pre">[5,</span> <span>0]</span></code>
+<img src="../_images/b.png" alt="a &lt; b" class="photo"></span></label>
+<ul><li class="ml-quiz-wrong"><strong>A is wrong.</strong> <strong>No.</strong> ~ 1</li>
+<li class="ml-quiz-right"><strong>B is right.</strong> <em>Yes</em> } \</li></ul></fieldset>"""
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The four files of one question."""
+    folder = tmp_path_factory.mktemp("bank")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(toc, "chapters", lambda: ["layers", "none"])
+        (folder / "book").mkdir()
+        (folder / "book" / "layers.html").write_text(PAGE, encoding="utf-8")
+        (folder / "book" / "none.html").write_text("<h1>No quiz</h1>", encoding="utf-8")
+        bank.write(folder)
+    return folder
+
+
+@pytest.mark.parametrize("name", READERS)
+def test_signs_of_a_format_are_text_in_a_question(files: Path, name: str) -> None:
+    (question,) = READERS[name](files / name)
+    assert question.chapter.endswith("07 Layers")
+    assert (question.key, question.text) == ("layers-0123abcd", SAID)
+    (wrong, no, because), (right, yes, also) = question.options
+    assert (wrong, no, because) == ("=%100% softmax", 0, "No. ~ 1")
+    assert (plain(re.sub("<img.*?>", "", right)), yes, also) == ("[5, 0]", 1, "Yes } \\")
+
+
+def test_links_and_pictures_lead_to_the_published_site() -> None:
+    chapter = bank.read_page("layers", PAGE, "https://example.org/book/layers.html")
+    first, second = chapter.items[0].options
+    assert '<a href="https://example.org/book/model.html#softmax">softmax</a>' in first.text
+    assert second.text == '<code>[5, 0]</code> <img alt="a &lt; b" src="https://example.org/_images/b.png"/>'
+
+
+def test_same_questions_give_the_same_bytes(files: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = [(files / name).read_bytes() for name in bank.FILES]
+    monkeypatch.setattr(toc, "chapters", lambda: ["layers"])
+    monkeypatch.setattr("time.time", lambda: 2e9)
+    bank.write(files)
+    assert [(files / name).read_bytes() for name in bank.FILES] == before

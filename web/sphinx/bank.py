@@ -82,12 +82,11 @@ def pack(files: Mapping[str, str]) -> bytes:
 
 def read(site: Path) -> list[Chapter]:
     """Return the quizzes of all chapters that have one, in reading order."""
-    chapters = []
-    for name in toc.chapters():
-        page = f"book/{name}"
-        html = (site / f"{page}.html").read_text(encoding="utf-8")
-        chapters.append(read_page(name, html, addresses.read().page(page)))
-    return [chapter for chapter in chapters if chapter.items]
+    pages = {name: (site / f"book/{name}.html").read_text(encoding="utf-8") for name in toc.chapters()}
+    where = addresses.read()
+    return [
+        read_page(name, html, where.page(f"book/{name}")) for name, html in pages.items() if "ml-quiz-question" in html
+    ]
 
 
 def read_page(name: str, html: str, address: str) -> Chapter:
