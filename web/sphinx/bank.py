@@ -20,7 +20,7 @@ from bs4 import BeautifulSoup, Tag
 import addresses
 import toc
 from folders import SITE
-from manuscript import first
+from markup import first
 from mnist_lessons.store import write_atomically
 from quiz import Option
 
