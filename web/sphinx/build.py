@@ -30,6 +30,7 @@ from filelock import FileLock, Timeout
 from sphinx.util.console import nocolor
 
 import addresses
+import bank
 import browser
 import changes
 import notebooks
@@ -153,6 +154,7 @@ def build_site(documents: list[str]) -> None:
     refuse(sphinx())
     notebooks.take_pictures()
     offer_notebooks(notebooks.lessons())
+    bank.write()
     entries = results(executed)
     write_atomically(SITE / "results.json", json.dumps(entries, indent=1) + "\n")
     for warning in fragile(entries):

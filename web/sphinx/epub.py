@@ -26,7 +26,8 @@ import addresses
 import card
 import toc
 from folders import ROOT
-from manuscript import anchor, first, title
+from manuscript import anchor, title
+from markup import first
 from mnist_lessons.plots import PAPER
 from mnist_lessons.source import Source
 from mnist_lessons.store import moved_when_whole

@@ -10,7 +10,8 @@ from pypdf import PdfReader
 import toc
 from coursegrader.exercises import DIFFICULTY, Exercise, read_file
 from folders import ROOT
-from manuscript import anchor, first, markup
+from manuscript import anchor, markup
+from markup import first
 from mnist_lessons.store import moved_when_whole
 from pdf import THEME, document, print_html
 

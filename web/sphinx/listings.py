@@ -11,6 +11,7 @@ from sphinx.domains.std import StandardDomain
 from sphinx.environment import BuildEnvironment
 from sphinx.util.docutils import SphinxDirective
 
+import bank
 from claims import claim_list
 from contents import number, parts, title
 from markup import raw_html
@@ -131,6 +132,19 @@ def handout_link(app: Sphinx, page: str) -> str:
     return f'<p><a href="{address}">The exercises as a handout</a>, to print: tasks and points, with room to write.</p>'
 
 
+def question_bank(app: Sphinx, page: str) -> str:
+    """Return links to the questions of all quizzes as files for learning platforms, as `bank.py` writes them."""
+    words = {
+        bank.MOODLE: "For Moodle",
+        bank.QTI_12: "For Canvas, and other platforms that read QTI 1.2",
+        bank.QTI_21: "For platforms that read QTI 2.1",
+        bank.GIFT: "As GIFT, a text to read and to edit",
+    }
+    top = "../" * page.count("/")
+    items = "".join(f'<li><a href="{top}{name}" download>{says}</a></li>' for name, says in words.items())
+    return f"<ul>{items}</ul>"
+
+
 LISTINGS = {
     "way-through": way_through,
     "reading-time": reading_time,
@@ -139,6 +153,7 @@ LISTINGS = {
     "take-away": take_away,
     "deck-list": deck_list,
     "handout": handout_link,
+    "question-bank": question_bank,
     "chapters-read": chapters_read,
     "kept-data": kept_data,
 }

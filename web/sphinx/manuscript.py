@@ -15,6 +15,7 @@ from bs4 import BeautifulSoup, Tag
 import addresses
 import toc
 from folders import BUILD, SITE
+from markup import first
 from plain import picture_text
 
 PICTURES = BUILD / "pictures"
@@ -88,14 +89,6 @@ def chapter(page: str, pages: set[str], site: str) -> Tag:
     for words in text.find_all(string=re.compile("|".join(map(re.escape, IN_BOOKS)))):
         words.replace_with(re.sub("|".join(map(re.escape, IN_BOOKS)), lambda found: IN_BOOKS[found[0]], words))
     return text
-
-
-def first(text: Tag, selector: str) -> Tag:
-    """Return the first element in a text that a selector names."""
-    found = text.select_one(selector)
-    if found is None:
-        raise LookupError(f"expected {selector} in {str(text)[:200]}")
-    return found
 
 
 def anchor(page: str, name: str = "") -> str:

@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+from bs4 import Tag
 from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.errors import SphinxError
@@ -53,6 +54,14 @@ def is_within(node: nodes.Node, *kinds: type) -> bool:
         if isinstance(node, kinds):
             return True
     return False
+
+
+def first(text: Tag, selector: str) -> Tag:
+    """Return the first element in a text that a selector names."""
+    found = text.select_one(selector)
+    if found is None:
+        raise LookupError(f"expected {selector} in {str(text)[:200]}")
+    return found
 
 
 def tidy(html: str) -> str:

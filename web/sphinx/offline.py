@@ -17,7 +17,7 @@ from mnist_lessons.store import write_atomically
 LIST = "offline.json"
 WORKER = "sw.js"
 # Files to take away or for other programs; no page needs them to be read.
-NOT_KEPT = {".epub", ".inv", ".ipynb", ".json", ".md", ".pdf", ".xml", ".zip"}
+NOT_KEPT = {".epub", ".inv", ".ipynb", ".json", ".md", ".pdf", ".txt", ".xml", ".zip"}
 
 
 def write_list(site: Path = SITE) -> None:

@@ -31,8 +31,8 @@ from sphinx.util import logging
 
 import toc
 from contents import number, short_title, title
-from manuscript import first, markup
-from markup import raw_html
+from manuscript import markup
+from markup import first, raw_html
 
 NOTES = "book/instructors/notes"
 KIND = r"(slide|also|note)\b"
