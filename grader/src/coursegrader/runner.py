@@ -111,7 +111,7 @@ def grade_all(
             file = folder / _file_name(submission.student)
             known = _read_record(file, digest=submission.digest, made_with=made_with)
             if known:
-                yield submission.student, known, ""
+                yield submission.student, _updated(known, submission, file), ""
                 continue
             seed = hmac.digest(secret, submission.notebook or b"", "sha256").hex()
             submission = dataclasses.replace(submission, seed=seed)
@@ -121,6 +121,15 @@ def grade_all(
                 yield from _collect(pending, made_with)
         while pending:
             yield from _collect(pending, made_with)
+
+
+def _updated(record: Record, submission: Submission, file: Path) -> Record:
+    """Return a record with the time at which the same notebook was handed in once more; store it if that is new."""
+    now = {"handed_in": submission.handed_in, "late": submission.late}
+    if now.items() <= record.items():
+        return record
+    write(file, json.dumps(record | now, indent=1), root=file.parent.parent)
+    return record | now
 
 
 def _secret(file: Path) -> bytes:
@@ -133,8 +142,17 @@ def _secret(file: Path) -> bytes:
     return file.read_text(encoding="utf-8").encode()
 
 
-def describe(assignment: bytes, exercises: list[Exercise], *, unsafe: bool) -> dict[str, str]:
+def describe(assignment: Path | None, exercises: list[Exercise], unsafe: bool) -> dict[str, str]:
     """Return what marks depend on besides the submissions.
+
+    Parameters
+    ----------
+    assignment
+        The assignment file, None to describe the software alone.
+    exercises
+        Its exercises.
+    unsafe
+        Whether students' code is not isolated.
 
     Returns
     -------
@@ -145,7 +163,8 @@ def describe(assignment: bytes, exercises: list[Exercise], *, unsafe: bool) -> d
     """
     isolated = "off" if unsafe else "on"
     items = tuple(dict.fromkeys(item for exercise in exercises for item in exercise.preload))
-    return {"assignment": hashlib.sha256(assignment).hexdigest(), "isolation": isolated, **_installed(items)}
+    content = assignment.read_bytes() if assignment else b""
+    return {"assignment": hashlib.sha256(content).hexdigest(), "isolation": isolated, **_installed(items)}
 
 
 def _software(made_with: dict[str, str]) -> dict[str, str]:
@@ -195,7 +214,7 @@ def _grade_there(
     submission: Submission, exercises: list[Exercise], *, unsafe: bool, software: dict[str, str]
 ) -> Record:
     """Grade in a worker of a cluster, if its software is the same as where the command runs."""
-    here = _software(describe(b"", exercises, unsafe=unsafe))
+    here = _software(describe(None, exercises, unsafe))
     if here != software:
         raise GraderError(f"{platform.node()} differs from this machine: {explain(software, here)}")
     return grade_here(submission, exercises, unsafe=unsafe)

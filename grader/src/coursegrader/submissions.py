@@ -65,6 +65,8 @@ class Submission:
         What the student should know of the files: why there is no notebook, or which of several was graded; or empty.
     seed : str
         What the tests draw for it follows from this; empty for a new one, see `grade.grade_submission`.
+    file : str
+        The notebook's path in what was handed in, shortened; empty if there is none.
     handed_in : str
         When it was handed in, in the form of ISO 8601, with a time zone if the platform names one; empty if unknown.
     late : bool or None
@@ -75,6 +77,7 @@ class Submission:
     notebook: bytes | None
     problem: str = ""
     seed: str = ""
+    file: str = ""
     handed_in: str = ""
     late: bool | None = None
 
@@ -400,7 +403,8 @@ def _choose(
     if rivals:
         rest = _listed([_shown(entry, notebooks) for entry in rivals])
         problems.insert(0, f"Of several notebooks, {_shown(chosen, notebooks)} was graded, not {rest}.")
-    return submit(content, " ".join(problems), handed_in=chosen.attempt, late=chosen.late)
+    file = "/".join(chosen.path)[:MAX_SHOWN]
+    return submit(content, " ".join(problems), file=file, handed_in=chosen.attempt, late=chosen.late)
 
 
 def _unpack(entry: _Entry, left: list[int], depth: int = 2) -> list[_Entry]:
