@@ -68,9 +68,10 @@ def grade_submission(
     -------
     record
         ``student``, ``digest`` of the submission, the ``notebook``'s path in it, when it was ``handed_in`` and whether
-        the platform calls that ``late``, see `Submission`, ``seed`` of its draws, ``problem`` with the file, ``score``, ``max_score``, ``seconds`` and ``questions``: for each its ``id``, ``title``,
-        ``score``, ``max_score``, the code of the ``answer``, a ``remark`` for the student, and ``tests``: for each its
-        ``id``, ``points``, ``max_points``, whether it was ``hidden``, and a ``message`` for the student.
+        the platform calls that ``late``, see `Submission`, ``seed`` of its draws, ``problem`` with the file, ``score``,
+        ``max_score``, ``seconds`` and ``questions``: for each its ``id``, ``title``, ``score``, ``max_score``, the code
+        of the ``answer``, a ``remark`` for the student, and ``tests``: for each its ``id``, ``points``, ``max_points``,
+        whether it was ``hidden``, and a ``message`` for the student.
     """
     start = time.monotonic()
     seed = submission.seed or secrets.token_hex(32)
