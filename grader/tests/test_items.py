@@ -33,9 +33,18 @@ def draw_class(seed: int, n: int) -> list[dict[str, Any]]:
     rng = np.random.default_rng(seed)
     ability = rng.normal(size=n)
     return [
-        record(f"s{number}", *(tuple(4 * (rng.normal(size=2) < skill)) for _ in range(3)))
+        record(f"s{number}", *((int(4 * (rng.normal() < skill)), int(4 * (rng.normal() < skill))) for _ in range(3)))
         for number, skill in enumerate(ability)
     ]
+
+
+def points_of(record: dict[str, Any], item: str) -> float:
+    """Return the points of a question or a test in a record."""
+    for question in record["questions"]:
+        found = {question["id"]: question["score"]} | {test["id"]: test["points"] for test in question["tests"]}
+        if item in found:
+            return float(found[item])
+    raise KeyError(item)
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -44,20 +53,13 @@ def test_discrimination_and_its_interval_agree_with_scipy(seed: int) -> None:
     items = analyze(records)
     assert [item.id for item in items[:3]] == ["q1", "q1-1", "q1-2"]
     for item in items:
-        own = [
-            next(
-                part.get("points", part.get("score"))
-                for question in record["questions"]
-                for part in (question, *question["tests"])
-                if part["id"] == item.id
-            )
-            for record in records
-        ]
+        own = [points_of(record, item.id) for record in records]
         rest = [record["score"] - score for record, score in zip(records, own, strict=True)]
         expected = stats.pearsonr(own, rest)
         assert item.discrimination == pytest.approx(expected.statistic)
         assert item.interval == pytest.approx(tuple(expected.confidence_interval(0.95)))
-        assert (item.n, item.mean) == (30, pytest.approx(np.mean(own)))
+        assert item.n == 30
+        assert item.mean == pytest.approx(np.mean(own))
         assert item.difficulty == pytest.approx(np.mean(own) / item.max_points)
 
 
