@@ -118,6 +118,20 @@ def test_row_for_nobody_is_named(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("whose", "reason"),
+    [
+        (["Ada", "101"], r"expected one row for Ada \(101\), found 'Ada' and '101'"),
+        (["Lee"], r"row 3: expected one student, and 'Lee' can be any of Lee \(1\), Lee \(2\)"),
+    ],
+)
+def test_extension_that_can_be_misread_is_refused(tmp_path: Path, whose: list[str], reason: str) -> None:
+    table = read(tmp_path, everybody(",10,,,,,"), *(f"{who},2026-02-10,,,,,,,," for who in whose))
+    records = [record(student, "2026-02-01T02:00:00") for student in ("Ada (101)", "Lee (1)", "Lee (2)")]
+    with pytest.raises(ValueError, match=reason):
+        dates.apply(records, table)
+
+
+@pytest.mark.parametrize(
     ("rows", "reason"),
     [
         (["Ada,2026-01-30,,,,,,,,"], "expected a row for everybody"),

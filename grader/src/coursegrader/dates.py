@@ -136,6 +136,13 @@ class Dates:
         """Whom the rows are for, without everybody."""
         return [who for who in self._rows if who != EVERYBODY]
 
+    def find(self, who: str, directory: Directory) -> str:
+        """Return the label of the student whom a row is for, empty if there is none, see `Directory.find`."""
+        try:
+            return directory.find(who)
+        except ValueError as error:
+            raise ValueError(f"{self.file}, row {self._rows[who][0]}: {error}") from error
+
     def deadline(self, *whose: str) -> Deadline:
         """Return what holds for somebody; `whose` names rows, of which later ones come first."""
         number, merged = self._rows[EVERYBODY]
@@ -244,7 +251,7 @@ def strangers(
 ) -> list[str]:
     """Return who has a row in the table and is neither a group nor one of these students."""
     directory = Directory(students, roster)
-    return [who for who in dates.others if who not in (groups or {}).values() and not directory.find(who)]
+    return [who for who in dates.others if who not in (groups or {}).values() and not dates.find(who, directory)]
 
 
 def _by_student(
@@ -253,9 +260,14 @@ def _by_student(
     """Return which rows of the table hold for each student: first that of the group, then the student's own."""
     directory = Directory((record["student"] for record in records), roster)
     found = {student: [group] for student, group in groups.items() if group in dates.others}
+    own: dict[str, str] = {}
     for who in dates.others:
-        if who not in groups.values() and (student := directory.find(who)):
-            found.setdefault(student, []).append(who)
+        student = "" if who in groups.values() else dates.find(who, directory)
+        if student in own:
+            raise ValueError(f"{dates.file}: expected one row for {student}, found {own[student]!r} and {who!r}")
+        if student:
+            own[student] = who
+            found[student] = [*found.get(student, []), who]
     return found
 
 
