@@ -77,7 +77,7 @@ def test_dates_and_groups_given_later_change_all_tables_and_pages(grades: Path, 
     late = "Late by 12 h: 0.75 points less (25 % of the maximum)."
     points = table(grades / "points.csv")
     assert points["Cy"]["remark"] == f"Marked for the group G1, with the notebook of Ada. {late}"
-    assert [points["Cy"][key] for key in ("group", "late_hours", "predict-top")] == ["G1", "12.0", "3"]
+    assert [points["Cy"][key] for key in ("group", "late_hours", "predict-top")] == ["G1", "12", "3"]
     assert f"Cy,2.25,3,-,{points['Cy']['remark']!r}".replace("'", '"') in (grades / "moodle.csv").read_text("utf-8")
     assert "Cy,,,Cy,,2.25" in (grades / "canvas.csv").read_text("utf-8")
     (page,) = (grades / "feedback").glob("Cy-*.html")

@@ -296,7 +296,7 @@ def _judge(record: Record, deadline: Deadline, zone: ZoneInfo) -> Record:
         "penalty": penalty,
         "score": _number(record["score"] - penalty),
         "due": deadline.due.astimezone(zone).isoformat() if deadline.due else "",
-        "late_hours": None if late_hours is None else round(late_hours, 2),
+        "late_hours": None if late_hours is None else _number(late_hours),
         "problem": f"{record['problem']} {remark}".strip(),
     }
 
@@ -317,6 +317,6 @@ def _duration(hours: float) -> str:
 
 
 def _number(value: float) -> float:
-    """Return points with at most two decimals, and as a whole number if there are none."""
+    """Return a number with at most two decimals, and as a whole number if there are none."""
     rounded = round(value, 2)
     return int(rounded) if rounded == int(rounded) else rounded

@@ -140,7 +140,10 @@ class Gradebook:
         self._save({**self.about, "failed": sorted(failed)})
 
     def marks(self) -> Marks:
-        """Return the marks: the records, and step by step what came after grading."""
+        """Return the marks: the records, and step by step what came after grading.
+
+        What people decide about an answer comes before the groups, which share it, and lateness last.
+        """
         records, ungraded = self._valid(self.records())
         roster = self.roster()
         table = self.table("dates")
