@@ -74,10 +74,12 @@ def test_time_that_is_unknown_is_not_late_and_has_a_remark(tmp_path: Path) -> No
 
 
 def test_time_in_the_table_comes_before_the_platforms(tmp_path: Path) -> None:
-    table = read(tmp_path, everybody(",10,,,,,"), "101,,,,,,,,,2026-02-01 02:00")
-    records = [record("Ada (101)", "", late=True), record("Bob (102)", "2026-01-30T12:00:00")]
-    found = dates.apply(dates.add_times(records, dates=table), table)
-    assert [(r["handed_in"], r["penalty"]) for r in found] == [("2026-02-01T02:00:00", 4), ("2026-01-30T12:00:00", 0)]
+    table = read(tmp_path, everybody(",10,,,,,"), "101,,,,,,,,,2026-02-01 02:00", "G1,,,,,,,,,2026-01-29")
+    records = [record("Ada (101)", "", late=True), record("Bob", "2026-01-30T12:00:00"), record("Cid", "")]
+    found = dates.apply(dates.add_times(records, dates=table, groups={"Cid": "G1"}), table)
+    assert [(r["handed_in"], r["penalty"]) for r in found] == [
+        ("2026-02-01T02:00:00", 4), ("2026-01-30T12:00:00", 0), ("2026-01-29T00:00:00", 0),
+    ]  # fmt: skip
 
 
 MOODLE = """Identifikator,Vollständiger Name,Status,Bewertung,Bestwertung,Änderbar,{},Zuletzt geändert (Bewertung)
@@ -89,16 +91,18 @@ Teilnehmer/in 102,Bob,Keine Abgabe,,20.00,Ja,-,-
 def test_times_come_from_the_grading_worksheet_of_moodle(tmp_path: Path) -> None:
     (tmp_path / "roster.csv").write_text(MOODLE.format("Zuletzt geändert (Abgabe)"), encoding="utf-8")
     roster = read_roster(tmp_path / "roster.csv")
-    found = dates.add_times([record("Ada (101)", ""), record("Bob (102)", "")], roster=roster)
-    assert [r["handed_in"] for r in found] == ["2026-02-01T02:00:00", ""]
+    table = read(tmp_path, everybody(",10,,,,,"), "Ada,2026-02-10,,,,,,,,", "Bob,,,,,,,,,2026-02-03")
+    for given, bob in ((None, ""), (table, "2026-02-03T00:00:00")):
+        found = dates.add_times([record("Ada (101)", ""), record("Bob (102)", "")], dates=given, roster=roster)
+        assert [r["handed_in"] for r in found] == ["2026-02-01T02:00:00", bob]
 
 
 def test_extension_of_one_member_of_a_group_is_not_that_of_the_others(tmp_path: Path) -> None:
-    rows = ["G1,2026-01-31 23:59", "Ada,2026-02-10 23:59", "Eve,2026-02-02 23:59,,,none"]
+    rows = ["G1,2026-01-31 23:59", "Ada,2026-02-10 23:59", "Eve,2026-02-02 23:59,,,none", "Fay,,,,,later:5"]
     table = read(tmp_path, everybody(",10,,,,,"), *(row + "," * (9 - row.count(",")) for row in rows))
-    records = [record(student, "2026-02-03T12:00:00") for student in ("Ada", "Bob", "Cid", "Eve")]
+    records = [record(student, "2026-02-03T12:00:00") for student in ("Ada", "Bob", "Cid", "Eve", "Fay")]
     found = dates.apply(records, table, groups={"Ada": "G1", "Bob": "G1"})
-    assert {r["student"]: r["penalty"] for r in found} == {"Ada": 0, "Bob": 6, "Cid": 8, "Eve": 0}
+    assert {r["student"]: r["penalty"] for r in found} == {"Ada": 0, "Bob": 6, "Cid": 8, "Eve": 0, "Fay": 1}
 
 
 def test_day_has_23_or_25_hours_where_clocks_are_changed(tmp_path: Path) -> None:
@@ -108,6 +112,8 @@ def test_day_has_23_or_25_hours_where_clocks_are_changed(tmp_path: Path) -> None
         assert mark(table, last)["penalty"] == 2
         after = datetime.fromisoformat(last) + timedelta(seconds=1)
         assert mark(table, after.isoformat())["penalty"] == 4
+    table = read(tmp_path, everybody(",10,,,,,", due="2026-10-24 02:30"))
+    assert mark(table, "2026-10-25T01:30:00+00:00")["penalty"] == 2, "the next day, clocks show 02:30 twice"
     table = read(tmp_path, everybody(",,24h:10 later:20,,,,", due="2026-10-24 23:59"))
     assert mark(table, "2026-10-25T23:30:00")["penalty"] == 4, "24 hours are 24 hours"
 

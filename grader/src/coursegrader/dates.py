@@ -206,10 +206,16 @@ def _read_percent(text: str) -> float:
     return float(number.replace(",", "."))
 
 
-def add_times(records: list[Record], *, dates: Dates | None = None, roster: Roster | None = None) -> list[Record]:
+def add_times(
+    records: list[Record],
+    *,
+    dates: Dates | None = None,
+    roster: Roster | None = None,
+    groups: Mapping[str, str] | None = None,
+) -> list[Record]:
     """Return the records with the times at which work was handed in: from the table of dates, else from the roster."""
     known = roster.times() if roster else {}
-    given = _by_student(dates, records, roster, {}) if dates else {}
+    given = _by_student(dates, records, roster, groups or {}) if dates else {}
     found = []
     for record in records:
         people = roster.find(record["student"]) if roster and known else []

@@ -148,8 +148,8 @@ class Gradebook:
         roster = self.roster()
         table = self.table("dates")
         deadlines = dates.Dates(table) if table else None
-        records = dates.add_times(records, dates=deadlines, roster=roster)
         members = self.groups([*(record["student"] for record in records), *ungraded])
+        records = dates.add_times(records, dates=deadlines, roster=roster, groups=members)
         records, ungraded = groups.apply(records, ungraded, members)
         if deadlines:
             records = dates.apply(records, deadlines, roster=roster, groups=members)
