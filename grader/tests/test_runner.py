@@ -278,8 +278,6 @@ def test_damaged_or_outdated_record_is_ignored(tmp_path: Path, damaged: str) -> 
 
 
 def test_record_names_are_safe_and_unique() -> None:
-    names = [
-        runner._file_name(name) for name in ("../../etc/passwd", "a" * 500, "a/b", "a_b", "Ünï", "\U00020000" * 80)
-    ]
+    names = [runner.file_name(name) for name in ("../../etc/passwd", "a" * 500, "a/b", "a_b", "Ünï", "\U00020000" * 80)]
     assert len(set(names)) == 6
     assert all("/" not in name and len(name.encode()) < 200 for name in names), "a file's name has 255 bytes at most"

@@ -587,3 +587,62 @@ def test_missing_path_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "x.pdf").write_text("", encoding="utf-8")
     with pytest.raises(ValueError, match="expected a folder, a zip archive or a notebook"):
         find_submissions([tmp_path / "x.pdf"])
+
+
+STAMPED = {
+    "ada/week-1/week-1.ipynb": b"1",
+    "ada/week-1/timestamp.txt": b"2026-01-30 15:00:00.123 UTC",
+    "bob/week-1/week-1.ipynb": b"2",
+    "bob/week-1/timestamp.txt": b"\xff yesterday",
+    "cid/week-1/notes.txt": b"3",
+    "cid/week-1/timestamp.txt": b"2026-01-31 15:00:00 -0500",
+}
+# A time that a student wrote into the files that she handed in
+FORGED = {"Ada_101_assignsubmission_file_/week-1/" + name: text for name, text in {
+    "week-1.ipynb": b"1", "timestamp.txt": b"2020-01-30 15:00:00 UTC"
+}.items()}  # fmt: skip
+BRIGHTSPACE = {"1-2 - Ada Lovelace - Jan 30, 2026 300 PM/week-1.ipynb": b"1"}
+
+
+@pytest.mark.parametrize(
+    ("files", "times"),
+    [
+        (STAMPED, {"ada": "2026-01-30T15:00:00+00:00", "bob": "", "cid": "2026-01-31T15:00:00-05:00"}),
+        (COLLECTED, {"ada": "2026-11-21T10:00:00", "b_o_b": "2026-11-21T10:00:00"}),
+        (BRIGHTSPACE, {"Ada Lovelace (1)": "2026-01-30T15:00:00"}),
+        (FORGED, {"Ada (101)": ""}),
+        (CANVAS, {"lovelaceada (101)": "", "oneillbob (102)": ""}),
+    ],
+    ids=["nbgrader", "Blackboard", "Brightspace", "forged", "Canvas"],
+)
+def test_time_of_handing_in_is_what_the_platform_writes(tmp_path: Path, files: Any, times: dict[str, str]) -> None:
+    submissions = found(pack(tmp_path / "in.zip", files))
+    assert {student: s.handed_in for student, s in submissions.items()} == times
+
+
+def test_canvas_alone_marks_late_work(tmp_path: Path) -> None:
+    marks = {student: s.late for student, s in found(pack(tmp_path / "in.zip", CANVAS)).items()}
+    assert marks == {"lovelaceada (101)": False, "oneillbob (102)": True}
+    assert {s.late for s in found(pack(tmp_path / "in.zip", COLLECTED)).values()} == {None}
+
+
+def test_later_of_two_folders_of_nbgrader_counts_in_any_order(tmp_path: Path) -> None:
+    late = {**STAMPED, "ada/week-1/week-1.ipynb": b"late", "ada/week-1/timestamp.txt": b"2026-02-01 15:00:00 UTC"}
+    first, second = pack(tmp_path / "b.zip", STAMPED), pack(tmp_path / "a.zip", late)
+    for order in ([first, second], [second, first]):
+        ada = found(*order)["ada"]
+        assert (ada.notebook, ada.handed_in) == (b"late", "2026-02-01T15:00:00+00:00")
+
+
+def test_gradescope_names_the_time_of_a_submission(tmp_path: Path) -> None:
+    metadata = """submission_1:
+  :submitters:
+  - :name: Ada
+    :sid: A01
+  - :name: Bob
+    :sid: A02
+  :created_at: 2026-01-30 15:00:00.123456000 Z
+"""
+    files = {"submission_1/week-1.ipynb": b"1", "submission_metadata.yml": metadata.encode()}
+    times = {student: s.handed_in for student, s in found(pack(tmp_path / "in.zip", files)).items()}
+    assert times == dict.fromkeys(["Ada (A01)", "Bob (A02)"], "2026-01-30T15:00:00+00:00")

@@ -67,10 +67,11 @@ def grade_submission(
     Returns
     -------
     record
-        ``student``, ``digest`` of the submission, the ``notebook``'s path in it, ``seed`` of its draws, ``problem``
-        with the file, ``score``, ``max_score``, ``seconds`` and ``questions``: for each its ``id``, ``title``,
-        ``score``, ``max_score``, the code of the ``answer``, a ``remark`` for the student, and ``tests``: for each its
-        ``id``, ``points``, ``max_points``, whether it was ``hidden``, and a ``message`` for the student.
+        ``student``, ``digest`` of the submission, the ``notebook``'s path in it, when it was ``handed_in`` and whether
+        the platform calls that ``late``, see `Submission`, ``seed`` of its draws, ``problem`` with the file, ``score``,
+        ``max_score``, ``seconds`` and ``questions``: for each its ``id``, ``title``, ``score``, ``max_score``, the code
+        of the ``answer``, a ``remark`` for the student, and ``tests``: for each its ``id``, ``points``, ``max_points``,
+        whether it was ``hidden``, and a ``message`` for the student.
     """
     start = time.monotonic()
     seed = submission.seed or secrets.token_hex(32)
@@ -102,6 +103,8 @@ def grade_submission(
         "student": submission.student,
         "digest": submission.digest,
         "notebook": submission.file,
+        "handed_in": submission.handed_in,
+        "late": submission.late,
         "seed": seed,
         "problem": problem,
         "score": sum(question["score"] for question in questions),

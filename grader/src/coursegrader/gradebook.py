@@ -5,7 +5,7 @@ from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from coursegrader import report, runner
+from coursegrader import dates, groups, report, runner
 from coursegrader.exercises import ASSIGNMENT_FILE, Exercise, load
 from coursegrader.files import keep, make_folder, write
 from coursegrader.grade import Record
@@ -68,7 +68,7 @@ class Gradebook:
 
         ``assignment`` and ``submissions`` are paths, ``platform`` is what exported the submissions, ``unsafe`` whether
         they were graded without isolation, ``failed`` lists students whom the last run could not grade, and ``tables``
-        has the paths of tables that the instructor gave, such as the ``roster``.
+        has the paths of tables that the instructor gave, ``roster``, ``dates`` and ``groups``.
         """
         file = self.folder / ABOUT
         if not file.is_file():
@@ -140,8 +140,19 @@ class Gradebook:
         self._save({**self.about, "failed": sorted(failed)})
 
     def marks(self) -> Marks:
-        """Return the marks: the records, and step by step what came after grading."""
+        """Return the marks: the records, and step by step what came after grading.
+
+        What people decide about an answer comes before the groups, which share it, and lateness last.
+        """
         records, ungraded = self._valid(self.records())
+        roster = self.roster()
+        table = self.table("dates")
+        deadlines = dates.Dates(table) if table else None
+        members = self.groups([*(record["student"] for record in records), *ungraded])
+        records = dates.add_times(records, dates=deadlines, roster=roster, groups=members)
+        records, ungraded = groups.apply(records, ungraded, members)
+        if deadlines:
+            records = dates.apply(records, deadlines, roster=roster, groups=members)
         return self._on_roster(records, ungraded)
 
     def _valid(self, records: list[Record]) -> tuple[list[Record], dict[str, str]]:
@@ -181,6 +192,11 @@ class Gradebook:
         file = self.table("roster")
         return read_roster(file) if file else None
 
+    def groups(self, students: Collection[str]) -> dict[str, str]:
+        """Return the group of each student who is in one, see `groups.read_groups`."""
+        file = self.table("groups")
+        return groups.read_groups(file, students, roster=self.roster()) if file else {}
+
     def write_tables(self, *, tell: Callable[[str], object]) -> None:
         """Write all tables and pages, see `report.write_reports`; `tell` is called with each warning."""
         marks = self.marks()
@@ -191,6 +207,10 @@ class Gradebook:
                 f"{self.table('roster')}: the maximum grade in Moodle is {most:g}, and the assignment has "
                 f"{marks.records[0]['max_score']} points; set it to that in Moodle before you upload moodle.csv"
             )
+        students = [*(record["student"] for record in marks.records), *marks.ungraded]
+        if file := self.table("dates"):
+            for who in dates.strangers(dates.Dates(file), students, roster=roster, groups=self.groups(students)):
+                tell(f"{file}: a row is for {who!r}, who is neither a group nor a student with a row in the tables")
         _, name, _ = self.assignment()
         report.write_reports(
             marks.records, self.folder, assignment=name, ungraded=marks.ungraded, worksheet=marks.worksheet

@@ -14,6 +14,8 @@ from dataclasses import dataclass, replace
 
 import yaml
 
+from coursegrader.times import read_time
+
 GRADESCOPE_FILE = "submission_metadata.yml"
 _LONGEST = 255  # characters of a name on any file system; to normalize one takes time by the square of its length
 _BESIDE = {"index.html"}  # what Brightspace adds
@@ -25,10 +27,10 @@ NOTEBOOK = re.compile(r"(?P<stem>.*)\.ipynb(\.json|\.txt)?", re.IGNORECASE)  # b
 _MOODLE = re.compile(r"(?P<student>[^_]+)(_(?P<number>\d+))?_assignsubmission_[a-z]+(_(?P<file>.*))?", re.ASCII)
 # lib/content_zipper.rb: name, LATE, user, attachment, file name; anonymous grading has no name and no user.
 _CANVAS = (
-    re.compile(r"(?P<prefix>(LATE_)?(?P<student>anon_[^_]+)_\d+_)(?P<file>.+)", re.ASCII),
-    re.compile(r"(?P<prefix>(LATE_)?(?P<student>anon_[^_]+)_)(text|link)\.html", re.ASCII),
-    re.compile(r"(?P<prefix>(?P<student>.+?)(_LATE)?_(?P<number>\d+)_\d+_)(?P<file>.+)", re.ASCII),
-    re.compile(r"(?P<prefix>(?P<student>.+?)(_LATE)?_(?P<number>\d+)_)(text|link)\.html", re.ASCII),
+    re.compile(r"(?P<prefix>(?P<late>LATE_)?(?P<student>anon_[^_]+)_\d+_)(?P<file>.+)", re.ASCII),
+    re.compile(r"(?P<prefix>(?P<late>LATE_)?(?P<student>anon_[^_]+)_)(text|link)\.html", re.ASCII),
+    re.compile(r"(?P<prefix>(?P<student>.+?)(?P<late>_LATE)?_(?P<number>\d+)_\d+_)(?P<file>.+)", re.ASCII),
+    re.compile(r"(?P<prefix>(?P<student>.+?)(?P<late>_LATE)?_(?P<number>\d+)_)(text|link)\.html", re.ASCII),
 )
 # Blackboard, and what `nbgrader zip_collect` documents: ps1_bitdiddle_attempt_2016-01-30-15-00-00_problem1.ipynb
 _ATTEMPT = re.compile(r"_attempt_(?P<time>\d{4}(-\d\d){5})", re.ASCII)
@@ -37,7 +39,6 @@ _COLLECTED = re.compile(rf"(?P<head>.+?){_ATTEMPT.pattern}(_(?P<file>.+)|\.\w+)"
 _BRIGHTSPACE = re.compile(
     r"(?P<number>\d+)(-\d+)? - (?P<student>.+?) - (?P<time>[^-]*\b\d{4}\b[^-]*?)( - (?P<file>.+))?", re.ASCII
 )
-_MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 
 
 @dataclass(frozen=True)
@@ -51,15 +52,18 @@ class Origin:
     number : str
         The platform's id, or empty.
     attempt : str
-        The time of the attempt, so that later ones are greater, or empty.
+        The time of the attempt in the form of ISO 8601, as the platform writes it, or empty.
     file : str
         What the student called the file, if that is known.
+    late : bool or None
+        Whether the platform marks the attempt as late; None if it marks none.
     """
 
     student: str
     number: str = ""
     attempt: str = ""
     file: str = ""
+    late: bool | None = None
 
     @property
     def label(self) -> str:
@@ -162,7 +166,11 @@ def read_gradescope(metadata: bytes) -> dict[str, list[Origin]]:
         content = yaml.load(metadata, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
         return {
             str(folder): [
-                Origin(canonical(str(person[":name"])), canonical(str(person.get(":sid") or "")))
+                Origin(
+                    canonical(str(person[":name"])),
+                    canonical(str(person.get(":sid") or "")),
+                    read_time(str(about.get(":created_at", ""))),
+                )
                 for person in about[":submitters"]
             ]
             for folder, about in content.items()
@@ -188,7 +196,8 @@ def _moodle(name: str) -> Origin | None:
 def _canvas(name: str) -> Origin | None:
     if match := _match_canvas(name):
         groups = match.groupdict()
-        return Origin(groups["student"], groups.get("number", ""), file=groups.get("file", ""))
+        late = groups["late"] is not None
+        return Origin(groups["student"], groups.get("number", ""), file=groups.get("file", ""), late=late)
     return None
 
 
@@ -199,7 +208,8 @@ def _match_canvas(name: str) -> re.Match[str] | None:
 
 def _collected(name: str) -> Origin | None:
     match = _COLLECTED.fullmatch(name)
-    return Origin(match["head"], attempt=match["time"], file=match["file"] or "") if match else None
+    time = read_time(match["time"]) if match else ""
+    return Origin(match["head"], attempt=time, file=match["file"] or "") if match and time else None
 
 
 def _without_assignment(origins: dict[str, Origin], assignment: str) -> dict[str, Origin]:
@@ -218,19 +228,8 @@ def _without_assignment(origins: dict[str, Origin], assignment: str) -> dict[str
 
 def _brightspace(name: str) -> Origin | None:
     if match := _BRIGHTSPACE.fullmatch(name):
-        return Origin(match["student"], match["number"], _time(match["time"]), match["file"] or "")
+        return Origin(match["student"], match["number"], read_time(match["time"]), match["file"] or "")
     return None
-
-
-def _time(text: str) -> str:
-    """Return "Oct 10, 2025 1022 AM" as text that sorts by time, or nothing if it is in another language."""
-    match = re.search(r"(\d{4}) (\d{1,2})(\d\d) ([AP])M", text)
-    month = re.search(r"[A-Za-z]{3}", text)
-    day = re.search(r"\b\d{1,2}\b", text)
-    if not match or not month or not day or month[0].lower() not in _MONTHS:
-        return ""
-    hour = int(match[2]) % 12 + 12 * (match[4] == "P")
-    return f"{match[1]}-{_MONTHS.index(month[0].lower()) + 1:02}-{int(day[0]):02}-{hour:02}-{match[3]}"
 
 
 def _plain(name: str, folders: Collection[str], assignment: str, shared: Counter[str]) -> Origin:

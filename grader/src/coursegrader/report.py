@@ -14,6 +14,7 @@ import matplotlib
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from coursegrader import items
 from coursegrader.files import write
 from coursegrader.grade import Record
 from coursegrader.platforms import split_label
@@ -21,6 +22,7 @@ from coursegrader.platforms import split_label
 _BAR = "#4a8fd0"  # visible on white and on black
 _FORMULA = tuple("=+-@\N{MINUS SIGN}")
 _SEPARATORS = ",;|\t\r\n"
+_NUMBER = ' class="number"'
 
 _PAGE = """<!doctype html>
 <html lang="en">
@@ -59,7 +61,8 @@ def write_reports(
     """Write all tables and pages.
 
     ``grades.csv`` has nbgrader's columns, ``canvas.csv`` and ``moodle.csv`` those of the platforms,
-    ``feedback/`` one page per student, ``summary.html`` the distribution and the hardest questions.
+    ``points.csv`` has the points of each question and test, ``items.csv`` how hard they were, ``feedback/`` one page
+    per student, ``summary.html`` the distribution and the hardest questions.
 
     Parameters
     ----------
@@ -74,13 +77,15 @@ def write_reports(
     """
     records = sorted(records, key=lambda record: record["student"])
     most = records[0]["max_score"] if records else ""
-    no_score = {"score": "", "max_score": most}
+    no_score: Record = {"score": "", "max_score": most, "questions": []}
     ungraded = dict(ungraded or {})
     rows = records + [{**no_score, "student": student, "problem": ungraded[student]} for student in sorted(ungraded)]
     files = {
         "grades.csv": _as_csv(_grades(rows, assignment)),
         "canvas.csv": _as_csv(_canvas(rows, assignment)),
         "moodle.csv": _as_csv(worksheet or _moodle(rows)),
+        "points.csv": _as_csv(items.tabulate_points(rows)),
+        "items.csv": _as_csv(items.tabulate(items.analyze(records))),
         **{f"feedback/{record['file']}.html": make_feedback(record, assignment=assignment) for record in records},
         "summary.html": make_summary(records, assignment=assignment, ungraded=ungraded),
     }
@@ -117,7 +122,11 @@ def _as_csv(rows: list[list[Any]]) -> str:
 def _grades(records: list[Record], assignment: str) -> list[list[Any]]:
     columns = ["assignment", "duedate", "timestamp", "student_id", "last_name", "first_name", "email"]
     columns += ["raw_score", "late_submission_penalty", "score", "max_score"]
-    rows = [[assignment, "", "", r["student"], "", "", "", r["score"], 0, r["score"], r["max_score"]] for r in records]
+    rows = []
+    for record in records:
+        about = [assignment, record.get("due", ""), record.get("handed_in", ""), record["student"], "", "", ""]
+        final = [record.get("raw_score", record["score"]), record.get("penalty", 0), record["score"]]
+        rows.append([*about, *final, record["max_score"]])
     return [columns, *rows]
 
 
@@ -156,6 +165,8 @@ def make_feedback(record: Record, *, assignment: str) -> str:
     parts = [
         f"<p>{html.escape(record['student'])}: <strong>{record['score']} of {record['max_score']} points</strong></p>"
     ]
+    if record.get("penalty"):
+        parts.append(f"<p>{record['raw_score']} points, less {record['penalty']} for lateness.</p>")
     if record["problem"]:
         parts.append(f"<p>{html.escape(record['problem'])}</p>")
     for question in record["questions"]:
@@ -184,24 +195,60 @@ def make_summary(records: list[Record], *, assignment: str, ungraded: Mapping[st
     middle = (scores[(len(scores) - 1) // 2] + scores[len(scores) // 2]) / 2
     shares = _shares(records)
     hardest = min(shares, key=lambda name: shares[name])
-    rows = "".join(
-        f'<tr><th scope="row"><a href="feedback/{html.escape(r["file"])}.html">{html.escape(r["student"])}</a></th>'
-        f'<td class="number">{r["score"]}</td><td>{html.escape(r["problem"])}</td></tr>'
-        for r in records
-    )
-    rows += "".join(
-        f'<tr><th scope="row">{html.escape(student)}</th><td></td><td>{html.escape(reason)}</td></tr>'
-        for student, reason in sorted((ungraded or {}).items())
-    )
     count = f"{len(records)} submissions"
     described = f"Histogram of the points of {count}; the median is {middle:g}."
     compared = f"Mean share of the points by question; the hardest is {hardest}, with {shares[hardest]:.0%}."
     body = f"""<p>{count}, {most} points; the median is {middle:g}, the range {scores[0]} to {scores[-1]}.</p>
 {_figure(_plot_scores(scores, most), described)}
 {_figure(_plot_shares(shares), compared)}
-<table><thead><tr><th scope="col">Student</th><th scope="col" class="number">Points</th><th scope="col">Remark</th></tr>
-</thead><tbody>{rows}</tbody></table>"""
+{_list_students(records, ungraded or {})}
+<h2>Questions and tests</h2>
+<p>Difficulty is the mean share of the points. Discrimination is the correlation with all other points, with its 95 %
+confidence interval; a low or negative one can mean that a test is ambiguous or wrong. Lateness plays no part.</p>
+{_list_items(items.analyze(records))}"""
     return _PAGE.format(title=title, body=body)
+
+
+def _table(titles: Mapping[str, bool], rows: list[str]) -> str:
+    """Return a table; the titles of its columns say whether there are numbers in them."""
+    heads = (f'<th scope="col"{_NUMBER * is_number}>{title}</th>' for title, is_number in titles.items())
+    return f"<table><thead><tr>{''.join(heads)}</tr>\n</thead><tbody>{''.join(rows)}</tbody></table>"
+
+
+def _list_students(records: list[Record], ungraded: Mapping[str, str]) -> str:
+    """Return the table of all students; if there are deadlines, with the points before and what lateness cost."""
+    dated = any("penalty" in record for record in records)
+    keys = ["raw_score", "penalty", "score"] if dated else ["score"]
+    rows = []
+    for record in records:
+        name = f'<a href="feedback/{html.escape(record["file"])}.html">{html.escape(record["student"])}</a>'
+        numbers = "".join(f"<td{_NUMBER}>{record.get(key, '')}</td>" for key in keys)
+        rows.append(f'<tr><th scope="row">{name}</th>{numbers}<td>{html.escape(record["problem"])}</td></tr>')
+    for student, reason in sorted(ungraded.items()):
+        empty = "<td></td>" * len(keys)
+        rows.append(f'<tr><th scope="row">{html.escape(student)}</th>{empty}<td>{html.escape(reason)}</td></tr>')
+    titles = {
+        "Student": False,
+        **({"Before": True, "Lateness": True} if dated else {}),
+        "Points": True,
+        "Remark": False,
+    }
+    return _table(titles, rows)
+
+
+def _list_items(found: list[items.Item]) -> str:
+    """Return the table of questions and tests."""
+    rows = []
+    for item in found:
+        discrimination = "" if item.discrimination is None else f"{item.discrimination:.2f}"
+        if item.interval:
+            discrimination += " ({:.2f} to {:.2f})".format(*item.interval)
+        cells = [f"{item.n}", f"{item.max_points}", f"{item.mean:.2f}", f"{item.difficulty:.2f}", discrimination]
+        numbers = "".join(f"<td{_NUMBER}>{cell}</td>" for cell in cells)
+        kind = item.title if item.kind == "question" else f"{item.kind} {item.id}"
+        rows.append(f'<tr><th scope="row">{html.escape(kind)}</th>{numbers}</tr>')
+    names = ("Number", "Maximum", "Mean", "Difficulty", "Discrimination")
+    return _table({"Question or test": False, **dict.fromkeys(names, True)}, rows)
 
 
 def _shares(records: list[Record]) -> dict[str, float]:

@@ -4,12 +4,13 @@ import csv
 import io
 import re
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from coursegrader.platforms import canonical, split_label
+from coursegrader.times import read_time
 
 _IDS = (
     *("id", "identifier", "studentid", "sid", "sisuserid", "sisloginid", "orgdefinedid", "idnumber", "userid"),
@@ -65,6 +66,20 @@ class Roster:
             comma = "," in table[row][place]
             table[row][place - 1] = score.replace(".", ",") if comma else score
         return table
+
+    def times(self) -> dict[int, str]:
+        """Return when each row's work was last changed, in the form of ISO 8601, from a grading worksheet of Moodle.
+
+        The first of its two columns of times is that of the submission, the second that of the grade.
+        """
+        place = self._maximum() if _is_worksheet(self.table) else None
+        if place is None:
+            return {}
+        columns = range(place + 1, len(self.table[0]))
+        dates = [column for column in columns if all(_is_time(row[column]) for row in self.table[1:])]
+        if len(dates) < 2:
+            return {}
+        return {row: time for row, cells in enumerate(self.table) if (time := read_time(cells[dates[0]]))}
 
     def maximum(self) -> float | None:
         """Return the maximum grade in a worksheet of Moodle, None if there is none."""
@@ -129,17 +144,93 @@ def read_roster(file: Path) -> Roster:
     ValueError
         Nobody is on it.
     """
-    text = _decode(file.read_bytes())
-    delimiter = max(",;\t", key=text.partition("\n")[0].count)
-    table = [row for row in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter) if any(map(str.strip, row))]
-    width = max(map(len, table), default=0)
-    table = [row + [""] * (width - len(row)) for row in table]
-    is_worksheet = width > 0 and _is_worksheet(table)
+    table = read_table(file)
+    is_worksheet = len(table) > 0 and _is_worksheet(table)
     rows = range(1, len(table))
     people = [person for row in rows if (person := _person(table, row, is_worksheet=is_worksheet))]
     if not people:
         raise ValueError(f"{file}: expected a table (CSV) with a header and one row for each student, found nobody")
     return Roster(table, people)
+
+
+def read_table(file: Path) -> list[list[str]]:
+    """Return the rows of a CSV file that have something in them, as a spreadsheet or a platform writes it."""
+    text = _decode(file.read_bytes())
+    delimiter = max(",;\t", key=text.partition("\n")[0].count)
+    table = [row for row in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter) if any(map(str.strip, row))]
+    width = max(map(len, table), default=0)
+    return [row + [""] * (width - len(row)) for row in table]
+
+
+def read_columns(
+    file: Path, columns: Collection[str], *, required: Collection[str]
+) -> list[tuple[int, dict[str, str]]]:
+    """Return the rows of a table that an instructor wrote, each with its number and its cells by column.
+
+    Titles are compared without case; columns that are missing are empty.
+
+    Raises
+    ------
+    ValueError
+        A required column is missing, or a title is none of `columns` or stands there twice.
+    """
+    table = read_table(file) or [[]]
+    titles = [title.strip().casefold() for title in table[0]]
+    missing = [column for column in required if column not in titles]
+    strange = [title for title in titles if title and (title not in columns or titles.count(title) > 1)]
+    if missing or strange:
+        found = f"{missing[0]!r} is missing" if missing else f"found {strange[0]!r}"
+        raise ValueError(f"{file}: expected columns {', '.join(columns)}, each at most once; {found}")
+    empty = dict.fromkeys(columns, "")
+    return [
+        (number, empty | {title: canonical(cell.strip()) for title, cell in zip(titles, row, strict=True) if title})
+        for number, row in enumerate(table[1:], start=2)
+    ]
+
+
+class Directory:
+    """Students, found by whatever an instructor calls them in a table: the label, the id, or the name.
+
+    Parameters
+    ----------
+    students
+        The labels of all students.
+    roster
+        The class list, through which they are also found by other ids, such as e-mail addresses.
+    """
+
+    def __init__(self, students: Iterable[str], roster: Roster | None = None) -> None:
+        self._roster = roster
+        self._found: list[dict[str, set[str]]] = [{}, {}, {}]  # by label, id, name
+        self._by_row: dict[int, set[str]] = {}
+        for student in students:
+            name, number = split_label(student)
+            for index, key in zip(self._found, (student, number, name), strict=True):
+                if key:
+                    index.setdefault(_key(key), set()).add(student)
+            people = roster.find(student) if roster else []
+            if len(people) == 1:
+                self._by_row.setdefault(people[0].row, set()).add(student)
+
+    def find(self, who: str) -> str:
+        """Return the label of a student, empty if there is nobody of this name.
+
+        Raises
+        ------
+        ValueError
+            Several students can be meant.
+        """
+        name, number = split_label(who)
+        keys = (who, number or who, "" if number else name)
+        found = next(
+            (index[_key(key)] for index, key in zip(self._found, keys, strict=True) if _key(key) in index), set()
+        )
+        if not found and self._roster:
+            people = self._roster.find(who)
+            found = self._by_row.get(people[0].row, set()) if len(people) == 1 else set()
+        if len(found) > 1:
+            raise ValueError(f"expected one student, and {who!r} can be any of {', '.join(sorted(found))}; use the id")
+        return min(found, default="")
 
 
 def _decode(content: bytes) -> str:
@@ -149,6 +240,12 @@ def _decode(content: bytes) -> str:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError:
         return content.decode("cp1252", errors="replace")
+
+
+def _is_time(text: str) -> bool:
+    """Return whether a cell of Moodle's can be a time in any language: a hyphen, or a year and a clock."""
+    year, clock = (re.search(pattern, text) for pattern in (r"\b(19|20)\d\d\b", r"\b\d{1,2}[:.h]\d\d\b"))
+    return text == "-" or (year is not None and clock is not None)
 
 
 def _key(text: str) -> str:

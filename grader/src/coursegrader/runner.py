@@ -108,10 +108,10 @@ def grade_all(
     with _executor(workers, scheduler) as executor:
         for read in submissions:
             submission = read()
-            file = folder / _file_name(submission.student)
+            file = folder / file_name(submission.student)
             known = _read_record(file, digest=submission.digest, made_with=made_with)
             if known:
-                yield submission.student, known, ""
+                yield submission.student, _updated(known, submission, file), ""
                 continue
             seed = hmac.digest(secret, submission.notebook or b"", "sha256").hex()
             submission = dataclasses.replace(submission, seed=seed)
@@ -121,6 +121,15 @@ def grade_all(
                 yield from _collect(pending, made_with)
         while pending:
             yield from _collect(pending, made_with)
+
+
+def _updated(record: Record, submission: Submission, file: Path) -> Record:
+    """Return a record with the file and the time of the same notebook, handed in again; store it if they are new."""
+    now = {"notebook": submission.file, "handed_in": submission.handed_in, "late": submission.late}
+    if now.items() <= record.items():
+        return record
+    write(file, json.dumps(record | now, indent=1), root=file.parent.parent)
+    return record | now
 
 
 def _secret(file: Path) -> bytes:
@@ -227,7 +236,8 @@ def _collect(
         yield submission.student, record, ""
 
 
-def _file_name(student: str) -> str:
+def file_name(student: str) -> str:
+    """Return the name of a student's file: readable, of letters that are safe everywhere, and nobody else's."""
     readable = re.sub(r"[^\w@.-]", "_", student)[:60].encode()[:180].decode(errors="ignore")  # files have 255 bytes
     return f"{readable}-{hashlib.sha256(student.encode()).hexdigest()[:8]}.json"
 

@@ -13,6 +13,7 @@ import os
 import re
 import stat
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -32,6 +33,7 @@ from coursegrader.platforms import (
     recognize,
     simplify,
 )
+from coursegrader.times import read_time
 
 MAX_BYTES = 50 << 20  # of a notebook
 MAX_ARCHIVE = 100 << 20  # bytes of all archives that a student handed in
@@ -41,6 +43,7 @@ MAX_DEPTH = 16  # of folders
 MAX_READ = 20  # notebooks of a student that are looked into for answers
 MAX_SHOWN = 200  # characters of a file's name in a remark
 MAX_LISTS = 1_000_000  # lists and objects in a notebook that is looked into
+TIMESTAMP = "timestamp.txt"  # in which nbgrader writes when something was handed in
 
 _ARCHIVE = re.compile(r"(?P<stem>.*)\.zip", re.IGNORECASE)
 # Files that operating systems leave in folders and archives.
@@ -64,6 +67,10 @@ class Submission:
         What the tests draw for it follows from this; empty for a new one, see `grade.grade_submission`.
     file : str
         The notebook's path in what was handed in, shortened; empty if there is none.
+    handed_in : str
+        When it was handed in, in the form of ISO 8601, with a time zone if the platform names one; empty if unknown.
+    late : bool or None
+        Whether the platform marks it as late; None if it marks nothing.
     """
 
     student: str
@@ -71,6 +78,8 @@ class Submission:
     problem: str = ""
     seed: str = ""
     file: str = ""
+    handed_in: str = ""
+    late: bool | None = None
 
     @property
     def digest(self) -> str:
@@ -85,7 +94,7 @@ class _Entry:
 
     The last part of the path is empty for what is no file but shows that there is a folder. `note` says what is wrong
     with it. `attempt` and `source` order the attempts of a student: the time, and the archive's name. `name` is the
-    student's own name for the file, if the platform put more before it.
+    student's own name for the file, if the platform put more before it. `late` is the platform's mark.
     """
 
     path: tuple[str, ...]
@@ -94,6 +103,7 @@ class _Entry:
     attempt: str = ""
     source: str = ""
     name: str = ""
+    late: bool | None = None
 
 
 def find_submissions(
@@ -134,10 +144,12 @@ def find_submissions(
             raise ValueError(f"{path}: {error}") from error
         if known != PLAIN:
             tell(f"{path}: read as an export of {known.title()}")
+        stamps = _stamps(found, assignment) if known == PLAIN else {}
         for entry, origin in _with_origins(found, assignment, known):
             key = ("id", origin.number) if origin.number else ("name", origin.student)
             name = origin.file if len(entry.path) == 1 else ""
-            described = replace(entry, attempt=origin.attempt, source=str(path), name=name)
+            attempt = origin.attempt or stamps.get(entry.path[:2], "")
+            described = replace(entry, attempt=attempt, source=str(path), name=name, late=origin.late)
             students.setdefault(key, []).append(described)
             names.setdefault(key, set()).add(origin.label)
     merged: dict[str, list[_Entry]] = {}
@@ -146,6 +158,16 @@ def find_submissions(
     others = {min(labels): sorted(labels)[1:] for labels in names.values()}
     choose = functools.partial(_choose, assignment=assignment, exercises=exercises or [])
     return [functools.partial(choose, student, merged[student], others[student]) for student in sorted(merged)]
+
+
+def _stamps(entries: list[_Entry], assignment: str) -> dict[tuple[str, ...], str]:
+    """Return the times in nbgrader's files ``STUDENT/ASSIGNMENT/timestamp.txt``, by folder."""
+    times = {}
+    for entry in entries:
+        if entry.path[1:] == (assignment, TIMESTAMP) and entry.read:
+            with contextlib.suppress(OSError, ValueError, zipfile.BadZipFile, zlib.error):
+                times[entry.path[:2]] = read_time(entry.read(MAX_SHOWN).decode(), zone="UTC")
+    return times
 
 
 def _recognize(entries: list[_Entry], path: Path) -> str:
@@ -348,6 +370,8 @@ def _choose(
             files += _unpack(entry, left)
         except Exception as error:  # from the file system, zipfile or a decompressor
             problems.append(f"{entry.path[-1][:MAX_SHOWN]} cannot be read: {error}.")
+    last = max(entries, key=lambda entry: entry.attempt)
+    submit = functools.partial(Submission, student, handed_in=last.attempt, late=last.late)
     notebooks = sorted(
         (entry for entry in files if NOTEBOOK.fullmatch(entry.path[-1])),
         key=lambda entry: _rank(entry, assignment),
@@ -358,7 +382,7 @@ def _choose(
     if not notebooks:
         names = sorted({entry.path[-1] for entry in files if entry.path[-1]})
         reason = f"No notebook was handed in, only {_listed(names)}." if names else "No notebook was handed in."
-        return Submission(student, None, " ".join([reason, *problems]))
+        return submit(None, " ".join([reason, *problems]))
     chosen, content = None, b""
     for entry in notebooks[:MAX_READ]:
         try:
@@ -372,14 +396,15 @@ def _choose(
         if answered:
             break
     if chosen is None:
-        return Submission(student, None, " ".join(problems))
+        return submit(None, " ".join(problems))
     rivals = [entry for entry in notebooks if entry is not chosen]
     if assignment in chosen.path[1:-1]:  # beside folders of other assignments
         rivals = [entry for entry in rivals if assignment in entry.path[1:-1] or len(entry.path) == 2]
     if rivals:
         rest = _listed([_shown(entry, notebooks) for entry in rivals])
         problems.insert(0, f"Of several notebooks, {_shown(chosen, notebooks)} was graded, not {rest}.")
-    return Submission(student, content, " ".join(problems), file="/".join(chosen.path)[:MAX_SHOWN])
+    file = "/".join(chosen.path)[:MAX_SHOWN]
+    return submit(content, " ".join(problems), file=file, handed_in=chosen.attempt, late=chosen.late)
 
 
 def _unpack(entry: _Entry, left: list[int], depth: int = 2) -> list[_Entry]:
@@ -402,7 +427,8 @@ def _unpack(entry: _Entry, left: list[int], depth: int = 2) -> list[_Entry]:
     found = []
     for inside in _in_archive(archive):
         path = (*entry.path[:-1], match["stem"], *inside.path)
-        found += _unpack(replace(inside, path=path, attempt=entry.attempt, source=entry.source), left, depth - 1)
+        origin = replace(inside, path=path, attempt=entry.attempt, source=entry.source, late=entry.late)
+        found += _unpack(origin, left, depth - 1)
     return found
 
 

@@ -15,6 +15,12 @@ if TYPE_CHECKING:
 
 EXIT_INCOMPLETE = 3
 EXIT_INTERRUPTED = 130
+# Tables that an instructor gives, with the text of their options.
+TABLES = {
+    "roster": "a class list (CSV) that your platform exported",
+    "dates": "a table (CSV) of deadlines, extensions and what late work costs",
+    "groups": "a table (CSV) of groups, which are marked once",
+}
 # Options of every parser.
 WIDE: dict[str, Any] = {
     "formatter_class": argparse.RawDescriptionHelpFormatter,
@@ -31,6 +37,17 @@ WIDE: dict[str, Any] = {
 def add_grades(parser: argparse.ArgumentParser) -> None:
     """Add the argument of every command that works on a folder of grades."""
     parser.add_argument("grades", metavar="GRADES", type=Path, help="a folder that `grade --out` wrote")
+
+
+def add_tables(parser: argparse.ArgumentParser) -> None:
+    """Add the options for tables that an instructor gives, which a folder of grades remembers."""
+    for kind, about in TABLES.items():
+        parser.add_argument(f"--{kind}", metavar="FILE", type=Path, help=about)
+
+
+def given_tables(options: argparse.Namespace) -> dict[str, Path]:
+    """Return the tables among the options of `add_tables` that were given, by kind."""
+    return {kind: file for kind in TABLES if (file := getattr(options, kind))}
 
 
 def positive(text: str) -> int:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from coursegrader.commands import EXIT_INCOMPLETE, WIDE, check_isolation, positive, warn
+from coursegrader.commands import EXIT_INCOMPLETE, WIDE, add_tables, check_isolation, given_tables, positive, warn
 from coursegrader.platforms import PLATFORMS
 
 if TYPE_CHECKING:  # slow to import, and not needed for help
@@ -26,7 +26,7 @@ def add(commands: "Commands") -> None:
     grade.add_argument("submissions", metavar="SUBMISSIONS", nargs="+", type=Path, help="folders, archives, notebooks")
     grade.add_argument("--assignment", metavar="DIR", type=Path, required=True, help="what `assignment build` wrote")
     grade.add_argument("--out", metavar="DIR", type=Path, required=True, help="where grades and feedback go")
-    grade.add_argument("--roster", metavar="FILE", type=Path, help="a class list (CSV) that your platform exported")
+    add_tables(grade)
     grade.add_argument(
         "--platform",
         choices=PLATFORMS,
@@ -52,7 +52,7 @@ def _grade(options: argparse.Namespace) -> int:
         options.program,
         unsafe=options.unsafe,
         items=[item for exercise in exercises for item in exercise.preload],
-        paths=[options.assignment, options.out, *options.submissions, *filter(None, [options.roster])],
+        paths=[options.assignment, options.out, *options.submissions, *given_tables(options).values()],
         here=options.scheduler is None,
     )
     if options.scheduler:
@@ -67,8 +67,8 @@ def _grade(options: argparse.Namespace) -> int:
         tell=lambda line: warn([line]),
     )
     book.remember(options.assignment, options.submissions, platform=options.platform, unsafe=options.unsafe)
-    if options.roster:
-        book.remember_table("roster", options.roster)
+    for kind, table in given_tables(options).items():
+        book.remember_table(kind, table)
     warn(files.warnings([options.out], "marks"))
     earlier = book.records()
     records, failed = _grade_all(options, submissions, exercises, runner.describe(file, exercises, options.unsafe))

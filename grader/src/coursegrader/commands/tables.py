@@ -1,10 +1,9 @@
 """``tables``: write the tables and pages of a folder of grades again."""
 
 import argparse
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from coursegrader.commands import WIDE, add_grades, warn
+from coursegrader.commands import WIDE, add_grades, add_tables, given_tables, warn
 
 if TYPE_CHECKING:
     from coursegrader.commands import Commands
@@ -19,7 +18,7 @@ def add(commands: "Commands") -> None:
         **WIDE,
     )
     add_grades(tables)
-    tables.add_argument("--roster", metavar="FILE", type=Path, help="a class list (CSV) that your platform exported")
+    add_tables(tables)
     tables.set_defaults(run=_tables)
 
 
@@ -27,8 +26,8 @@ def _tables(options: argparse.Namespace) -> int:
     from coursegrader.gradebook import Gradebook
 
     book = Gradebook.open(options.grades)
-    if options.roster:
-        book.remember_table("roster", options.roster)
+    for kind, table in given_tables(options).items():
+        book.remember_table(kind, table)
     book.write_tables(tell=lambda line: warn([line]))
     print(f"written: {options.grades / 'summary.html'}")
     return 0
