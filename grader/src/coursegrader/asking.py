@@ -3,6 +3,7 @@
 Everything of an answer runs there. What comes back is JSON of numbers and short texts, and is checked.
 """
 
+import ast
 import json
 import random
 from collections.abc import Mapping, Sequence
@@ -16,7 +17,7 @@ from coursegrader.sandbox import Limits
 from coursegrader.variants import Change, deletions, replacements
 
 ITEMS = ("coursegrader.inputs", "coursegrader.probing")  # to preload: what runs in the student processes
-SECONDS = 30.0  # of each process
+SECONDS = 60.0  # of each process
 MAX_CODE = 4000  # characters of an answer that is asked about
 MAX_LINES = 60
 _WORKING, _FAILING = 8, 4  # calls of each function
@@ -35,8 +36,12 @@ def find_inputs(exercise: Exercise, forkserver: Forkserver, *, seed: int) -> Cal
 
     Only the course's code runs for this, in a process of its own.
     """
+    statements = ast.parse(exercise.solution).body
+    functions = [node.name for node in statements if isinstance(node, ast.FunctionDef) and node.name in exercise.names]
+    if not functions:
+        return {}
     tests = [test.code for test in exercise.tests]
-    found = json.loads(_run(exercise, forkserver, "inputs.find_calls", exercise.solution, tests, exercise.names, seed))
+    found = json.loads(_run(exercise, forkserver, "inputs.find_calls", exercise.solution, tests, functions, seed))
     return {name: (working, failing) for name, (working, failing) in found.items()}
 
 
@@ -98,19 +103,19 @@ def _run(exercise: Exercise, forkserver: Forkserver, function: str, *args: Any) 
         return student.fetch("ask")(*args)
 
 
-def _agreed(code: str, calls: list[str], changes: list[Change], reports: list["Report"]) -> Material:
+Report = tuple[list[Run], list[list[Outcome | None]]]
+
+
+def _agreed(code: str, calls: list[str], changes: list[Change], reports: list[Report]) -> Material:
     """Return what all reports say."""
-    runs = [
-        same[0] if same.count(same[0]) == len(same) else None for same in zip(*(r[0] for r in reports), strict=True)
-    ]
-    changed = [
-        [same[0] if same.count(same[0]) == len(same) else None for same in zip(*rows, strict=True)]
-        for rows in zip(*(report[1] for report in reports), strict=True)
-    ]
+    runs = list(map(_same, zip(*(runs for runs, _ in reports), strict=True)))
+    changed = [list(map(_same, zip(*rows, strict=True))) for rows in zip(*(rows for _, rows in reports), strict=True)]
     return Material(code, calls, runs, changes, changed)
 
 
-Report = tuple[list[Run], list[list[Outcome | None]]]
+def _same(found: Sequence[Any]) -> Any:
+    """Return what was found each time, or None if it was not always the same."""
+    return found[0] if all(one == found[0] for one in found) else None
 
 
 def read_report(text: Any, *, calls: int, changes: int, changed_calls: int) -> Report:

@@ -20,7 +20,7 @@ MAX_LENGTH = 160  # characters of a call
 MAX_ATOMS = 16  # numbers and words in it
 _TRIES = 300
 _SAMPLE = 64  # values that are kept of an array
-_SECONDS = 20.0  # for the tests
+_SECONDS = 30.0  # of computing, for the tests
 
 
 def find_calls(names: dict[str, Any], solution: str, tests: list[str], functions: list[str], seed: int) -> str:
@@ -44,9 +44,9 @@ def find_calls(names: dict[str, Any], solution: str, tests: list[str], functions
     """
     generator = random.Random(seed)
     space = dict(names)
+    recorded: dict[str, list[Any]] = {name: [] for name in functions}
     with limited(_SECONDS):
         exec(compile(solution, "<solution>", "exec"), space)
-        recorded: dict[str, list[Any]] = {name: [] for name in functions if callable(space.get(name))}
         watched = space | {name: _recording(space[name], calls) for name, calls in recorded.items()}
         for test in tests:
             with contextlib.suppress(Exception):
@@ -141,7 +141,7 @@ class _Small:
         self._atoms = 0
         sizes = sorted(set(_sizes([*self.args, *self.kwargs.values()])))
         drawn = generator.sample([2, 3, 4, 5], min(len(sizes), 4))
-        self._sizes = dict(zip(sizes, sorted(drawn) + [2] * len(sizes), strict=False))
+        self._sizes: dict[int, int] = dict(zip(sizes, sorted(drawn) + [2] * len(sizes), strict=False))
         if generator.random() < 0.3:
             self._sizes |= {size: size for size in sizes if size <= 4}
         # Whole numbers that count or name what is now smaller have to be smaller, too.
@@ -156,12 +156,15 @@ class _Small:
         texts = [key + self._write(arg, spoil=place == spoiled) for place, (key, arg) in enumerate(parts)]
         return f"{name}({', '.join(texts)})" if self._atoms <= MAX_ATOMS else None
 
+    def _size(self, size: int) -> int:
+        return self._sizes.get(size, size)
+
     def _write(self, value: Any, *, spoil: bool = False) -> str:
         if isinstance(value, _Array):
             return self._write_array(value, spoil=spoil)
         if isinstance(value, list | tuple):
             if len({type(item) for item in value}) == 1 and not isinstance(value, tuple):
-                size = self._sizes.get(len(value), len(value)) - spoil
+                size = self._size(len(value)) - spoil
                 start = self._random.randrange(max(len(value) - size, 0) + 1)
                 value = value[start : start + size]
             texts = [self._write(item) for item in value]
@@ -187,7 +190,7 @@ class _Small:
         return repr(value)
 
     def _write_array(self, array: _Array, *, spoil: bool) -> str:
-        shape = [self._sizes.get(side, side) for side in array.shape]
+        shape = [self._size(side) for side in array.shape]
         if spoil and self._random.random() < 0.6:
             place = self._random.randrange(len(shape))
             shape[place] = max(shape[place] + self._random.choice([-1, 1]), 1)

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 MAX_STEPS = 3000  # statements of a run
-MAX_SECONDS = 1.0  # of a run
+MAX_SECONDS = 1.0  # of computing, of a run
 MAX_SEEN = 300  # values of variables that are reported of a run
 MAX_TEXT = 60  # characters of a value that is shown
 MAX_ATOMS = 12  # numbers and words in such a value
@@ -78,9 +78,10 @@ def _watch(code: str) -> Any:
     tree = ast.parse(code)
     for place, node in enumerate(node for node in ast.walk(tree) if isinstance(node, ast.Call)):
         vars(node)["place"] = place
-    for function in [node for node in ast.walk(tree) if isinstance(node, _FUNCTION)]:
+    functions = [node for node in ast.walk(tree) if isinstance(node, _FUNCTION)]
+    for function in functions:
         function.body = [_Watcher().visit(statement) for statement in function.body]
-    _Marker().visit(tree)
+    _mark_lines(functions)
     return compile(ast.fix_missing_locations(tree), _FILE, "exec")
 
 
@@ -97,34 +98,31 @@ class _Watcher(ast.NodeTransformer):
         return ast.copy_location(told, node)
 
 
-class _Marker(ast.NodeTransformer):
-    """Let each statement in a function tell that it runs, and what it assigned."""
+def _mark_lines(functions: list[Any]) -> None:
+    """Let each statement in functions tell that it runs, and what it assigned."""
+    inside = {id(node): node for function in functions for node in ast.walk(function)}
+    for node in inside.values():
+        for name in ("body", "orelse", "finalbody"):
+            block = getattr(node, name, None)
+            if isinstance(block, list):
+                setattr(node, name, [part for statement in block for part in _mark(statement)])
 
-    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
-        """Mark the statements of a function, and of all blocks in it."""
-        for inner in list(ast.walk(node)):
-            for name in ("body", "orelse", "finalbody"):
-                block = getattr(inner, name, None)
-                if isinstance(block, list):
-                    setattr(inner, name, [part for statement in block for part in self._mark(statement)])
-        return node
 
-    visit_AsyncFunctionDef = visit_FunctionDef  # noqa: N815
+def _mark(statement: ast.stmt) -> Iterator[ast.stmt]:
+    if isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant):
+        yield statement  # a docstring stays the first
+        return
+    yield _tell(statement, "_ask_running")
+    yield statement
+    targets = statement.targets if isinstance(statement, ast.Assign) else [getattr(statement, "target", None)]
+    if isinstance(statement, ast.Assign | ast.AugAssign | ast.AnnAssign) and statement.value:
+        for name in dict.fromkeys(name for target in targets if target for name in _stored(target)):
+            yield _tell(statement, "_ask_assigned", ast.Constant(name), ast.Name(name, ast.Load()))
 
-    def _mark(self, statement: ast.stmt) -> Iterator[ast.stmt]:
-        if isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant):
-            yield statement  # a docstring stays the first
-            return
-        yield self._tell(statement, "_ask_running")
-        yield statement
-        targets = statement.targets if isinstance(statement, ast.Assign) else [getattr(statement, "target", None)]
-        if isinstance(statement, ast.Assign | ast.AugAssign | ast.AnnAssign):
-            for name in dict.fromkeys(name for target in targets if target for name in _stored(target)):
-                yield self._tell(statement, "_ask_assigned", ast.Constant(name), ast.Name(name, ast.Load()))
 
-    def _tell(self, statement: ast.stmt, function: str, *more: ast.expr) -> ast.stmt:
-        call = ast.Call(ast.Name(function, ast.Load()), [ast.Constant(statement.lineno), *more], [])
-        return ast.copy_location(ast.Expr(call), statement)
+def _tell(statement: ast.stmt, function: str, *more: ast.expr) -> ast.stmt:
+    call = ast.Call(ast.Name(function, ast.Load()), [ast.Constant(statement.lineno), *more], [])
+    return ast.copy_location(ast.Expr(call), statement)
 
 
 def _stored(target: ast.expr) -> Iterator[str]:
@@ -193,20 +191,20 @@ def _run(names: dict[str, Any], program: Any, call: str, seed: int, *, watch: bo
 
 @contextlib.contextmanager
 def limited(seconds: float = MAX_SECONDS) -> Iterator[None]:
-    """Stop what takes too long, even in a library."""
+    """Stop what computes too long, even in a library."""
 
     def stop(*_: object) -> None:
         raise _StopError
 
-    before = signal.signal(signal.SIGALRM, stop)
-    signal.setitimer(signal.ITIMER_REAL, seconds, 0.2)
+    before = signal.signal(signal.SIGPROF, stop)
+    signal.setitimer(signal.ITIMER_PROF, seconds, 0.2)
     try:
         yield
     except _StopError:
         pass
     finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        signal.signal(signal.SIGPROF, before)
 
 
 def describe(value: Any) -> dict[str, Any] | None:

@@ -88,9 +88,10 @@ class Material:
         """Return what a call does in each changed program."""
         place = self.calls.index(call)
         return [
-            (change, outcomes[place])
+            (change, outcome)
             for change, outcomes in zip(self.changes, self.changed, strict=True)
-            if place < len(outcomes) and outcomes[place] is not None  # type: ignore[misc]
+            for outcome in outcomes[place : place + 1]
+            if outcome
         ]
 
 
@@ -127,8 +128,7 @@ def make_questions(material: Material, seed: str) -> list[Question]:
         question = next(make(material, random.Random(f"{seed} {kind}")), None)
         if question:
             found.append(question)
-    random.Random(seed).shuffle(found)
-    return found
+    return shuffled(found, seed)
 
 
 def differ(first: Value, second: Value) -> bool:
@@ -229,6 +229,11 @@ def _miss(ranks: tuple[int, int], target: int) -> int:
 
 def _function(call: str) -> str:
     return call.partition("(")[0]
+
+
+def shuffled(items: Iterable[Any], seed: str) -> list[Any]:
+    """Return items in an order that follows from a seed."""
+    return _shuffled(items, random.Random(seed))
 
 
 def _shuffled(items: Iterable[Any], rng: random.Random) -> list[Any]:
@@ -337,9 +342,8 @@ def ask_times(material: Material, rng: random.Random) -> Iterator[Question]:
             right = Value(str(count), "i", (count,))
             found = choose_options(right, wrong, rng)
             if found:
-                yield Question(
-                    "times", f"How often does line {line} run during this call?", call, *found, {"line": line}
-                )
+                text = f"How often does line {line} run during this call?"
+                yield Question("times", text, call, *found, {"line": line})
 
 
 def ask_without(material: Material, rng: random.Random) -> Iterator[Question]:
@@ -367,7 +371,7 @@ def ask_without(material: Material, rng: random.Random) -> Iterator[Question]:
 
 def ask_raises(material: Material, rng: random.Random) -> Iterator[Question]:
     """Yield questions of which call raises an exception."""
-    for call, run in _shuffled(_failing(material), rng):
+    for call, _ in _shuffled(_failing(material), rng):
         right = _word(call)
         wrong = [
             _word(text)
@@ -439,7 +443,7 @@ def ask_same(material: Material, rng: random.Random) -> Iterator[Question]:
             wrong = [_word(_name(other)) for other in others]
             found = choose_options(_word(_name(change)), wrong, rng)
             if found:
-                text = "One of these lines could stand in place of yours, and this call would still return the same. Which?"
+                text = "Which of these lines could stand in place of yours, and this call would still return the same?"
                 codes = {_name(other): other.code for other in [change, *others]}
                 yield Question("same", text, call, *found, {"codes": [codes[option] for option in found[0]]})
 
@@ -485,9 +489,8 @@ def _callee(node: ast.Call) -> str:
         return f"{function.id}()"
     if isinstance(function, ast.Attribute):
         text = ast.unparse(function)
-        return (
-            f"{text}()" if re.fullmatch(r"(np|numpy|math|scipy[\w.]*|random)\.[\w.]+", text) else f".{function.attr}()"
-        )
+        of_module = re.fullmatch(r"(np|numpy|math|scipy|random|keras|tf)(\.\w+)+", text)
+        return f"{text}()" if of_module else f".{function.attr}()"
     return ""
 
 

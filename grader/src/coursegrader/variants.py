@@ -2,6 +2,7 @@
 
 import ast
 import copy
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -15,10 +16,10 @@ _OPERATORS: dict[type, type] = {
 }  # fmt: skip
 _CLOSE: dict[type, type] = {ast.Lt: ast.LtE, ast.LtE: ast.Lt, ast.Gt: ast.GtE, ast.GtE: ast.Gt}
 _FUNCTIONS = {
-    "max": "min", "min": "max", "sum": "mean", "mean": "sum", "argmax": "argmin", "argmin": "argmax", "any": "all",
-    "all": "any", "maximum": "minimum", "minimum": "maximum", "std": "var", "var": "std", "exp": "sqrt", "ceil": "floor",
-    "floor": "ceil", "ones": "zeros", "zeros": "ones", "diagonal": "ravel", "sorted": "list", "argsort": "argmax",
-    "cumsum": "sum", "sqrt": "square", "rint": "floor", "append": "extend",
+    "max": "min", "min": "max", "argmax": "argmin", "argmin": "argmax", "maximum": "minimum", "minimum": "maximum",
+    "sum": "mean", "mean": "sum", "std": "var", "var": "std", "any": "all", "all": "any", "ones": "zeros",
+    "zeros": "ones", "exp": "sqrt", "sqrt": "square", "ceil": "floor", "floor": "ceil", "rint": "floor",
+    "cumsum": "sum", "diagonal": "ravel", "sorted": "list", "argsort": "argmax", "append": "extend",
 }  # fmt: skip
 _SIMPLE = (ast.Assign, ast.AugAssign, ast.AnnAssign, ast.Expr, ast.Return)
 _HEADED = (ast.If, ast.While, ast.For)
@@ -117,7 +118,7 @@ def _similar(statement: ast.stmt, line: str) -> Iterator[str]:
             other = copy.deepcopy(head)
             change(next(part for number, part in enumerate(ast.walk(other)) if number == place))
             text = _first_line(other)
-            if text != before and len(text) <= MAX_LINE:
+            if text != before and len(text) <= MAX_LINE and not re.search(r"-0\b(?!\.)", text):
                 yield f"el{text}" if line.startswith("elif") else text
 
 
@@ -147,8 +148,6 @@ def _changes(node: ast.AST) -> Iterator[Callable[[ast.AST], None]]:
         yield put(attr=_FUNCTIONS[node.attr])
     elif isinstance(node, ast.Name) and node.id in _FUNCTIONS and isinstance(node.ctx, ast.Load):
         yield put(id=_FUNCTIONS[node.id])
-    elif isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub | ast.Invert | ast.Not):
-        yield put(op=ast.UAdd() if isinstance(node.op, ast.USub) else ast.Not())
     elif isinstance(node, ast.Call) and len(node.args) == 2:
         yield put(args=node.args[::-1])
     elif isinstance(node, ast.Tuple) and len(node.elts) == 2 and isinstance(node.ctx, ast.Load):
