@@ -9,6 +9,7 @@ import contextlib
 import json
 import random
 import signal
+import time
 import traceback
 import warnings
 from collections.abc import Iterator
@@ -17,7 +18,7 @@ from typing import Any
 import numpy as np
 
 MAX_STEPS = 3000  # statements of a run
-MAX_SECONDS = 1.0  # of computing, of a run
+MAX_SECONDS, MAX_TOTAL = 1.0, 6.0  # of computing, in a run and in all of them
 MAX_SEEN = 300  # values of variables that are reported of a run
 MAX_TEXT = 60  # characters of a value that is shown
 MAX_ATOMS = 12  # numbers and words in such a value
@@ -55,11 +56,11 @@ def explore(
         name and value; and ``order``, the places of the calls in the program's syntax tree in the order in which they
         returned. ``changed``: the outcomes of the variants.
     """
-    watched = _watch(code)
-    runs = [_run(names, watched, call, seed, watch=True) for call in calls]
+    watched, end = _watch(code), time.process_time() + MAX_TOTAL
+    runs = [_run(names, watched, call, seed, end, watch=True) for call in calls]
     programs = [_compile(variant) for variant in changed]
     outcomes = [
-        [_run(names, program, call, seed)["outcome"] if program else None for call in calls[:changed_calls]]
+        [_run(names, program, call, seed, end)["outcome"] if program else None for call in calls[:changed_calls]]
         for program in programs
     ]
     return json.dumps({"runs": runs, "changed": outcomes})
@@ -165,15 +166,18 @@ class _Watch:
         return value
 
 
-def _run(names: dict[str, Any], program: Any, call: str, seed: int, *, watch: bool = False) -> dict[str, Any]:
-    """Run a program and then a call of it; return the outcome and what was observed."""
+def _run(
+    names: dict[str, Any], program: Any, call: str, seed: int, end: float, *, watch: bool = False
+) -> dict[str, Any]:
+    """Run a program and then a call of it, until `end` of the process's time; return what was observed."""
     found = _Watch()
     space = dict(names)
     space |= {"_ask_running": found.running, "_ask_assigned": found.assigned, "_ask_returned": found.returned}
     random.seed(seed)
     np.random.seed(seed)  # noqa: NPY002
     outcome: dict[str, Any] = {"value": None, "error": None, "line": None}
-    with limited(), warnings.catch_warnings(action="ignore"):
+    left = min(MAX_SECONDS, end - time.process_time())
+    with limited(max(left, 1e-3)), warnings.catch_warnings(action="ignore"):
         try:
             exec(program, space)
             found.counts.clear()
