@@ -26,7 +26,7 @@ def test_answer_is_asked_about(exercises: dict[str, Exercise], forkserver: Forks
     assert questions == ask_about(exercise, code, calls, [forkserver] * 2, seed="1")
 
 
-LONG = {"text": "a" * 1000, "form": "", "atoms": [], "exact": "", "array": None}
+LONG: dict[str, object] = {"text": "a" * 1000, "form": "", "atoms": [], "exact": "", "array": None}
 HEAD = "import coursegrader.probing as probing\n"
 
 

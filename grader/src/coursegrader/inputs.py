@@ -16,9 +16,10 @@ from coursegrader.probing import describe, limited
 MAX_CALLS = 12  # for each function
 MAX_FAILING = 10
 MAX_RECORDED = 40  # calls of the tests, for each function
-MAX_LENGTH = 160  # characters of a call
-MAX_ATOMS = 16  # numbers and words in it
+MAX_LENGTH = 200  # characters of a call
+MAX_ATOMS = 24  # numbers and words in it
 _TRIES = 300
+_SIZES = (1, 2, 2, 2, 3, 3, 4, 5)  # of the axes of small arrays
 _SAMPLE = 64  # values that are kept of an array
 _SECONDS = 30.0  # of computing, for the tests
 
@@ -140,8 +141,8 @@ class _Small:
         self._random = generator
         self._atoms = 0
         sizes = sorted(set(_sizes([*self.args, *self.kwargs.values()])))
-        drawn = generator.sample([2, 3, 4, 5], min(len(sizes), 4))
-        self._sizes: dict[int, int] = dict(zip(sizes, sorted(drawn) + [2] * len(sizes), strict=False))
+        drawn = sorted(generator.choice(_SIZES) for _ in sizes)
+        self._sizes: dict[int, int] = dict(zip(sizes, drawn, strict=True))
         if generator.random() < 0.3:
             self._sizes |= {size: size for size in sizes if size <= 4}
         # Whole numbers that count or name what is now smaller have to be smaller, too.

@@ -12,7 +12,7 @@ import signal
 import time
 import traceback
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -56,6 +56,7 @@ def explore(
         name and value; and ``order``, the places of the calls in the program's syntax tree in the order in which they
         returned. ``changed``: the outcomes of the variants.
     """
+    np.empty, np.empty_like = _filling(np.empty), _filling(np.empty_like)  # type: ignore[misc]
     watched, end = _watch(code), time.process_time() + MAX_TOTAL
     runs = [_run(names, watched, call, seed, end, watch=True) for call in calls]
     programs = [_compile(variant) for variant in changed]
@@ -64,6 +65,18 @@ def explore(
         for program in programs
     ]
     return json.dumps({"runs": runs, "changed": outcomes})
+
+
+def _filling(make: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a function that makes an array, and fills it with a random number where its content is left to chance."""
+
+    def filled(*args: Any, **kwargs: Any) -> Any:
+        array = make(*args, **kwargs)
+        if array.dtype.kind in "biuf":
+            array.fill(random.randrange(2, 100))
+        return array
+
+    return filled
 
 
 def _compile(code: str) -> Any:
@@ -138,10 +151,10 @@ def _stored(target: ast.expr) -> Iterator[str]:
 
 
 class _Watch:
-    """What is observed while a call runs."""
+    """What is observed while a call runs, and not before; with `watch`, more than how often each line runs."""
 
-    def __init__(self) -> None:
-        self.on = False
+    def __init__(self, *, watch: bool) -> None:
+        self.watch, self.on = watch, False
         self.steps = 0
         self.counts: dict[int, int] = {}
         self.seen: list[Any] = []
@@ -149,19 +162,19 @@ class _Watch:
 
     def running(self, line: int) -> None:
         """Count a statement."""
-        self.steps += 1
+        self.steps += self.on
         if self.steps > MAX_STEPS:
             raise _StopError
         self.counts[line] = self.counts.get(line, 0) + 1
 
     def assigned(self, line: int, name: str, value: Any) -> None:
         """Keep what was assigned."""
-        if self.on and len(self.seen) < MAX_SEEN:
+        if self.on and self.watch and len(self.seen) < MAX_SEEN:
             self.seen.append([line, name, describe(value)])
 
     def returned(self, place: int, value: Any) -> Any:
         """Keep which call returned, and return its value."""
-        if self.on and len(self.order) < MAX_STEPS:
+        if self.on and self.watch and len(self.order) < MAX_STEPS:
             self.order.append(place)
         return value
 
@@ -170,22 +183,24 @@ def _run(
     names: dict[str, Any], program: Any, call: str, seed: int, end: float, *, watch: bool = False
 ) -> dict[str, Any]:
     """Run a program and then a call of it, until `end` of the process's time; return what was observed."""
-    found = _Watch()
+    found = _Watch(watch=watch)
     space = dict(names)
     space |= {"_ask_running": found.running, "_ask_assigned": found.assigned, "_ask_returned": found.returned}
     random.seed(seed)
     np.random.seed(seed)  # noqa: NPY002
-    outcome: dict[str, Any] = {"value": None, "error": None, "line": None}
+    outcome: dict[str, Any] = {"value": None, "error": "stopped", "line": None}
     left = min(MAX_SECONDS, end - time.process_time())
     with limited(max(left, 1e-3)), warnings.catch_warnings(action="ignore"):
         try:
             exec(program, space)
             found.counts.clear()
-            found.on = watch
-            outcome["value"] = describe(eval(compile(call, "<call>", "eval"), space))
+            found.on = True
+            outcome |= {"value": describe(eval(compile(call, "<call>", "eval"), space)), "error": None}
         except _StopError:
-            outcome["error"] = "stopped"
+            pass
         except BaseException as error:
+            if not found.on:  # the program itself fails, and nobody can call its functions
+                return {"outcome": outcome, "counts": [], "seen": [], "order": []}
             frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename == _FILE]
             outcome |= {"error": type(error).__name__, "line": frames[-1].lineno if frames else None}
     if not watch:
@@ -221,6 +236,8 @@ def describe(value: Any) -> dict[str, Any] | None:
         ``form``, the text with a letter for each number and word; ``atoms``, these numbers and words; ``exact``, the
         text with all digits; ``array``, the shape and type of an array, or None.
     """
+    if hasattr(value, "__array__") and not isinstance(value, np.ndarray | np.generic):
+        value = np.asarray(value)  # of a tensor
     array = [list(value.shape), value.dtype.name] if isinstance(value, np.ndarray) else None
     atoms: list[Any] = []
     try:

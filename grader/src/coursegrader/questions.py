@@ -80,6 +80,10 @@ class Material:
         """Return the calls that can be asked about."""
         return [(call, run) for call, run in zip(self.calls, self.runs, strict=True) if run]
 
+    def working(self) -> list[tuple[str, Run]]:
+        """Return those of them that raise no exception."""
+        return [(call, run) for call, run in self.pairs() if not run.outcome.error]
+
     def others(self, call: str) -> list[Run]:
         """Return the runs of other calls of the same function."""
         return [run for text, run in self.pairs() if text != call and _function(text) == _function(call)]
@@ -302,7 +306,7 @@ def ask_shape(material: Material, rng: random.Random) -> Iterator[Question]:
 def ask_local(material: Material, rng: random.Random) -> Iterator[Question]:
     """Yield questions of what a variable holds when a line has run."""
     alone = lines_alone(material.code)
-    for call, run in _shuffled(material.pairs(), rng):
+    for call, run in _shuffled(material.working(), rng):
         for (line, name), values in _shuffled(_assigned(run).items(), rng):
             place = rng.randrange(len(values))
             right = values[place]
@@ -331,7 +335,7 @@ def _assigned(run: Run) -> dict[tuple[int, str], list[Value | None]]:
 def ask_times(material: Material, rng: random.Random) -> Iterator[Question]:
     """Yield questions of how often a line runs."""
     plain = {line for line, node in lines_alone(material.code).items() if not hasattr(node, "body")}
-    for call, run in _shuffled(material.pairs(), rng):
+    for call, run in _shuffled(material.working(), rng):
         others = [other.counts for other in material.others(call)]
         for line, count in _shuffled(run.counts.items(), rng):
             elsewhere = {counts[line] for counts in others if line in counts} - {count}
@@ -464,9 +468,7 @@ def ask_order(material: Material, rng: random.Random) -> Iterator[Question]:
     """Yield questions of the order in which calls within the program return."""
     nodes = [node for node in ast.walk(ast.parse(material.code)) if isinstance(node, ast.Call)]
     names = [_callee(node) for node in nodes]
-    for call, run in _shuffled(material.pairs(), rng):
-        if run.outcome.error:
-            continue
+    for call, run in _shuffled(material.working(), rng):
         once = [place for place in run.order if run.order.count(place) == 1 and place < len(nodes)]
         places = [place for place in once if names[place] and names.count(names[place]) == 1]
         for three in _shuffled(itertools.islice(itertools.combinations(places, 3), 200), rng):
