@@ -120,6 +120,23 @@ def test_random_results_are_not_asked_about() -> None:
     assert make_questions(material, "1") == []
 
 
+def test_what_an_empty_array_holds_is_not_asked_about() -> None:
+    code = "def fill(x):\n    y = np.empty(3)\n    y[0] = x\n    z = y.copy()\n    y[:] = x\n    return y\n"
+    seen = []
+    for seed in (0, 1):
+        text = probing.explore({"np": np}, code, [], ["fill(2.0)"], seed, 0)
+        (run,), _ = asking.read_report(text, calls=1, changes=0, changed_calls=0)
+        seen.append({(line, name): value.text for line, name, value in run.seen if value})
+    assert seen[0][4, "z"] != seen[1][4, "z"]
+    assert seen[0][5, "y"] == seen[1][5, "y"] == "[2.0, 2.0, 2.0]"
+
+
+def test_change_that_keeps_the_program_from_being_defined_is_no_outcome_of_a_call() -> None:
+    code = "def double(x):\n    y = 2 * x\n    return y\n\n\ndouble(1)\n"
+    outcomes = observe(code, ["double(3)", "double(4)"]).changed[0]
+    assert [outcome.error for outcome in outcomes if outcome] == ["stopped", "stopped"]
+
+
 def test_endless_loop_is_no_outcome() -> None:
     code = "def count(n):\n    while n:\n        n -= 1\n    return n\n"
     material = observe(code, ["count(3)", "count(-1)"])
