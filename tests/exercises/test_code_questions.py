@@ -79,7 +79,7 @@ def decide(code: str, question: Question, setup: dict[str, Any]) -> list[bool]:
         return [option == str(sum(line == about["line"] for line, _ in finished)) for option in options]
     calls = [node for node in ast.walk(ast.parse(code)) if isinstance(node, ast.Call)]
     chosen = {(calls[place].end_lineno, calls[place].end_col_offset): calls[place] for place in about["places"]}
-    # The interpreter calls generator expressions, too, without arguments, and one can end where the call around it ends.
+    # The interpreter calls generator expressions, too, without arguments; one can end where the call around it ends.
     ended = [end for end, count in returned if end in chosen and bool(count) == bool(arguments(chosen[end]))]
     order = [last_name(chosen[end].func) for end in dict.fromkeys(ended)]
     return [[part.rpartition(".")[2].rstrip("()") for part in option.split(", ")] == order for option in options]

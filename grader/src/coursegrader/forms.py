@@ -120,7 +120,11 @@ def read_key(folder: Path) -> tuple[str, list[Form]]:
     try:
         key = json.loads((folder / KEY).read_text(encoding="utf-8"))
         return key["assignment"], [_read_form(form) for form in key["forms"]]
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except FileNotFoundError as error:
+        raise ValueError(
+            f"{folder / KEY}: expected the key that `ask` wrote; if it is elsewhere, give --out"
+        ) from error
+    except (ValueError, KeyError, TypeError) as error:
         raise ValueError(f"{folder / KEY}: expected the key that `ask` wrote: {error}") from error
 
 

@@ -351,7 +351,8 @@ def ask_times(material: Material, rng: random.Random) -> Iterator[Question]:
 
 
 def ask_without(material: Material, rng: random.Random) -> Iterator[Question]:
-    """Yield questions of what a call does if a line is left out."""
+    """Yield questions of what a call does if a line is left out; one in four questions ends in an error."""
+    failing = rng.random() < 1 / OPTIONS
     for call, run in _shuffled(material.pairs(), rng):
         before, results = _result(run), material.results(call)
         if not before:
@@ -363,7 +364,7 @@ def ask_without(material: Material, rng: random.Random) -> Iterator[Question]:
                 continue
             if outcome.value and outcome.value.exact != before.exact and not differ(right, before):
                 continue
-            if outcome.error and rng.random() < 0.6:  # a variable that is missing is a dull reason
+            if bool(outcome.error) != failing:
                 continue
             must = None if right.exact == before.exact else before
             found = choose_options(right, _known(values), rng, must=must, count=OPTIONS - 1)
