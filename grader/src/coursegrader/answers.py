@@ -80,6 +80,11 @@ def read_answers(notebook: bytes, exercises: list[Exercise]) -> dict[str, Answer
     return answers
 
 
+def read_code(notebook: bytes) -> str:
+    """Return the code of all cells of a notebook, see `read_answers`."""
+    return "\n".join(cell.code for cell in _code_cells(notebook))
+
+
 @dataclass(frozen=True, eq=False)
 class _Cell:
     """A code cell: its grade id and its text."""

@@ -97,7 +97,7 @@ class Forkserver:
             os.waitpid(self.pid, 0)
 
     @contextlib.contextmanager
-    def student(self, *, limits: Limits, items: Sequence[str] = ()) -> Iterator["Student"]:
+    def student(self, *, limits: Limits, items: Sequence[str] = (), plain: bool = False) -> Iterator["Student"]:
         """Start a process for a student's code; when the context ends, it and everything it started have ended.
 
         Parameters
@@ -107,6 +107,8 @@ class Forkserver:
         items
             What the forkserver preloads before it forks, and what the process may read. From the assignment, never
             from a submission.
+        plain
+            Accept no models from it: rebuilding one can take long, or crash this process.
 
         Raises
         ------
@@ -121,7 +123,7 @@ class Forkserver:
                 self._request(request, [theirs.fileno(), their_control.fileno()])
             try:
                 _await_start(channel)
-                yield Student(channel, deadline=time.monotonic() + limits.seconds)
+                yield Student(channel, deadline=time.monotonic() + limits.seconds, plain=plain)
             finally:
                 control.shutdown(socket.SHUT_WR)
                 if control.recv(1) != _ENDED:  # sent after the student process has ended
@@ -183,9 +185,10 @@ def _become(channel: socket.socket, *, unsafe: bool) -> NoReturn:
 class Student:
     """A student process, seen from the worker: run code in it, fetch values, call functions."""
 
-    def __init__(self, channel: socket.socket, *, deadline: float) -> None:
+    def __init__(self, channel: socket.socket, *, deadline: float, plain: bool = False) -> None:
         self._channel = channel
         self._deadline = deadline
+        self._plain = plain
         self._lent: list[Any] = []
 
     def run(self, code: str, *, keep: bool = False, deadline: float = math.inf) -> None:
@@ -220,7 +223,7 @@ class Student:
     def _exchange(self, message: dict[str, Any], deadline: float) -> Any:
         try:
             protocol.send(self._channel, message, lent=self._lent, deadline=deadline)
-            return protocol.receive(self._channel, deadline=deadline)
+            return protocol.receive(self._channel, deadline=deadline, plain=self._plain)
         except protocol.ClosedError as error:
             out_of_time = time.monotonic() >= deadline
             reason = "took longer than allowed" if out_of_time else "ended its own process or used too much memory"

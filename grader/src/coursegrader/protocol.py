@@ -67,7 +67,11 @@ def send(channel: socket.socket, value: Any, *, lent: list[Any] | None = None, d
 
 
 def receive(
-    channel: socket.socket, *, borrow: Callable[[str, int], Any] | None = None, deadline: float = math.inf
+    channel: socket.socket,
+    *,
+    borrow: Callable[[str, int], Any] | None = None,
+    deadline: float = math.inf,
+    plain: bool = False,
 ) -> Any:
     """Receive one value.
 
@@ -80,6 +84,8 @@ def receive(
         neither these nor random generators are accepted.
     deadline
         When to give up, by `time.monotonic`.
+    plain
+        Refuse Keras models.
 
     Raises
     ------
@@ -102,7 +108,7 @@ def receive(
         return _read(channel, size, deadline)
 
     try:
-        return _decode(json.loads(text), read_array, borrow)
+        return _decode(json.loads(text), read_array, borrow, plain=plain)
     except (ClosedError, ValueError):
         raise
     except Exception as error:  # a forged message can fail in any way
@@ -202,9 +208,15 @@ def _encode_array(value: Any, arrays: list[np.ndarray]) -> Any:
     return {"array": array.dtype.name, "shape": shape, "scalar": scalar, "read_only": read_only}
 
 
-def _decode(node: Any, read_array: Callable[[int], bytes], borrow: Callable[[str, int], Any] | None = None) -> Any:
+def _decode(
+    node: Any,
+    read_array: Callable[[int], bytes],
+    borrow: Callable[[str, int], Any] | None = None,
+    *,
+    plain: bool = False,
+) -> Any:
     def decode(part: Any) -> Any:
-        return _decode(part, read_array, borrow)
+        return _decode(part, read_array, borrow, plain=plain)
 
     if not isinstance(node, dict):
         if isinstance(node, list):
@@ -214,6 +226,8 @@ def _decode(node: Any, read_array: Callable[[int], bytes], borrow: Callable[[str
         array = _decode_array(node, read_array)
         array.setflags(write=not (borrow and node.get("read_only")))
         return array[()] if node["scalar"] else array
+    if "model" in node and plain:
+        raise ValueError("message: expected no model")
     if "model" in node:
         return _rebuild_model(node["model"], decode(node["weights"]))
     if borrow and "borrowed" in node:
