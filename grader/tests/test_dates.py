@@ -97,6 +97,15 @@ def test_times_come_from_the_grading_worksheet_of_moodle(tmp_path: Path) -> None
         assert [r["handed_in"] for r in found] == ["2026-02-01T02:00:00", bob]
 
 
+def test_times_of_grades_are_not_those_of_handing_in(tmp_path: Path) -> None:
+    """A worksheet has no column for submissions if none are asked for."""
+    lines = [",".join(line.split(",")[:6]) for line in MOODLE.splitlines()]
+    graded = [f'{line},"Sonntag, 1. Februar 2026, 02:00"' for line in lines[1:]]
+    (tmp_path / "roster.csv").write_text("\n".join([f"{lines[0]},Zuletzt geändert (Bewertung)", *graded]), "utf-8")
+    assert read_roster(tmp_path / "roster.csv").maximum() == 20
+    assert read_roster(tmp_path / "roster.csv").times() == {}
+
+
 def test_extension_of_one_member_of_a_group_is_not_that_of_the_others(tmp_path: Path) -> None:
     rows = ["G1,2026-01-31 23:59", "Ada,2026-02-10 23:59", "Eve,2026-02-02 23:59,,,none", "Fay,,,,,later:5"]
     table = read(tmp_path, everybody(",10,,,,,"), *(row + "," * (9 - row.count(",")) for row in rows))

@@ -11,7 +11,7 @@ from coursegrader.items import analyze, correlation, fisher_interval, tabulate, 
 
 def record(student: str, *points: tuple[int, int], **more: Any) -> dict[str, Any]:
     """Return a record of questions with two tests each, with as many points as given."""
-    questions = []
+    questions: list[dict[str, Any]] = []
     for number, pair in enumerate(points, start=1):
         tests = [
             {"id": f"q{number}-{n}", "points": score, "max_points": 4, "hidden": n == 2, "message": ""}

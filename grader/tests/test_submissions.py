@@ -621,8 +621,10 @@ def test_time_of_handing_in_is_what_the_platform_writes(tmp_path: Path, files: A
 
 
 def test_canvas_alone_marks_late_work(tmp_path: Path) -> None:
-    marks = {student: s.late for student, s in found(pack(tmp_path / "in.zip", CANVAS)).items()}
-    assert marks == {"lovelaceada (101)": False, "oneillbob (102)": True}
+    inner = pack(tmp_path / "work.zip", {"week-1.ipynb": b"3"}).read_bytes()
+    files = {**CANVAS, "curie_LATE_103_9003_work.zip": inner}
+    marks = {student: s.late for student, s in found(pack(tmp_path / "in.zip", files)).items()}
+    assert marks == {"lovelaceada (101)": False, "oneillbob (102)": True, "curie (103)": True}
     assert {s.late for s in found(pack(tmp_path / "in.zip", COLLECTED)).values()} == {None}
 
 

@@ -108,13 +108,12 @@ def _in_words(text: str) -> str:
     year = _YEAR.search(text)
     clock = _CLOCK.search(text, year.end()) if year else None
     days = [(int(day["day"]), _month(day["month"])) for pattern in _DAYS for day in pattern.finditer(text)]
-    known = [(day, month) for day, month in days if month]
-    if not year or not clock or not known:
+    if not year or not clock or not days:
         return ""
     hour = int(clock["hour"])
     if clock["half"]:
         hour = hour % 12 + 12 * (clock["half"].upper() == "P")
-    day, month = known[0]
+    day, month = days[0]
     return datetime(int(year[0]), month, day, hour, int(clock["minute"])).isoformat()
 
 
