@@ -76,8 +76,7 @@ def make_notebook(name: str, exercises: list[Exercise], *, with_answers: bool) -
         for code in exercise.setup:
             if code in open_setup:
                 cells.append(_cell(open_setup.pop(code), code, {}))
-        answer = _mark_solution(exercise.solution) if with_answers else exercise.stub
-        cells.append(_cell(exercise.id, answer, {"solution": True, "locked": False}))
+        cells.append(_answer(exercise, with_answers=with_answers))
         for test in exercise.tests:
             cells.append(
                 _cell(test.id, _test_code(test, with_answers=with_answers), {"grade": True, "points": test.points})
@@ -113,6 +112,16 @@ def _cell(grade_id: str, text: str, about: dict[str, Any], *, kind: str = "code"
     }
     new = new_code_cell if kind == "code" else new_markdown_cell
     return new(text.strip(), metadata={"nbgrader": {**described, **about}})
+
+
+def _answer(exercise: Exercise, *, with_answers: bool) -> nbformat.NotebookNode:
+    """Return the cell for the answer; nbgrader, too, leaves one with a rubric to a person."""
+    about: dict[str, Any] = {"solution": True, "locked": False}
+    answer = _mark_solution(exercise.solution) if with_answers and exercise.solution else exercise.stub
+    if exercise.rubric is None:
+        return _cell(exercise.id, answer, about)
+    kind = "markdown" if exercise.rubric.answer == "text" else "code"
+    return _cell(exercise.id, answer, {**about, "grade": True, "points": exercise.points}, kind=kind)
 
 
 def _test_code(test: Test, *, with_answers: bool) -> str:
