@@ -18,7 +18,7 @@ class Agreement(NamedTuple):
         The two.
     subject : str
         The id of a question, for its score, or the text of a criterion.
-    count : int
+    answers : int
         The number of answers that both have marked.
     same : float
         The share of them in which they agree.
@@ -28,7 +28,7 @@ class Agreement(NamedTuple):
 
     markers: tuple[str, str]
     subject: str
-    count: int
+    answers: int
     same: float
     kappa: float
 

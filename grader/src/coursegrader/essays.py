@@ -112,7 +112,8 @@ def clean_png(image: str) -> bytes:
         raise ValueError("it is no PNG image") from error
     if content[:8] != _SIGNATURE:
         raise ValueError("it is no PNG image")
-    place, kinds, kept = 8, [], [_SIGNATURE]
+    place, kept = 8, [_SIGNATURE]
+    kinds: list[bytes] = []
     while place + 12 <= len(content) and kinds[-1:] != [b"IEND"]:
         length, kind = struct.unpack_from(">I4s", content, place)
         chunk = content[place : place + 12 + length]

@@ -5,7 +5,7 @@ from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from coursegrader import report, runner
+from coursegrader import marking, report, runner
 from coursegrader.exercises import ASSIGNMENT_FILE, Exercise, load
 from coursegrader.files import keep, make_folder, write
 from coursegrader.grade import Record
@@ -142,6 +142,8 @@ class Gradebook:
     def marks(self) -> Marks:
         """Return the marks: the records, and step by step what came after grading."""
         records, ungraded = self._valid(self.records())
+        records, waiting = marking.apply(records, self.assignment()[2], marking.read_marks(self.folder))
+        ungraded |= waiting
         return self._on_roster(records, ungraded)
 
     def _valid(self, records: list[Record]) -> tuple[list[Record], dict[str, str]]:

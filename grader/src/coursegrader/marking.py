@@ -192,7 +192,7 @@ def find_items(records: list[Record], exercises: list[Exercise]) -> list[Item]:
             if exercise and rubric and question.get("by_hand"):
                 essay = question["by_hand"]
                 figures = tuple(essay["figures"])
-                items.append(Item(record["student"], exercise, rubric, essay["text"], figures, essay["remark"]))
+                items.append(Item(record["student"], exercise, rubric, question["answer"], figures, essay["remark"]))
     places = {name: place for place, name in enumerate(rubrics)}
     return sorted(items, key=lambda item: (places[item.exercise.id], _order(item)))
 
@@ -274,7 +274,7 @@ def _marked(question: Record, rubric: Rubric, decision: Decision) -> Record:
     """Return a question's record with a criterion as a test, and the comments of all who gave this mark."""
     assert decision.final
     final = decision.final
-    tests = [
+    tests: list[Record] = [
         {
             "id": f"{question['id']}-{number}",
             "points": criterion.points if criterion.text in final.met else 0,
