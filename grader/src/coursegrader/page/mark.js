@@ -7,7 +7,8 @@ const keys = document.querySelector("#keys");
 if (form instanceof HTMLFormElement) {
   const comment = form.elements.namedItem("comment");
   const boxes = [...form.querySelectorAll("input[type=checkbox]")];
-  const read = () => new URLSearchParams([...new FormData(form)].map(([key, value]) => [key, String(value)])).toString();
+  const read = () =>
+    new URLSearchParams([...new FormData(form)].map(([key, value]) => [key, String(value)])).toString();
   const before = read();
 
   const show = () => {
@@ -71,7 +72,11 @@ if (form instanceof HTMLFormElement) {
       c: () => comment instanceof HTMLElement && comment.focus(),
     };
     // On a button or a link, Enter does what it always does there.
-    if (!(target instanceof HTMLButtonElement || target instanceof HTMLAnchorElement || target instanceof HTMLDetailsElement))
+    if (!(
+      target instanceof HTMLButtonElement ||
+      target instanceof HTMLAnchorElement ||
+      target instanceof HTMLDetailsElement
+    ))
       if (!(target instanceof HTMLElement && target.tagName === "SUMMARY")) actions.Enter = () => press("next");
     if (box instanceof HTMLElement) box.click();
     else if (actions[event.key]) actions[event.key]();
