@@ -5,6 +5,7 @@ import binascii
 import csv
 import json
 import random
+import shutil
 import struct
 import subprocess
 import sys
@@ -70,8 +71,15 @@ def release(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def grades(release: Path, tmp_path: Path) -> Path:
+def grades(graded: Path, tmp_path: Path) -> Path:
+    """A copy of `graded` to change."""
+    return shutil.copytree(graded, tmp_path / "grades")
+
+
+@pytest.fixture(scope="module")
+def graded(release: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Ada and Bob answered both questions, Cy the first, Dan none."""
+    tmp_path = tmp_path_factory.mktemp("graded")
     answers = {
         "Ada": hand_in(release, "It looks twice as good.", encode(png())),
         "Bob": hand_in(release, "Start at 0.", encode(png(3, 3))),
@@ -142,6 +150,7 @@ def test_published_book_refuses_a_question_that_nobody_would_mark() -> None:
 def test_release_leaves_both_answers_to_a_person_in_nbgrader_too(release: Path) -> None:
     text = release.read_text(encoding="utf-8")
     assert "remedy" not in text
+    assert "marked by a person" in text
     assert "plt.bar" not in text
     cells = {cell.metadata.nbgrader.grade_id: cell for cell in nbformat.reads(text, as_version=4).cells}
     for name, kind, points in [("axis-mislead", "markdown", 3), ("axis-draw", "code", 2)]:
@@ -209,13 +218,13 @@ def test_student_has_no_mark_until_a_person_gave_it(grades: Path) -> None:
 
 
 def test_marks_outlast_a_kill_and_a_line_that_was_cut_off(tmp_path: Path) -> None:
+    mark = make_mark(make_item(), 0)
     code = f"""if True:
-        import os, signal, sys
+        import os, signal
         from pathlib import Path
-        sys.path.insert(0, {str(Path(__file__).parent)!r})
-        from test_marking import Journal, make_item, make_mark
+        from coursegrader.marking import Journal, Mark
         with Journal(Path({str(tmp_path)!r}), "Ada").opened() as journal:
-            journal.add(make_mark(make_item(), 0))
+            journal.add({mark!r})
             os.kill(os.getpid(), signal.SIGKILL)"""
     assert subprocess.run([sys.executable, "-c", code], timeout=120).returncode == -9
     file = tmp_path / "marking" / "Ada.jsonl"
@@ -278,6 +287,11 @@ def test_markers_who_differ_leave_no_mark_until_it_is_settled() -> None:
     marks = {"Eve": [make_mark(item, 0, comment="Good.")], "Mo": [make_mark(item, 0, comment="Yes.")]}
     (agreed,), _ = apply([record], EXERCISES, marks)
     assert (agreed["score"], agreed["questions"][0]["remark"]) == (2, "Good. Yes.")
+
+
+def test_answer_whose_rubric_is_gone_is_not_marked() -> None:
+    record = {"student": "Ada", "questions": [{"id": "gone", "score": None, "answer": "x"}]}
+    assert apply([record], EXERCISES, {}) == ([], {"Ada": "Not marked yet: 1 question."})
 
 
 def test_adjustment_never_leaves_the_range_of_the_rubric() -> None:

@@ -25,7 +25,7 @@ Replace each `raise NotImplementedError` with your answer.
 Run the tests below it to see whether you are on the right track.
 When your work is graded, further tests with other data are run as well.
 Changes to any cell that is not an answer have no effect.
-Each question is graded on its own, with what its answer needs from your other cells.
+Each question is graded on its own, with what its answer needs from your other cells.{by_hand}
 Before you hand in your work, restart the kernel and run all cells."""
 
 
@@ -92,7 +92,9 @@ def make_cover(name: str, exercises: list[Exercise]) -> str:
     rows = [
         f"| {e.title} | {DIFFICULTY.get(e.difficulty, e.difficulty)} | {e.minutes} | {e.points} |" for e in exercises
     ]
+    by_hand = any(exercise.rubric for exercise in exercises)
     return _COVER.format(
+        by_hand="\nA question without tests is marked by a person." if by_hand else "",
         name=name,
         count=len(exercises),
         points=sum(exercise.points for exercise in exercises),

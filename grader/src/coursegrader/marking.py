@@ -246,11 +246,11 @@ def apply(
     for record in records:
         questions, states = [], Counter[str]()
         for question in record["questions"]:
-            item = by_question.get((record["student"], question["id"]))
-            if item is not None and question["score"] is None:
-                decision = decisions[item.key]
+            if question["score"] is None:
+                item = by_question.get((record["student"], question["id"]))
+                decision = decisions[item.key] if item else Decision("unmarked")
                 states[decision.state] += 1
-                question = _marked(question, item.rubric, decision) if decision.final else question
+                question = _marked(question, item.rubric, decision) if item and decision.final else question
             questions.append(question)
         if states["unmarked"] + states["differs"]:
             waiting[record["student"]] = _explain(states)

@@ -210,7 +210,7 @@ def _make_form(session: Session, place: int, mark: Mark | None, token: str) -> s
     adjustment = f"{mark.adjustment:g}" if mark else "0"
     previous = f'<a rel="prev" href="/{token}/{place}">Previous</a>' if place else ""
     following = f'<a rel="next" href="/{token}/{place + 2}">Next</a>' if place + 1 < len(session.items) else ""
-    return f"""<form class="mark" method="post" action="/{token}/{place + 1}" data-points="{most}">
+    return f"""<form class="mark" method="post" autocomplete="off" action="/{token}/{place + 1}" data-points="{most}">
 <input type="hidden" name="token" value="{token}">
 <fieldset><legend>Rubric, {most} points</legend>{criteria}</fieldset>{notes}
 <label class="field">Add or take off points

@@ -10,6 +10,7 @@ if (form instanceof HTMLFormElement) {
   const read = () =>
     new URLSearchParams([...new FormData(form)].map(([key, value]) => [key, String(value)])).toString();
   const before = read();
+  let sent = false;
 
   const show = () => {
     const values = [...boxes, form.querySelector("input[type=number]")].map((input) => {
@@ -43,6 +44,17 @@ if (form instanceof HTMLFormElement) {
   };
 
   form.addEventListener("input", show);
+  form.addEventListener("submit", () => (sent = true));
+  addEventListener("beforeunload", (event) => {
+    if (!sent && read() !== before) event.preventDefault();
+  });
+  for (const link of document.querySelectorAll("a[rel]")) {
+    link.addEventListener("click", (event) => {
+      if (read() === before) return;
+      event.preventDefault();
+      press(link.getAttribute("rel") === "next" ? "next" : "previous");
+    });
+  }
   show();
 
   for (const button of document.querySelectorAll("button[data-comment]")) {
