@@ -338,7 +338,7 @@ def test_status_and_wrong_options_of_the_command(
     assert cli.main(["mark", str(grades), "--status"]) == 0
     out = capsys.readouterr().out
     assert "axis-mislead: 0 marked, 2 not marked, 1 to settle\naxis-draw: 0 marked, 2 not marked, 0 to settle\n" in out
-    assert "Eve and Mo, 1 answers:   0% alike, kappa  0.00  axis-mislead\n" in out
+    assert "answers  alike  kappa\n      1     0%   0.00  Eve and Mo: axis-mislead\n" in out
     assert "Ada" not in out
     for wrong in (["--question", "axis-x"], ["--share", "9/9"], []):
         assert cli.main(["mark", str(grades), *wrong, *(["--marker", "Eve"] if wrong else [])]) == 1

@@ -106,12 +106,12 @@ def _serve(session: "Session", port: int) -> None:
 
 
 def _finish(book: "Gradebook", folder: Path) -> None:
-    """Write the tables, and print how many students have no mark yet."""
+    """Write the tables, and print how many students are without a mark."""
     from coursegrader.marking import apply, read_marks
 
     book.write_tables(tell=lambda line: warn([line]))
     _, waiting = apply(book.records(), book.assignment()[2], read_marks(folder))
-    without = f"; {len(waiting)} students have no mark yet" if waiting else ""
+    without = f"; without a mark yet: {len(waiting)}" if waiting else ""
     print(f"written: {folder / 'summary.html'}{without}")
 
 
@@ -125,6 +125,9 @@ def _describe(items: "Sequence[Item]", by_marker: "dict[str, list[Mark]]") -> It
         states = [decisions[item.key].state for item in items if item.exercise.id == name]
         counts = {state: states.count(state) for state in ("marked", "unmarked", "differs")}
         yield f"{name}: {counts['marked']} marked, {counts['unmarked']} not marked, {counts['differs']} to settle"
-    for found in compare_markers(items, by_marker):
+    compared = list(compare_markers(items, by_marker))
+    if compared:
+        yield "\nanswers  alike  kappa"
+    for found in compared:
         who = " and ".join(found.markers)
-        yield f"{who}, {found.answers} answers: {found.same:4.0%} alike, kappa {found.kappa:5.2f}  {found.subject}"
+        yield f"{found.answers:7}  {found.same:5.0%}  {found.kappa:5.2f}  {who}: {found.subject}"
