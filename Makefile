@@ -133,7 +133,7 @@ audit-epub: pdf  ## hold the EPUB to EPUBCheck, which needs Java, and to Ace
 	  { echo "Ace has found faults: open _build/audit/ace/report.html" >&2; exit 1; }
 
 prettier := .venv/dev/bin/node web/node_modules/prettier/bin/prettier.cjs --log-level=warn
-scripts := "{web,tests,bench}/**/*.{js,mjs,css}"
+scripts := "{web,tests,bench,grader/src}/**/*.{js,mjs,css}"
 
 format: .venv/dev/.done web/node_modules/.dev  ## bring Python, JavaScript and CSS into the form that lint asks for
 	@.venv/dev/bin/ruff check --quiet --fix-only .

@@ -73,7 +73,7 @@ def read_answers(notebook: bytes, exercises: list[Exercise]) -> dict[str, Answer
         if cell.name in setup | tests or not (cell.code.strip() in stubs or _is_empty(cell.code))
     ]
     answers = {}
-    for exercise in exercises:
+    for exercise in (exercise for exercise in exercises if exercise.rubric is None):
         found = _find(exercise, [cell for cell in cells if cell.name not in setup | tests])
         if found:
             answers[exercise.id] = Answer(tuple(_in_order(exercise, cells, found, setup, tests)))
@@ -132,8 +132,14 @@ def _is_empty(code: str) -> bool:
     return all(line.strip()[:1] in ("", "#") for line in code.splitlines())
 
 
-def _code_cells(notebook: bytes) -> list[_Cell]:
-    """Return the code cells, from nbformat 4 or older."""
+def read_cells(notebook: bytes) -> list[dict[str, Any]]:
+    """Return the cells of a notebook of nbformat 4 or older.
+
+    Raises
+    ------
+    UnreadableError
+        The file is not a notebook.
+    """
     try:
         content = json.loads(notebook)  # detects UTF-8, UTF-16 and UTF-32, with or without a byte order mark
     except (ValueError, RecursionError) as error:
@@ -142,25 +148,34 @@ def _code_cells(notebook: bytes) -> list[_Cell]:
     lists = [sheet.get("cells") for sheet in sheets if isinstance(sheet, dict)] if isinstance(sheets, list) else []
     if not any(isinstance(cells, list) for cells in lists):
         raise UnreadableError("The file is not a notebook: it has no cells.")
-    found = []
-    for cell in (cell for cells in lists if isinstance(cells, list) for cell in cells):
-        if isinstance(cell, dict) and cell.get("cell_type") == "code":
-            found.append(_Cell(_grade_id(cell), _text(cell.get("source", cell.get("input", "")))))
+    return [cell for cells in lists if isinstance(cells, list) for cell in cells if isinstance(cell, dict)]
+
+
+def _code_cells(notebook: bytes) -> list[_Cell]:
+    """Return the code cells, from nbformat 4 or older."""
+    found = [
+        _Cell(read_grade_id(cell), read_source(cell))
+        for cell in read_cells(notebook)
+        if cell.get("cell_type") == "code"
+    ]
     if len(found) > MAX_CELLS or sum(len(cell.code) for cell in found) > MAX_CODE:
         raise UnreadableError(f"The notebook is too long: expected at most {MAX_CELLS} cells of code.")
     return found
 
 
-def _grade_id(cell: dict[str, Any]) -> str | None:
+def read_grade_id(cell: dict[str, Any]) -> str | None:
+    """Return the name that nbgrader knows a cell by, if it has one."""
     metadata = cell.get("metadata")
     about = metadata.get("nbgrader") if isinstance(metadata, dict) else None
     name = about.get("grade_id") if isinstance(about, dict) else None
     return name if isinstance(name, str) else None
 
 
-def _text(source: Any) -> str:
+def read_source(cell: dict[str, Any], *, limit: int = MAX_CELL) -> str:
+    """Return the text of a cell; one of more than `limit` characters counts as empty."""
+    source = cell.get("source", cell.get("input", ""))
     text = "".join(map(str, source)) if isinstance(source, list) else str(source)
-    return text.replace("\r\n", "\n").replace("\r", "\n") if len(text) <= MAX_CELL else ""
+    return text.replace("\r\n", "\n").replace("\r", "\n") if len(text) <= limit else ""
 
 
 def _find(exercise: Exercise, cells: list[_Cell]) -> list[_Cell]:

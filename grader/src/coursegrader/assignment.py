@@ -25,7 +25,7 @@ Replace each `raise NotImplementedError` with your answer.
 Run the tests below it to see whether you are on the right track.
 When your work is graded, further tests with other data are run as well.
 Changes to any cell that is not an answer have no effect.
-Each question is graded on its own, with what its answer needs from your other cells.
+Each question is graded on its own, with what its answer needs from your other cells.{by_hand}
 Before you hand in your work, restart the kernel and run all cells."""
 
 
@@ -76,8 +76,7 @@ def make_notebook(name: str, exercises: list[Exercise], *, with_answers: bool) -
         for code in exercise.setup:
             if code in open_setup:
                 cells.append(_cell(open_setup.pop(code), code, {}))
-        answer = _mark_solution(exercise.solution) if with_answers else exercise.stub
-        cells.append(_cell(exercise.id, answer, {"solution": True, "locked": False}))
+        cells.append(_answer(exercise, with_answers=with_answers))
         for test in exercise.tests:
             cells.append(
                 _cell(test.id, _test_code(test, with_answers=with_answers), {"grade": True, "points": test.points})
@@ -93,7 +92,9 @@ def make_cover(name: str, exercises: list[Exercise]) -> str:
     rows = [
         f"| {e.title} | {DIFFICULTY.get(e.difficulty, e.difficulty)} | {e.minutes} | {e.points} |" for e in exercises
     ]
+    by_hand = any(exercise.rubric for exercise in exercises)
     return _COVER.format(
+        by_hand="\nA question without tests is marked by a person." if by_hand else "",
         name=name,
         count=len(exercises),
         points=sum(exercise.points for exercise in exercises),
@@ -113,6 +114,16 @@ def _cell(grade_id: str, text: str, about: dict[str, Any], *, kind: str = "code"
     }
     new = new_code_cell if kind == "code" else new_markdown_cell
     return new(text.strip(), metadata={"nbgrader": {**described, **about}})
+
+
+def _answer(exercise: Exercise, *, with_answers: bool) -> nbformat.NotebookNode:
+    """Return the cell for the answer; nbgrader, too, leaves one with a rubric to a person."""
+    about: dict[str, Any] = {"solution": True, "locked": False}
+    answer = _mark_solution(exercise.solution) if with_answers and exercise.solution else exercise.stub
+    if exercise.rubric is None:
+        return _cell(exercise.id, answer, about)
+    kind = "markdown" if exercise.rubric.answer == "text" else "code"
+    return _cell(exercise.id, answer, {**about, "grade": True, "points": exercise.points}, kind=kind)
 
 
 def _test_code(test: Test, *, with_answers: bool) -> str:

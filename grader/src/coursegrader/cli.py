@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from coursegrader.commands import EXIT_INTERRUPTED, WIDE, ask, assignment, grade, tables
+from coursegrader.commands import EXIT_INTERRUPTED, WIDE, ask, assignment, grade, mark, tables
 
 
 def main(
@@ -57,6 +57,7 @@ def _parser(program: str, source: Path) -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     assignment.add(commands, source=source)
     grade.add(commands)
+    mark.add(commands)
     tables.add(commands)
     ask.add(commands)
     return parser

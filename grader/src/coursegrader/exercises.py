@@ -8,6 +8,10 @@ An exercise is a run of cells in ``<chapter>.md``:
 - code cells of role *test*, with points, which students see;
 - code cells of role *hidden*, with points, tagged ``remove-cell``: never shown to students.
 
+A question that a person marks has, instead of tests, one Markdown cell of role *rubric*, tagged ``remove-cell``, see
+`coursegrader.rubrics`. Its ``answer`` is ``text``, and there is no solution cell, or ``figure``, and there may be one.
+It is for marks only: a published book must refuse it, too.
+
 A set-up cell without an id belongs to all exercises of its file. Other cells are prose.
 A task with ``"assignment": true`` is for marks. A published book must refuse it (``public=True``), so that its solution
 and hidden tests never end up in a page or a cache. Keep such files elsewhere and name the folder with ``--source``.
@@ -26,6 +30,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from coursegrader.files import write
+from coursegrader.rubrics import Criterion, Rubric, read_rubric
 
 _KEYS = {
     "task": {"id", "role", "difficulty", "minutes", "seconds", "assignment"},
@@ -33,8 +38,10 @@ _KEYS = {
     "solution": {"id", "role"},
     "test": {"id", "role", "points"},
     "hidden": {"id", "role", "points"},
+    "rubric": {"id", "role", "answer"},
 }
-_TAGS = {"solution": "hide-input", "hidden": "remove-cell"}
+_MARKDOWN = ("task", "rubric")
+_TAGS = {"solution": "hide-input", "hidden": "remove-cell", "rubric": "remove-cell"}
 ASSIGNMENT_FILE = "assignment.json"
 COURSE = "course.toml"
 _FUNCTION = re.compile(r"[^\W\d][\w.]*:[^\W\d]\w*")
@@ -80,6 +87,8 @@ class Exercise:
         In the order of the file.
     functions : tuple of str
         The functions listed in `COURSE`, as "module:function".
+    rubric : Rubric or None
+        How a person marks it; None if tests do.
     """
 
     id: str
@@ -93,11 +102,12 @@ class Exercise:
     solution: str
     tests: tuple[Test, ...]
     functions: tuple[str, ...] = ()
+    rubric: Rubric | None = None
 
     @property
     def points(self) -> int:
         """The maximum score."""
-        return sum(test.points for test in self.tests)
+        return self.rubric.points if self.rubric else sum(test.points for test in self.tests)
 
     @property
     def names(self) -> list[str]:
@@ -130,7 +140,7 @@ class Exercise:
     @property
     def stub(self) -> str:
         """The code that students start from."""
-        return make_stub(self.solution)
+        return self.rubric.stub if self.rubric else make_stub(self.solution)
 
     def to_json(self) -> dict[str, Any]:
         """Return a JSON-compatible dictionary."""
@@ -141,7 +151,11 @@ class Exercise:
         """Return the exercise from the result of `to_json`."""
         tests = tuple(Test(**test) for test in record["tests"])
         functions = tuple(record.get("functions", ()))
-        return cls(**{**record, "setup": tuple(record["setup"]), "tests": tests, "functions": functions})
+        rubric = record.get("rubric")
+        if rubric:
+            rubric = Rubric(**{**rubric, "criteria": tuple(Criterion(**entry) for entry in rubric["criteria"])})
+        setup = tuple(record["setup"])
+        return cls(**{**record, "setup": setup, "tests": tests, "functions": functions, "rubric": rubric})
 
 
 @dataclass
@@ -161,6 +175,7 @@ class _Draft:
     setup: list[_Cell] = field(default_factory=list)
     solution: _Cell | None = None
     tests: list[_Cell] = field(default_factory=list)
+    rubric: _Cell | None = None
 
 
 def read_exercises(folder: Path, *, public: bool = False) -> list[Exercise]:
@@ -198,7 +213,7 @@ def read_file(file: Path, *, public: bool = False) -> list[Exercise]:
             _check_prose(file, cell)
             continue
         _check_cell(file, cell)
-        if public and cell.about.get("assignment"):
+        if public and (cell.about.get("assignment") or cell.about["role"] == "rubric"):
             _fail(
                 file, cell, "an exercise for marks: keep its file outside the book, and name its folder with --source"
             )
@@ -283,7 +298,7 @@ def _check_cell(file: Path, cell: _Cell) -> None:
         _fail(file, cell, f"role: expected one of {', '.join(_KEYS)}, got {role!r}")
     if unknown := about.keys() - _KEYS[role]:
         _fail(file, cell, f"unknown: {', '.join(sorted(unknown))}")
-    if (cell.kind == "markdown") != (role == "task"):
+    if (cell.kind == "markdown") != (role in _MARKDOWN):
         _fail(file, cell, f"a {role} cell cannot be a {cell.kind} cell")
     if not (role == "setup" and "id" not in about) and not _ID.fullmatch(str(about.get("id"))):
         _fail(file, cell, f"id: expected lower-case words joined by hyphens, got {about.get('id')!r}")
@@ -295,7 +310,7 @@ def _check_cell(file: Path, cell: _Cell) -> None:
         _fail(file, cell, f"assignment: expected true or false, got {about['assignment']!r}")
     if re.search(r"###\s*(BEGIN|END)\b", cell.code):
         _fail(file, cell, "no markers here: a stub is made from the solution, hidden tests are cells of their own")
-    if role != "task":
+    if role not in _MARKDOWN:
         try:
             ast.parse(cell.code)
         except SyntaxError as error:
@@ -313,7 +328,13 @@ def _add(file: Path, draft: _Draft, cell: _Cell) -> None:
         if draft.solution:
             _fail(file, cell, f"a second solution of exercise {cell.about['id']}")
         draft.solution = cell
+    elif role == "rubric":
+        if draft.rubric or draft.tests:
+            _fail(file, cell, f"exercise {cell.about['id']} needs tests or one rubric")
+        draft.rubric = cell
     else:
+        if draft.rubric:
+            _fail(file, cell, f"exercise {cell.about['id']} needs tests or one rubric")
         if not draft.solution:
             _fail(file, cell, "a test before the solution")
         draft.tests.append(cell)
@@ -325,12 +346,8 @@ def _finish(file: Path, shared: list[_Cell], draft: _Draft, functions: tuple[str
     heading = re.match(rf"\(exercise-{about['id']}\)=\n#+ (.+)\n", task.code)
     if not heading:
         _fail(file, task, f"expected the lines (exercise-{about['id']})= and ## Title first")
-    if draft.solution is None:
-        _fail(file, task, f"exercise {about['id']} has no solution")
-    if {cell.about["role"] for cell in draft.tests} != {"test", "hidden"}:
-        _fail(file, task, f"exercise {about['id']} needs visible and hidden tests")
-    if task.code.count("<details") != 1 or task.code.count("</details>") != 1:
-        _fail(file, task, f"exercise {about['id']} needs one hint, in <details>")
+    if draft.rubric is None:
+        _check_tested(file, draft)
     for key in ("difficulty", "minutes"):
         if type(about.get(key)) is not int:
             _fail(file, task, f"{key}: expected a whole number, got {about.get(key)!r}")
@@ -347,13 +364,35 @@ def _finish(file: Path, shared: list[_Cell], draft: _Draft, functions: tuple[str
         seconds=about.get("seconds", 30),
         text=task.code.partition("\n")[2],
         setup=tuple(cell.code for cell in shared + draft.setup),
-        solution=draft.solution.code,
+        solution=draft.solution.code if draft.solution else "",
         tests=tests,
         functions=functions,
+        rubric=_read_rubric(file, draft.rubric, draft.solution) if draft.rubric else None,
     )
-    if not exercise.names:
+    if not exercise.names and draft.solution and not draft.rubric:
         _fail(file, draft.solution, "the solution defines no name that could be tested")
     return exercise
+
+
+def _check_tested(file: Path, draft: _Draft) -> None:
+    """Raise if an exercise that tests mark has no solution, not both kinds of tests, or no hint."""
+    name, task = draft.task.about["id"], draft.task
+    if draft.solution is None:
+        _fail(file, task, f"exercise {name} has no solution")
+    if {cell.about["role"] for cell in draft.tests} != {"test", "hidden"}:
+        _fail(file, task, f"exercise {name} needs visible and hidden tests, or a rubric")
+    if task.code.count("<details") != 1 or task.code.count("</details>") != 1:
+        _fail(file, task, f"exercise {name} needs one hint, in <details>")
+
+
+def _read_rubric(file: Path, cell: _Cell, solution: _Cell | None) -> Rubric:
+    try:
+        rubric = read_rubric(cell.code, answer=cell.about.get("answer"))
+    except ValueError as error:
+        _fail(file, cell, str(error))
+    if solution and rubric.answer == "text":
+        _fail(file, solution, "a question for a text has no solution: its rubric can say what a good answer is")
+    return rubric
 
 
 def defined_names(statement: ast.stmt) -> list[str]:

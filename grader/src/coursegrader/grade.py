@@ -25,6 +25,7 @@ import numpy as np
 
 from coursegrader import preload
 from coursegrader.answers import Answer, UnreadableError, read_answers
+from coursegrader.essays import Essay, read_essays
 from coursegrader.exercises import Exercise, Test
 from coursegrader.forkserver import EndedError, Forkserver, Student, StudentError
 from coursegrader.sandbox import Limits
@@ -37,6 +38,7 @@ GRACE = 1  # seconds that tests may run longer than the student process
 READING = 20  # seconds to find the answers in a notebook
 MAX_ANSWER = 50_000  # characters of an answer in a record
 
+NO_ANSWER = "No answer was found."
 TOO_LONG = "The code took longer than allowed."
 
 
@@ -71,17 +73,19 @@ def grade_submission(
         the platform calls that ``late``, see `Submission`, ``seed`` of its draws, ``problem`` with the file, ``score``,
         ``max_score``, ``seconds`` and ``questions``: for each its ``id``, ``title``, ``score``, ``max_score``, the code
         of the ``answer``, a ``remark`` for the student, and ``tests``: for each its ``id``, ``points``, ``max_points``,
-        whether it was ``hidden``, and a ``message`` for the student.
+        whether it was ``hidden``, and a ``message`` for the student. One that a person marks has no tests and, if there
+        is an answer, no score, and ``by_hand`` with its ``figures``.
     """
     start = time.monotonic()
     seed = submission.seed or secrets.token_hex(32)
-    problem, answers = submission.problem, {}
+    problem, answers, essays = submission.problem, {}, {}
     known = known or {}
     report("", None)
     if submission.notebook is not None and len(known) < len(exercises):
         try:
             with _bounded(start + READING):
                 answers = read_answers(submission.notebook, exercises)
+                essays = read_essays(submission.notebook, exercises)
         except UnreadableError as error:
             problem = f"{problem} {error}".strip()
         except (_OutOfTime, MemoryError):
@@ -90,13 +94,15 @@ def grade_submission(
     stopped: dict[str, float] = {}
     for exercise in exercises:
         begin = functools.partial(report, exercise.id, None)
-        graded = known.get(exercise.id) or grade_answer(
-            exercise, answers.get(exercise.id), forkserver, seed=seed, stopped=stopped, begin=begin
+        graded = known.get(exercise.id) or (
+            leave_to_person(exercise, essays.get(exercise.id))
+            if exercise.rubric
+            else grade_answer(exercise, answers.get(exercise.id), forkserver, seed=seed, stopped=stopped, begin=begin)
         )
         code = answers[exercise.id].code if exercise.id in answers else ""
         graded = {"answer": code[:MAX_ANSWER], **graded}
         report(exercise.id, graded)
-        score = sum(test["points"] for test in graded["tests"])
+        score = None if "by_hand" in graded else sum(test["points"] for test in graded["tests"])
         about = {"id": exercise.id, "title": exercise.title, "chapter": exercise.chapter}
         questions.append({**about, "score": score, "max_score": exercise.points, **graded})
     return {
@@ -107,7 +113,7 @@ def grade_submission(
         "late": submission.late,
         "seed": seed,
         "problem": problem,
-        "score": sum(question["score"] for question in questions),
+        "score": sum(question["score"] or 0 for question in questions),
         "max_score": sum(question["max_score"] for question in questions),
         "seconds": round(time.monotonic() - start, 2),
         "questions": questions,
@@ -138,7 +144,7 @@ def grade_answer(
         Called when the process has started and the time of the question begins.
     """
     if answer is None:
-        return fail(exercise, "No answer was found.")
+        return fail(exercise, NO_ANSWER)
     stopped = {} if stopped is None else stopped
     seed = seed or secrets.token_hex(32)
     seconds, end = float(exercise.seconds), math.inf
@@ -154,8 +160,18 @@ def grade_answer(
         seconds = max(end - time.monotonic(), 1)
 
 
+def leave_to_person(exercise: Exercise, essay: Essay | None) -> Record:
+    """Return the result of a question that a person marks: no score, unless there is no answer."""
+    if essay is None:
+        return fail(exercise, NO_ANSWER)
+    by_hand = {"figures": list(essay.figures), "remark": essay.remark}
+    return {"remark": essay.remark, "tests": [], "answer": essay.text, "by_hand": by_hand}
+
+
 def fail(exercise: Exercise, message: str, remark: str = "") -> Record:
     """Return the result of a question whose tests all fail with the same message."""
+    if not exercise.tests:
+        remark = f"{message} {remark}".strip()
     return {"remark": remark, "tests": [_record(test, message) for test in exercise.tests]}
 
 

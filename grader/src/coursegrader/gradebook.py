@@ -5,7 +5,7 @@ from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from coursegrader import dates, groups, report, runner
+from coursegrader import dates, groups, marking, report, runner
 from coursegrader.exercises import ASSIGNMENT_FILE, Exercise, load
 from coursegrader.files import keep, make_folder, write
 from coursegrader.grade import Record
@@ -145,6 +145,8 @@ class Gradebook:
         What people decide about an answer comes before the groups, which share it, and lateness last.
         """
         records, ungraded = self._valid(self.records())
+        records, waiting = marking.apply(records, self.assignment()[2], marking.read_marks(self.folder))
+        ungraded |= waiting
         roster = self.roster()
         table = self.table("dates")
         deadlines = dates.Dates(table) if table else None

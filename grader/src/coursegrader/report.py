@@ -172,10 +172,12 @@ def make_feedback(record: Record, *, assignment: str) -> str:
     for question in record["questions"]:
         rows = []
         for number, test in enumerate(question["tests"], start=1):
-            kind = "further test" if test["hidden"] else "test"
-            result = "✓ passed" if not test["message"] else "✗ " + html.escape(test["message"])
+            kind = f"{'further test' if test['hidden'] else 'test'} {number}"
+            kind = html.escape(test.get("criterion", kind))
+            passed = "✓ met" if "criterion" in test else "✓ passed"
+            result = passed if not test["message"] else "✗ " + html.escape(test["message"])
             score = f"{test['points']} of {test['max_points']}"
-            rows.append(f'<tr><td>{kind} {number}</td><td>{result}</td><td class="number">{score}</td></tr>')
+            rows.append(f'<tr><td>{kind}</td><td>{result}</td><td class="number">{score}</td></tr>')
         remark = f"<p>{html.escape(question['remark'])}</p>" if question["remark"] else ""
         parts.append(
             f"<h2>{html.escape(question['title'])}: {question['score']} of {question['max_score']}</h2>{remark}"

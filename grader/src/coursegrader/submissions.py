@@ -475,27 +475,28 @@ def _is_answered(notebook: bytes, exercises: list[Exercise]) -> bool:
     """Return whether a notebook has more than was given out for one of the exercises; if in doubt, it has."""
     if not exercises or notebook.count(b"[") + notebook.count(b"{") > MAX_LISTS:
         return True
+    ids = {exercise.id for exercise in exercises}
     try:
-        cells = list(_code_cells(json.loads(notebook)))
+        cells = list(_cells(json.loads(notebook), ids))
     except (ValueError, RecursionError, MemoryError, TypeError, AttributeError, KeyError):
         return False  # it is no notebook
     given = {""}
     for exercise in exercises:
         given.update(code.strip() for code in (exercise.stub, *exercise.setup, *(test.code for test in exercise.tests)))
-    names = "|".join(re.escape(name) for exercise in exercises for name in exercise.names)
+    names = "|".join(re.escape(name) for exercise in exercises for name in exercise.names) or "(?!)"
     defines = re.compile(rf"^[ \t]*((async[ \t]+)?def|class)[ \t]+({names})\b|^({names})\b[^=\n(]*=", re.MULTILINE)
-    ids = {exercise.id for exercise in exercises}
     return any(
         code.strip() not in given and (grade_id in ids or defines.search(code) is not None) for grade_id, code in cells
     )
 
 
-def _code_cells(content: Any) -> Iterator[tuple[Any, str]]:
-    """Yield the grade id and the text of each code cell of a notebook of any version."""
+def _cells(content: Any, ids: set[str]) -> Iterator[tuple[Any, str]]:
+    """Yield grade id and text of the cells with code, or with one of these ids, of a notebook of any version."""
     for sheet in content.get("worksheets", [content]):
         for cell in sheet["cells"]:
-            if cell.get("cell_type") == "code":
+            about = (cell.get("metadata") or {}).get("nbgrader") or {}
+            name = about.get("grade_id")
+            if cell.get("cell_type") == "code" or (isinstance(name, str) and name in ids):
                 source = cell.get("source", cell.get("input", ""))
                 text = "".join(map(str, source)) if isinstance(source, list) else str(source)
-                name = cell.get("metadata", {}).get("nbgrader", {}).get("grade_id")
                 yield name if isinstance(name, str) else None, text.replace("\r\n", "\n").replace("\r", "\n")

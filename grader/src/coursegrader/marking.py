@@ -1,0 +1,293 @@
+"""Marks that people give: a journal of each marker, and what follows from all of them.
+
+The folder ``marking`` in a folder of grades has one file for each marker, ``NAME.jsonl``. Each line is a mark, or takes
+the marker's last one back. Nothing in it is ever changed, so that whatever ends the program, all marks are there.
+
+A mark belongs to a student, a question and a hash of the answer. If something else is handed in, or the words of the
+rubric are others, the answer has to be marked again. If only the points of a criterion change, its marks follow.
+"""
+
+import contextlib
+import fcntl
+import hashlib
+import json
+import os
+import re
+import time
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Literal, TextIO
+
+from coursegrader.exercises import Exercise
+from coursegrader.files import make_folder
+from coursegrader.grade import Record
+from coursegrader.rubrics import Rubric
+
+FOLDER = "marking"
+MAX_COMMENT = 5_000  # characters
+_MARKER = re.compile(r"[^\W_](?:[\w -]{0,38}\w)?")
+
+State = Literal["unmarked", "marked", "differs"]
+
+
+@dataclass(frozen=True)
+class Mark:
+    """A mark that a person gave to an answer.
+
+    Attributes
+    ----------
+    question, student, answer : str
+        The exercise's id, the student as in records, and the hash of the answer.
+    criteria, met : tuple of str
+        The criteria of the rubric, and those of them that the answer meets.
+    adjustment : float
+        Points added to those of the criteria.
+    comment : str
+        For the student.
+    settles : bool
+        Whether it settles what other markers differ on.
+    marker, time : str
+        Who gave it and when; set by the journal.
+    """
+
+    question: str
+    student: str
+    answer: str
+    criteria: tuple[str, ...]
+    met: tuple[str, ...] = ()
+    adjustment: float = 0
+    comment: str = ""
+    settles: bool = False
+    marker: str = ""
+    time: str = ""
+
+    def fits(self, rubric: Rubric) -> bool:
+        """Return whether it was given by the words that the rubric has now."""
+        return set(self.criteria) == {criterion.text for criterion in rubric.criteria}
+
+    def points(self, rubric: Rubric) -> float:
+        """Return the score, between 0 and the points of the rubric."""
+        total = sum(criterion.points for criterion in rubric.criteria if criterion.text in self.met)
+        score = min(max(total + self.adjustment, 0), rubric.points)
+        return int(score) if score == int(score) else score
+
+
+@dataclass(frozen=True)
+class Item:
+    """An answer to be marked: whose it is, the exercise with its rubric, and what was handed in."""
+
+    student: str
+    exercise: Exercise
+    rubric: Rubric
+    text: str
+    figures: tuple[str, ...]
+    remark: str
+
+    @property
+    def digest(self) -> str:
+        """The hash of the answer that marks name."""
+        return hashlib.sha256("\0".join([self.text, *self.figures]).encode()).hexdigest()
+
+    @property
+    def key(self) -> tuple[str, str, str]:
+        """What a mark of this answer names."""
+        return self.exercise.id, self.student, self.digest
+
+
+@dataclass
+class Decision:
+    """What follows from all marks of an answer: whether there is a score, from which marks, and by which mark."""
+
+    state: State
+    marks: list[Mark] = field(default_factory=list)
+    final: Mark | None = None
+
+
+class Journal:
+    """The marks of one marker.
+
+    Parameters
+    ----------
+    folder
+        The folder of grades.
+    marker
+        The marker's name.
+
+    Raises
+    ------
+    ValueError
+        The name cannot be that of a file, or the marker is at work in another process.
+    """
+
+    def __init__(self, folder: Path, marker: str) -> None:
+        if not _MARKER.fullmatch(marker):
+            raise ValueError(f"marker: expected a name of letters, digits, spaces and hyphens, got {marker!r}")
+        self.marker = marker
+        self._file = folder / FOLDER / f"{marker}.jsonl"
+        make_folder(self._file.parent)
+
+    @contextlib.contextmanager
+    def opened(self) -> Iterator["Journal"]:
+        """Keep the file open to write to it; no other process can."""
+        with open(self._file, "a+", encoding="utf-8", opener=lambda path, flags: os.open(path, flags, 0o600)) as stream:
+            try:
+                fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError as error:
+                raise ValueError(f"marker: {self.marker} is marking in another process; end that first") from error
+            stream.seek(0)
+            if not f"\n{stream.read()}".endswith("\n"):
+                stream.write("\n")  # after a line that was cut off
+            self._stream: TextIO = stream
+            yield self
+
+    def add(self, mark: Mark) -> None:
+        """Add a mark; it is on the disk when this returns."""
+        now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+        self._append({**asdict(mark), "marker": self.marker, "time": now})
+
+    def undo(self) -> Mark | None:
+        """Take the last mark back that is still there, and return it; None if there is none."""
+        marks = self.marks()
+        if marks:
+            self._append({"undo": True})
+        return marks[-1] if marks else None
+
+    def _append(self, entry: dict[str, Any]) -> None:
+        self._stream.write(json.dumps(entry) + "\n")
+        self._stream.flush()
+        os.fsync(self._stream.fileno())
+
+    def marks(self) -> list[Mark]:
+        """Return the marks that were not taken back, in the order in which they were given."""
+        return _read_journal(self._file)
+
+
+def _read_journal(file: Path) -> list[Mark]:
+    marks: list[Mark] = []
+    for line in file.read_text(encoding="utf-8").splitlines() if file.is_file() else []:
+        with contextlib.suppress(ValueError, TypeError, KeyError):  # a line that was cut off
+            entry = json.loads(line)
+            if "undo" in entry:
+                del marks[-1:]
+            else:
+                lists = {key: tuple(entry[key]) for key in ("criteria", "met")}
+                marks.append(Mark(**{**entry, **lists, "marker": file.stem}))
+    return marks
+
+
+def read_marks(folder: Path) -> dict[str, list[Mark]]:
+    """Return the marks in a folder of grades by marker, see `Journal.marks`."""
+    return {file.stem: _read_journal(file) for file in sorted((folder / FOLDER).glob("*.jsonl"))}
+
+
+def find_items(records: list[Record], exercises: list[Exercise]) -> list[Item]:
+    """Return the answers that people mark, question by question, in an order that says nothing of whose they are."""
+    rubrics = {exercise.id: (exercise, exercise.rubric) for exercise in exercises if exercise.rubric}
+    items = []
+    for record in records:
+        for question in record["questions"]:
+            exercise, rubric = rubrics.get(question["id"], (None, None))
+            if exercise and rubric and question.get("by_hand"):
+                essay = question["by_hand"]
+                figures = tuple(essay["figures"])
+                items.append(Item(record["student"], exercise, rubric, question["answer"], figures, essay["remark"]))
+    places = {name: place for place, name in enumerate(rubrics)}
+    return sorted(items, key=lambda item: (places[item.exercise.id], _order(item)))
+
+
+def _order(item: Item) -> bytes:
+    return hashlib.sha256(f"{item.exercise.id}\0{item.student}".encode()).digest()
+
+
+def latest(marks: list[Mark], item: Item) -> Mark | None:
+    """Return the last of a marker's marks of an answer, None if there is none."""
+    return next((mark for mark in reversed(marks) if (mark.question, mark.student, mark.answer) == item.key), None)
+
+
+def decide(items: list[Item], by_marker: dict[str, list[Mark]]) -> dict[tuple[str, str, str], Decision]:
+    """Return what follows from all marks, by the key of each answer.
+
+    A mark that settles counts alone. Marks that differ in their score are to be settled.
+    """
+    found: dict[tuple[str, str, str], dict[str, Mark]] = {}
+    settled: dict[tuple[str, str, str], Mark] = {}
+    for marker, marks in by_marker.items():
+        for mark in marks:
+            key = (mark.question, mark.student, mark.answer)
+            if not mark.settles:
+                found.setdefault(key, {})[marker] = mark
+            elif key not in settled or settled[key].time <= mark.time:
+                settled[key] = mark
+    decisions = {}
+    for item in items:
+        marks = [mark for mark in found.get(item.key, {}).values() if mark.fits(item.rubric)]
+        last = settled.get(item.key)
+        if last and last.fits(item.rubric):
+            decisions[item.key] = Decision("marked", marks, last)
+        elif not marks:
+            decisions[item.key] = Decision("unmarked")
+        elif len({mark.points(item.rubric) for mark in marks}) > 1:
+            decisions[item.key] = Decision("differs", marks)
+        else:
+            decisions[item.key] = Decision("marked", marks, marks[0])
+    return decisions
+
+
+def apply(
+    records: list[Record], exercises: list[Exercise], by_marker: dict[str, list[Mark]]
+) -> tuple[list[Record], dict[str, str]]:
+    """Return the records with what people gave in them, and students who have no mark yet, each with a remark."""
+    items = find_items(records, exercises)
+    decisions = decide(items, by_marker)
+    by_question = {(item.student, item.exercise.id): item for item in items}
+    found, waiting = [], {}
+    for record in records:
+        questions, states = [], Counter[str]()
+        for question in record["questions"]:
+            if question["score"] is None:
+                item = by_question.get((record["student"], question["id"]))
+                decision = decisions[item.key] if item else Decision("unmarked")
+                states[decision.state] += 1
+                question = _marked(question, item.rubric, decision) if item and decision.final else question
+            questions.append(question)
+        if states["unmarked"] + states["differs"]:
+            waiting[record["student"]] = _explain(states)
+        else:
+            score = sum(question["score"] for question in questions)
+            found.append({**record, "questions": questions, "score": score} if states else record)
+    return found, waiting
+
+
+def _explain(states: Counter[str]) -> str:
+    unmarked = f"Not marked yet: {_count(states['unmarked'])}." if states["unmarked"] else ""
+    differs = f"Markers differ: {_count(states['differs'])}." if states["differs"] else ""
+    return f"{unmarked} {differs}".strip()
+
+
+def _count(number: int) -> str:
+    return f"{number} question{'s' if number > 1 else ''}"
+
+
+def _marked(question: Record, rubric: Rubric, decision: Decision) -> Record:
+    """Return a question's record with a criterion as a test, and the comments of all who gave this mark."""
+    assert decision.final
+    final = decision.final
+    tests: list[Record] = [
+        {
+            "id": f"{question['id']}-{number}",
+            "points": criterion.points if criterion.text in final.met else 0,
+            "max_points": criterion.points,
+            "hidden": False,
+            "criterion": criterion.text,
+            "message": "" if criterion.text in final.met else "not met",
+        }
+        for number, criterion in enumerate(rubric.criteria, start=1)
+    ]
+    score = final.points(rubric)
+    difference = score - sum(test["points"] for test in tests)
+    adjusted = f"Adjusted by {difference:+g} points." if difference else ""
+    said = [final.comment] if final.settles else list(dict.fromkeys(mark.comment for mark in decision.marks))
+    remark = " ".join(filter(None, [question["remark"], adjusted, *said]))
+    return {**question, "score": score, "remark": remark, "tests": tests}
