@@ -17,11 +17,14 @@ import nbformat
 import pytest
 from bs4 import BeautifulSoup
 
-from coursegrader.feedback import Page, for_canvas, for_email, for_moodle, for_nbgrader, moodle_table, zip_files
-from coursegrader.report import make_feedback
-from coursegrader.roster import Roster, identify, read_roster
+from coursegrader import cli, files
+from coursegrader.feedback import Page, for_canvas, for_email, for_moodle, for_nbgrader, zip_files
+from coursegrader.gradebook import Gradebook
+from coursegrader.report import as_csv, make_feedback
+from coursegrader.roster import Roster, identify, match_people, read_roster
 from coursegrader.submissions import ExportedFile, find_files
 
+SOURCE = str(Path(__file__).parent / "course")
 WORKSHEET = """Identifier,Full name,Email address,Status,Grade,Maximum Grade,Last modified (submission),\
 Last modified (grade),Feedback comments
 Participant 101,Zoë Müller,zoe@example.edu,Submitted,,100.00,"Friday, 2 October 2026, 9:00 AM",-,
@@ -155,6 +158,10 @@ def test_group_with_the_number_of_a_participant_gets_neither_mark_nor_page(tmp_p
     roster = roster_of(tmp_path, WORKSHEET)
     people, reasons = identify(roster, ["Team A (101)", "Bob O'Neill (102)", "Nobody (9)"])
     assert list(people) == ["Bob O'Neill (102)"]
+    records = [{"student": student, "score": 9, "problem": ""} for student in ("Team A (101)", "Bob O'Neill (102)")]
+    remarked, _, scores = match_people(roster, records, [])
+    assert remarked[0]["problem"] == "On the roster, 101 is Zoë Müller (101)."
+    assert scores == {2: "9"}
     assert reasons == {
         "Team A (101)": "on the roster, 101 is Zoë Müller (101)",
         "Nobody (9)": "not on the roster",
@@ -178,22 +185,14 @@ def test_moodle_takes_new_marks_scaled_and_keeps_what_was_changed_since(
 ) -> None:
     """Bob's first grade is older than the new mark, and Zoë's was changed by hand after it."""
     roster = roster_of(tmp_path, text)
-    pages = [make_page("Zoë Müller (101)", score=14), make_page("Bob O'Neill (102)", score=9.5)]
-    people, _ = identify(roster, [page.student for page in pages])
-    table = moodle_table(pages, people, roster, times=dict.fromkeys(people, GRADED))
+    filled = roster.filled({1: "14", 2: "9.5"}, most=14)
+    assert filled
+    table = as_csv(roster.dated(filled, {1: GRADED, 2: GRADED}))
     assert upload_to_moodle(table, {}, language=language, maximum=100) == {101: 100, 102: 67.85714}
     before = {101: (90.0, "2026-10-09T13:00:00+0000"), 102: (40.0, "Monday, 5 October 2026, 9:00 AM")}
     assert upload_to_moodle(table, before, language=language, maximum=100) == {102: 67.85714}
     rows = list(csv.reader(io.StringIO(table, newline="")))
     assert [row[-1] for row in rows] == [row[-1] for row in roster.table], "comments stay as they are"
-
-
-def test_maximum_that_the_worksheet_does_not_have_is_asked_for(tmp_path: Path) -> None:
-    roster = roster_of(tmp_path, "Name,Email\nZoë Müller,zoe@example.edu\n")
-    page = make_page("Zoë Müller")
-    people, _ = identify(roster, [page.student])
-    with pytest.raises(ValueError, match="expected a grading worksheet"):
-        moodle_table([page], people, roster, times={page.student: GRADED}, maximum=100)
 
 
 def test_canvas_gives_each_page_to_its_student_under_a_name_that_opens(tmp_path: Path) -> None:
@@ -316,3 +315,76 @@ def test_same_pages_give_the_same_bytes(tmp_path: Path) -> None:
         for order in (pages, pages[::-1])
     ]
     assert made[0] == made[1]
+
+
+@pytest.fixture
+def grades(tmp_path: Path) -> Path:
+    """A folder of grades of Zoë and Bob, which says nothing of where they handed in; Eve is absent."""
+    command = ["assignment", "build", "week-1", "--exercises", "predict-top", "--source", SOURCE]
+    assert cli.main([*command, "--out", str(tmp_path / "week-1")]) == 0
+    book = Gradebook(tmp_path / "grades")
+    book.remember(tmp_path / "week-1", [], platform="", unsafe=True)
+    questions = [{"id": "predict-top", "title": "Top", "score": 1, "max_score": 2, "remark": "", "tests": []}]
+    for student, file in (("Zoë Müller (101)", "zoe"), ("Bob O'Neill (102)", "bob")):
+        about = {"student": student, "file": file, "digest": file, "problem": "", "score": 1, "max_score": 2}
+        files.write(
+            book.folder / f"records/{file}.json", json.dumps({**about, "questions": questions}), root=book.folder
+        )
+    (tmp_path / "worksheet.csv").write_text(WORKSHEET, encoding="utf-8")
+    return book.folder
+
+
+def test_command_writes_the_archive_and_lists_who_has_no_page(
+    grades: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["feedback", str(grades), "--for", "moodle"]) == 1
+    assert "grading worksheet" in capsys.readouterr().err
+    command = ["feedback", str(grades), "--for", "moodle", "--roster", str(tmp_path / "worksheet.csv")]
+    assert cli.main(command) == 0
+    output = capsys.readouterr().out.splitlines()
+    assert output[-2:] == [
+        f"written: {grades / 'for-moodle'}, with the pages of 2 students",
+        "no page for 1: Eve Adams (103) (Nothing was handed in)",
+    ]
+    archive = grades / "for-moodle" / "feedback.zip"
+    found = import_into_moodle(archive.read_bytes(), {101: "", 102: "", 103: ""})
+    assert {number: owner(found[number]["feedback-week-1.html"]) for number in found} == {
+        101: "Zoë Müller (101)", 102: "Bob O'Neill (102)",
+    }  # fmt: skip
+    assert upload_to_moodle((grades / "moodle.csv").read_text("utf-8"), {}, language="en", maximum=100) == {
+        101: 50, 102: 50,
+    }  # fmt: skip
+    assert not files.exposed(archive)
+    before = archive.read_bytes()
+    assert cli.main(command[:-2]) == 0
+    assert archive.read_bytes() == before
+
+
+def test_mark_keeps_its_time_until_it_changes(grades: Path, tmp_path: Path) -> None:
+    assert cli.main(["tables", str(grades), "--roster", str(tmp_path / "worksheet.csv")]) == 0
+    dated = json.loads((grades / "dated.json").read_text())
+    early = {student: {**about, "time": GRADED} for student, about in dated.items()}
+    (grades / "dated.json").write_text(json.dumps(early))
+    record = json.loads((grades / "records/bob.json").read_text())
+    (grades / "records/bob.json").write_text(json.dumps({**record, "score": 2}))
+    assert cli.main(["tables", str(grades)]) == 0
+    with (grades / "moodle.csv").open(newline="", encoding="utf-8") as stream:
+        times = [row["Last modified (grade)"] for row in csv.DictReader(stream)]
+    assert times[0] == GRADED
+    assert times[1] > GRADED
+    assert times[2] == "-"
+
+
+def test_message_of_an_earlier_run_is_not_sent_again(grades: Path, tmp_path: Path) -> None:
+    command = ["feedback", str(grades), "--for", "email", "--roster", str(tmp_path / "worksheet.csv")]
+    assert cli.main(command) == 0
+    assert sorted(file.name for file in (grades / "for-email/mail").iterdir()) == ["bob.eml", "zoe.eml"]
+    (tmp_path / "worksheet.csv").write_text(WORKSHEET.replace("bob@example.edu", ""), encoding="utf-8")
+    assert cli.main(command) == 0
+    assert [file.name for file in (grades / "for-email/mail").iterdir()] == ["zoe.eml"]
+    assert [file.name[:4] for file in (grades / "earlier/for-email/mail").iterdir()] == ["bob."]
+
+
+def test_nothing_goes_to_canvas_that_did_not_come_from_it(grades: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["feedback", str(grades), "--for", "canvas"]) == 1
+    assert "has a name that Canvas wrote" in capsys.readouterr().err

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from coursegrader.commands import EXIT_INTERRUPTED, WIDE, assignment, grade, tables
+from coursegrader.commands import EXIT_INTERRUPTED, WIDE, assignment, feedback, grade, tables
 
 
 def main(
@@ -58,4 +58,5 @@ def _parser(program: str, source: Path) -> argparse.ArgumentParser:
     assignment.add(commands, source=source)
     grade.add(commands)
     tables.add(commands)
+    feedback.add(commands)
     return parser

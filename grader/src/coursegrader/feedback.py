@@ -94,43 +94,6 @@ def for_moodle(pages: list[Page], people: Mapping[str, Person], roster: Roster, 
     return files
 
 
-def moodle_table(
-    pages: list[Page],
-    people: Mapping[str, Person],
-    roster: Roster,
-    *,
-    times: Mapping[str, str],
-    maximum: float | None = None,
-) -> str:
-    """Return Moodle's grading worksheet with the points filled in, scaled to the maximum grade that is set in Moodle.
-
-    Parameters
-    ----------
-    pages, people, roster
-        The students with their points, who they are on the worksheet, and the worksheet.
-    times
-        When each student's mark was made, in the form of ISO 8601. Moodle keeps the grade that it has if that was
-        changed later, and reads "-", as well as any date in another language than English, as the year 1970.
-    maximum
-        The maximum grade in Moodle, if the worksheet does not have it.
-
-    Raises
-    ------
-    ValueError
-        The roster is no grading worksheet, or has no maximum grade.
-    """
-    most = roster.maximum() if maximum is None else maximum
-    scores, dates = {}, {}
-    for page in pages:
-        if (person := people.get(page.student)) and most is not None:
-            scores[person.row] = f"{page.score / page.max_score * most:.5f}".rstrip("0").rstrip(".")
-            dates[person.row] = times[page.student]
-    table = roster.filled(scores, times=dates)
-    if table is None or most is None:
-        raise ValueError("expected a grading worksheet of Moodle, with a column for the maximum grade")
-    return as_csv(table)
-
-
 def for_canvas(pages: list[Page], files: Mapping[str, list[ExportedFile]]) -> Parcel:
     """Return the files for Canvas's *Upload Feedback*, by name.
 

@@ -1,6 +1,7 @@
 """Read a class list, as platforms export it, and find the people in it."""
 
 import csv
+import functools
 import io
 import re
 from collections import Counter
@@ -17,6 +18,7 @@ _IDS = (
 )
 # One address and nothing else, for a line of a message.
 _ADDRESS = re.compile(r"[A-Za-z0-9][A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]*@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+")
+_LONGEST_DATE = 80  # characters
 _FULL = ("fullname", "student", "name", "studentname")
 _FIRST = ("firstname", "givenname")
 _LAST = ("lastname", "surname", "familyname")
@@ -54,27 +56,41 @@ class Roster:
         by_id = [person for person in self.people if key in person.ids]
         return by_id or [person for person in self.people if name in person.names]
 
-    @property
+    @functools.cached_property
     def is_worksheet(self) -> bool:
         """Whether it is a grading worksheet of Moodle."""
         return _is_worksheet(self.table)
 
-    def filled(self, scores: Mapping[int, str], *, times: Mapping[int, str] | None = None) -> list[list[str]] | None:
+    def filled(self, scores: Mapping[int, str], *, most: float | None = None) -> list[list[str]] | None:
         """Return the table with scores by row, None if it is not a grading worksheet of Moodle.
 
         Moodle accepts only headers in its own language, so the columns are found by what they hold: the maximum grade
-        is the last column with the same number in all rows, and the grade stands before it. When a grade was changed
-        is in the last column behind it that has nothing but dates and "-"; `times` are written there, by row.
+        is the last column with the same number in all rows, and the grade stands before it. Moodle takes grades as they
+        are, and ignores that column, so scores out of `most` points are scaled to the maximum.
         """
         if not self.is_worksheet or (place := self._maximum()) is None:
             return None
         table = [list(row) for row in self.table]
+        scale = (self.maximum() or 0) / most if most else 1
         for row, score in scores.items():
             comma = "," in table[row][place]
-            table[row][place - 1] = score.replace(".", ",") if comma else score
-        if times and (changed := self._changed(place)) is not None:
-            for row, time in times.items():
-                table[row][changed] = time
+            text = score if scale == 1 else f"{float(score) * scale:.5f}".rstrip("0").rstrip(".")
+            table[row][place - 1] = text.replace(".", ",") if comma else text
+        return table
+
+    def dated(self, table: list[list[str]], times: Mapping[int, str]) -> list[list[str]]:
+        """Return a worksheet of Moodle with the times, by row, when grades were changed, in the form of ISO 8601.
+
+        Moodle keeps a grade that it changed later than its row says, and understands dates only in English and in this
+        form: any other, and "-", is 1970. The column is the last behind the maximum that has dates and "-" alone.
+        """
+        start = self._maximum() or 0
+        for place in range(len(self.table[0]) - 1, start, -1):
+            values = [row[place].strip() for row in self.table[1:]]
+            if all(value == "-" or (re.search(r"\d{4}", value) and len(value) <= _LONGEST_DATE) for value in values):
+                return [
+                    [*row[:place], times.get(number, row[place]), *row[place + 1 :]] for number, row in enumerate(table)
+                ]
         return table
 
     def number(self, person: Person) -> str:
@@ -98,16 +114,8 @@ class Roster:
 
     def maximum(self) -> float | None:
         """Return the maximum grade in a worksheet of Moodle, None if there is none."""
-        place = self._maximum() if _is_worksheet(self.table) else None
+        place = self._maximum() if self.is_worksheet else None
         return None if place is None else float(self.table[1][place].replace(",", "."))
-
-    def _changed(self, start: int) -> int | None:
-        """Return the last column behind one that has a date or "-" in all rows; a date has a year, in any language."""
-        for place in range(len(self.table[0]) - 1, start, -1):
-            values = [row[place].strip() for row in self.table[1:]]
-            if all(value == "-" or (re.search(r"\d{4}", value) and len(value) <= 80) for value in values):
-                return place
-        return None
 
     def _maximum(self) -> int | None:
         rows = self.table[1:]
@@ -172,8 +180,11 @@ def match_people(
     for record in records:
         people = found[record["student"]]
         remark = ""
+        name, number = split_label(record["student"])
         if not people:
             remark = "Not on the roster."
+        elif number and roster.is_worksheet and len(people) == 1 and not _is_called(roster, people[0], name, number):
+            remark = f"On the roster, {number} is {people[0].label}."
         elif len(people) > 1:
             remark = "Several people on the roster have this name."
         elif students[people[0].row] > 1:
