@@ -203,13 +203,13 @@ class Gradebook:
         file = self.folder / DATED
         known = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
         now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
-        dated = {}
+        dated: dict[str, dict[str, Any]] = {}
         for record in records:
             mark = [record["score"], record["max_score"]]
             before = known.get(record["student"])
             dated[record["student"]] = before if before and before["mark"] == mark else {"mark": mark, "time": now}
         write(file, json.dumps(dated, indent=1), root=self.folder, private=True)
-        return {student: about["time"] for student, about in dated.items()}
+        return {student: str(about["time"]) for student, about in dated.items()}
 
     def files(self) -> dict[str, list[ExportedFile]]:
         """Return the files of each student in what was handed in, see `submissions.find_files`."""
