@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from coursegrader.commands import EXIT_INTERRUPTED, WIDE, ask, assignment, grade, mark, tables
+from coursegrader.commands import EXIT_INTERRUPTED, WIDE, ask, assignment, feedback, grade, mark, tables
 
 
 def main(
@@ -59,5 +59,6 @@ def _parser(program: str, source: Path) -> argparse.ArgumentParser:
     grade.add(commands)
     mark.add(commands)
     tables.add(commands)
+    feedback.add(commands)
     ask.add(commands)
     return parser

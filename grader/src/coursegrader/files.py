@@ -10,12 +10,12 @@ from pathlib import Path
 EARLIER = "earlier"
 
 
-def write(file: Path, text: str, *, root: Path, private: bool = False) -> None:
-    """Write a text file in UTF-8, atomically; a file with the same content is left as it is.
+def write(file: Path, content: str | bytes, *, root: Path, private: bool = False) -> None:
+    """Write a file, atomically, and text in UTF-8; a file with the same content is left as it is.
 
     Parameters
     ----------
-    file, text
+    file, content
         Where to write what; the folder is made if there is none.
     root
         A folder around the file. What is replaced is kept in its folder `EARLIER`, with the time of its last change in
@@ -23,7 +23,7 @@ def write(file: Path, text: str, *, root: Path, private: bool = False) -> None:
     private
         Whether only its owner may read it, and new folders on the way to it.
     """
-    content = text.encode()
+    content = content.encode() if isinstance(content, str) else content
     make_folder(file.parent, private=private)
     if file.exists():
         if file.read_bytes() == content:

@@ -1,5 +1,6 @@
 """A folder of grades: what was graded with what, a record of each student, and the marks that follow from them."""
 
+import datetime
 import json
 from collections.abc import Callable, Collection
 from pathlib import Path
@@ -10,11 +11,12 @@ from coursegrader.exercises import ASSIGNMENT_FILE, Exercise, load
 from coursegrader.files import keep, make_folder, write
 from coursegrader.grade import Record
 from coursegrader.platforms import split_label
-from coursegrader.roster import Roster, match_people, read_roster
-from coursegrader.submissions import Submission, find_submissions
+from coursegrader.roster import Roster, identify, match_people, read_roster
+from coursegrader.submissions import ExportedFile, Submission, find_files, find_submissions
 
 ABOUT = "grading.json"
 RECORDS = "records"
+DATED = "dated.json"
 _REQUIRED = {"student", "file", "digest", "score", "questions"}  # keys of every record
 
 
@@ -187,7 +189,8 @@ class Gradebook:
         if roster is None:
             return Marks(records, ungraded)
         records, absent, scores = match_people(roster, records, ungraded)
-        return Marks(records, ungraded | absent, roster.filled(scores))
+        most = records[0]["max_score"] if records else None
+        return Marks(records, ungraded | absent, roster.filled(scores, most=most))
 
     def roster(self) -> Roster | None:
         """Return the class list, if there is one."""
@@ -202,21 +205,39 @@ class Gradebook:
     def write_tables(self, *, tell: Callable[[str], object]) -> None:
         """Write all tables and pages, see `report.write_reports`; `tell` is called with each warning."""
         marks = self.marks()
-        roster = self.roster()
-        most = roster.maximum() if roster else None
-        if marks.records and most not in (None, marks.records[0]["max_score"]):
-            tell(
-                f"{self.table('roster')}: the maximum grade in Moodle is {most:g}, and the assignment has "
-                f"{marks.records[0]['max_score']} points; set it to that in Moodle before you upload moodle.csv"
-            )
+        roster, worksheet = self.roster(), marks.worksheet
+        times = self._date(marks.records)
+        if roster and worksheet and marks.records:
+            most, points = roster.maximum(), marks.records[0]["max_score"]
+            if most != points:
+                tell(f"moodle.csv: {points} points count as {most:g}, which is the maximum grade in Moodle")
+            people, _ = identify(roster, list(times))
+            worksheet = roster.dated(worksheet, {people[student].row: times[student] for student in people})
         students = [*(record["student"] for record in marks.records), *marks.ungraded]
         if file := self.table("dates"):
             for who in dates.strangers(dates.Dates(file), students, roster=roster, groups=self.groups(students)):
                 tell(f"{file}: a row is for {who!r}, who is neither a group nor a student with a row in the tables")
         _, name, _ = self.assignment()
-        report.write_reports(
-            marks.records, self.folder, assignment=name, ungraded=marks.ungraded, worksheet=marks.worksheet
-        )
+        report.write_reports(marks.records, self.folder, assignment=name, ungraded=marks.ungraded, worksheet=worksheet)
+
+    def _date(self, records: list[Record]) -> dict[str, str]:
+        """Return for each student when the mark became what it is, and remember it."""
+        file = self.folder / DATED
+        known = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+        now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+        dated: dict[str, dict[str, Any]] = {}
+        for record in records:
+            mark = [record["score"], record["max_score"]]
+            before = known.get(record["student"])
+            dated[record["student"]] = before if before and before["mark"] == mark else {"mark": mark, "time": now}
+        write(file, json.dumps(dated, indent=1), root=self.folder, private=True)
+        return {student: str(about["time"]) for student, about in dated.items()}
+
+    def files(self) -> dict[str, list[ExportedFile]]:
+        """Return the files of each student in what was handed in, see `submissions.find_files`."""
+        _, name, _ = self.assignment()
+        about = self.about
+        return find_files([Path(path) for path in about["submissions"]], assignment=name, platform=about["platform"])
 
 
 def read_assignment(folder: Path) -> tuple[Path, str, list[Exercise]]:

@@ -66,6 +66,11 @@ class Origin:
     late: bool | None = None
 
     @property
+    def key(self) -> tuple[str, str]:
+        """What tells students apart: the id, or if there is none, the name."""
+        return ("id", self.number) if self.number else ("name", self.student)
+
+    @property
     def label(self) -> str:
         """The name, followed by the id in parentheses."""
         if self.number:

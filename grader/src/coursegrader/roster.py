@@ -1,10 +1,11 @@
 """Read a class list, as platforms export it, and find the people in it."""
 
 import csv
+import functools
 import io
 import re
 from collections import Counter
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,9 @@ _IDS = (
     *("id", "identifier", "studentid", "sid", "sisuserid", "sisloginid", "orgdefinedid", "idnumber", "userid"),
     *("username", "githubusername", "login", "email", "emailaddress"),
 )
+# One address and nothing else, for a line of a message.
+_ADDRESS = re.compile(r"[A-Za-z0-9][A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]*@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+")
+_LONGEST_DATE = 80  # characters
 _FULL = ("fullname", "student", "name", "studentname")
 _FIRST = ("firstname", "givenname")
 _LAST = ("lastname", "surname", "familyname")
@@ -53,18 +57,26 @@ class Roster:
         by_id = [person for person in self.people if key in person.ids]
         return by_id or [person for person in self.people if name in person.names]
 
-    def filled(self, scores: dict[int, str]) -> list[list[str]] | None:
+    @functools.cached_property
+    def is_worksheet(self) -> bool:
+        """Whether it is a grading worksheet of Moodle."""
+        return _is_worksheet(self.table)
+
+    def filled(self, scores: Mapping[int, str], *, most: float | None = None) -> list[list[str]] | None:
         """Return the table with scores by row, None if it is not a grading worksheet of Moodle.
 
         Moodle accepts only headers in its own language, so the columns are found by what they hold: the maximum grade
-        is the last column with the same number in all rows, and the grade stands before it.
+        is the last column with the same number in all rows, and the grade stands before it. Moodle takes grades as they
+        are, and ignores that column, so scores out of `most` points are scaled to the maximum.
         """
-        if not _is_worksheet(self.table) or (place := self._maximum()) is None:
+        if not self.is_worksheet or (place := self._maximum()) is None:
             return None
         table = [list(row) for row in self.table]
+        scale = (self.maximum() or 0) / most if most else 1
         for row, score in scores.items():
             comma = "," in table[row][place]
-            table[row][place - 1] = score.replace(".", ",") if comma else score
+            text = score if scale == 1 else f"{float(score) * scale:.5f}".rstrip("0").rstrip(".")
+            table[row][place - 1] = text.replace(".", ",") if comma else text
         return table
 
     def times(self) -> dict[int, str]:
@@ -72,7 +84,7 @@ class Roster:
 
         The first of its two columns of times is that of the submission, the second that of the grade.
         """
-        place = self._maximum() if _is_worksheet(self.table) else None
+        place = self._maximum() if self.is_worksheet else None
         if place is None:
             return {}
         columns = range(place + 1, len(self.table[0]))
@@ -81,9 +93,43 @@ class Roster:
             return {}
         return {row: time for row, cells in enumerate(self.table) if (time := read_time(cells[dates[0]]))}
 
+    def dated(self, table: list[list[str]], times: Mapping[int, str]) -> list[list[str]]:
+        """Return a worksheet of Moodle with the times, by row, when grades were changed, in the form of ISO 8601.
+
+        Moodle keeps a grade that it changed later than its row says, and understands dates only in English and in this
+        form: any other, and "-", is 1970. The column is the last behind the maximum that has dates and "-" alone.
+        """
+        start = self._maximum() or 0
+        for place in range(len(self.table[0]) - 1, start, -1):
+            values = [row[place].strip() for row in self.table[1:]]
+            if all(value == "-" or (re.search(r"\d{4}", value) and len(value) <= _LONGEST_DATE) for value in values):
+                return [
+                    [*row[:place], times.get(number, row[place]), *row[place + 1 :]] for number, row in enumerate(table)
+                ]
+        return table
+
+    def number(self, person: Person) -> str:
+        """Return the number at the end of the first cell of somebody's row: in a worksheet, that of the participant."""
+        found = re.search(r"\d+$", self.table[person.row][0].strip())
+        return found[0] if found else ""
+
+    def addresses(self) -> dict[int, str]:
+        """Return the e-mail addresses by row; nobody has one that stands in two rows.
+
+        Of several in a row, the first in a column whose title speaks of mail counts.
+        """
+        titled = [place for place, title in enumerate(self.table[0]) if "mail" in title.casefold()]
+        places = [*titled, *(place for place in range(len(self.table[0])) if place not in titled)]
+        found = {}
+        for person in self.people:
+            values = [self.table[person.row][place].strip() for place in places]
+            found[person.row] = next((value for value in values if _ADDRESS.fullmatch(value)), "")
+        counts = Counter(address.casefold() for address in found.values())
+        return {row: address for row, address in found.items() if address and counts[address.casefold()] == 1}
+
     def maximum(self) -> float | None:
         """Return the maximum grade in a worksheet of Moodle, None if there is none."""
-        place = self._maximum() if _is_worksheet(self.table) else None
+        place = self._maximum() if self.is_worksheet else None
         return None if place is None else float(self.table[1][place].replace(",", "."))
 
     def _maximum(self) -> int | None:
@@ -93,6 +139,37 @@ class Roster:
             if len(values) == 1 and re.fullmatch(r"\d+([.,]\d+)?", values.pop()):
                 return place
         return None
+
+
+def identify(roster: Roster, students: Collection[str]) -> tuple[dict[str, Person], dict[str, str]]:
+    """Find students on a roster for what is nobody else's business.
+
+    Two lists can use the same number for different people: Moodle's folders of groups, for example, have the group's
+    number where others have the participant's. So whoever is found by a number has to have the name, too.
+
+    Returns
+    -------
+    found
+        The people, by student.
+    reasons
+        For students who are not found, or cannot be told from others, why.
+    """
+    found, reasons = {}, {}
+    for student in students:
+        people = roster.find(student)
+        name, number = split_label(student)
+        if not people:
+            reasons[student] = "not on the roster"
+        elif len(people) > 1:
+            reasons[student] = "several people on the roster have this name"
+        elif number and not _is_called(roster, people[0], name, number):
+            reasons[student] = f"on the roster, {number} is {people[0].label}"
+        else:
+            found[student] = people[0]
+    counts = Counter(person.row for person in found.values())
+    for student in [student for student, person in found.items() if counts[person.row] > 1]:
+        reasons[student] = f"another row, too, is of {found.pop(student).label}"
+    return found, reasons
 
 
 def match_people(
@@ -118,8 +195,11 @@ def match_people(
     for record in records:
         people = found[record["student"]]
         remark = ""
+        name, number = split_label(record["student"])
         if not people:
             remark = "Not on the roster."
+        elif number and roster.is_worksheet and len(people) == 1 and not _is_called(roster, people[0], name, number):
+            remark = f"On the roster, {number} is {people[0].label}."
         elif len(people) > 1:
             remark = "Several people on the roster have this name."
         elif students[people[0].row] > 1:
@@ -255,6 +335,18 @@ def _key(text: str) -> str:
 def _is_worksheet(table: list[list[str]]) -> bool:
     """Return whether each row starts with a word and a number, as "Participant 101" does in any language."""
     return all(re.fullmatch(r"[^\d@]*[^\W\d][^\d@]*\d+", row[0]) for row in table[1:]) and len(table[0]) > 3
+
+
+def _is_called(roster: Roster, person: Person, name: str, number: str) -> bool:
+    """Return whether somebody has a name, whatever separates its words; Moodle can hide names behind numbers."""
+    names = {_letters(known) for known in person.names}
+    return _letters(name) in names or (
+        roster.is_worksheet and _letters(name) + number == _letters(roster.table[person.row][0])
+    )
+
+
+def _letters(text: str) -> str:
+    return re.sub(r"[\W_]+", "", canonical(text).casefold())
 
 
 def _person(table: list[list[str]], number: int, *, is_worksheet: bool) -> Person | None:

@@ -17,7 +17,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from coursegrader.exercises import Exercise
 from coursegrader.platforms import (
@@ -88,6 +88,27 @@ class Submission:
         return hashlib.sha256(content).hexdigest()
 
 
+class ExportedFile(NamedTuple):
+    """A file of a student in what a platform exported.
+
+    Attributes
+    ----------
+    path : tuple of str
+        Where it is in the export.
+    platform : str
+        What exported it, one of `coursegrader.platforms.PLATFORMS`.
+    origin : Origin
+        Whom it is from.
+    read : callable
+        It returns the content, up to one byte more than the given number.
+    """
+
+    path: tuple[str, ...]
+    platform: str
+    origin: Origin
+    read: Callable[[int], bytes]
+
+
 @dataclass(frozen=True)
 class _Entry:
     """A file in a folder or archive.
@@ -134,6 +155,38 @@ def find_submissions(
     """
     students: dict[tuple[str, str], list[_Entry]] = {}
     names: dict[tuple[str, str], set[str]] = {}
+    for entry, origin, _ in _read_exports(paths, assignment=assignment, platform=platform, tell=tell):
+        students.setdefault(origin.key, []).append(entry)
+        names.setdefault(origin.key, set()).add(origin.label)
+    merged: dict[str, list[_Entry]] = {}
+    for key, entries in students.items():
+        merged.setdefault(min(names[key]), []).extend(entries)
+    others = {min(labels): sorted(labels)[1:] for labels in names.values()}
+    choose = functools.partial(_choose, assignment=assignment, exercises=exercises or [])
+    return [functools.partial(choose, student, merged[student], others[student]) for student in sorted(merged)]
+
+
+def find_files(paths: list[Path], *, assignment: str = "", platform: str = "") -> dict[str, list[ExportedFile]]:
+    """Return for each student the files that the platform exported, in the order of `paths`.
+
+    Students have the names of `find_submissions`, and it says what the parameters are and what is raised.
+    """
+    files: dict[tuple[str, str], list[ExportedFile]] = {}
+    names: dict[tuple[str, str], set[str]] = {}
+    for entry, origin, known in _read_exports(paths, assignment=assignment, platform=platform):
+        names.setdefault(origin.key, set()).add(origin.label)
+        if entry.read:
+            files.setdefault(origin.key, []).append(ExportedFile(entry.path, known, origin, entry.read))
+    found: dict[str, list[ExportedFile]] = {}
+    for key in names:
+        found.setdefault(min(names[key]), []).extend(files.get(key, []))
+    return found
+
+
+def _read_exports(
+    paths: list[Path], *, assignment: str, platform: str, tell: Callable[[str], object] = str
+) -> Iterator[tuple[_Entry, Origin, str]]:
+    """Yield each file in the exports with whom it is from and the platform; see `find_submissions`."""
     for path in paths:
         found = _unwrap(list(_entries(path)), assignment)
         if not found:
@@ -146,18 +199,9 @@ def find_submissions(
             tell(f"{path}: read as an export of {known.title()}")
         stamps = _stamps(found, assignment) if known == PLAIN else {}
         for entry, origin in _with_origins(found, assignment, known):
-            key = ("id", origin.number) if origin.number else ("name", origin.student)
             name = origin.file if len(entry.path) == 1 else ""
             attempt = origin.attempt or stamps.get(entry.path[:2], "")
-            described = replace(entry, attempt=attempt, source=str(path), name=name, late=origin.late)
-            students.setdefault(key, []).append(described)
-            names.setdefault(key, set()).add(origin.label)
-    merged: dict[str, list[_Entry]] = {}
-    for key, entries in students.items():
-        merged.setdefault(min(names[key]), []).extend(entries)
-    others = {min(labels): sorted(labels)[1:] for labels in names.values()}
-    choose = functools.partial(_choose, assignment=assignment, exercises=exercises or [])
-    return [functools.partial(choose, student, merged[student], others[student]) for student in sorted(merged)]
+            yield replace(entry, attempt=attempt, source=str(path), name=name, late=origin.late), origin, known
 
 
 def _stamps(entries: list[_Entry], assignment: str) -> dict[tuple[str, ...], str]:
