@@ -227,7 +227,7 @@ def test_nothing_is_replaced_without_a_copy(assignment: list[str], tmp_path: Pat
     assert cli.main(assignment) == 0
     kept = sorted(file.relative_to(out / "earlier").as_posix() for file in (out / "earlier").rglob("*.*"))
     time = r"\d{4}-\d\d-\d\dT\d\d-\d\d-\d\d"
-    names = ["canvas.T.csv", r"feedback/ada-\w+.T.html", "grades.T.csv", "items.T.csv", "moodle.T.csv"]
+    names = ["canvas.T.csv", "dated.T.json", r"feedback/ada-\w+.T.html", "grades.T.csv", "items.T.csv", "moodle.T.csv"]
     names += ["points.T.csv", r"records/ada-\w+.T.json", "summary.T.html"]
     assert len(kept) == len(names)
     assert all(re.fullmatch(name.replace("T", time), file) for name, file in zip(names, kept, strict=True)), kept
