@@ -1,0 +1,125 @@
+"""Compare two gradings of a class: whose mark changes, and because of which tests."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+from coursegrader.calls import printable
+from coursegrader.grade import Record
+from coursegrader.runner import explain
+
+
+@dataclass
+class Difference:
+    """A test that gives another number of points, or says something else.
+
+    Attributes
+    ----------
+    name : str
+        The question's id and the number of the test, as on the feedback page.
+    before, now : int or None
+        The points; None where there is no such test.
+    reason : str
+        What the test said before and what it says now.
+    """
+
+    name: str
+    before: int | None
+    now: int | None
+    reason: str
+
+
+@dataclass
+class Change:
+    """What differs between two records of a student.
+
+    Attributes
+    ----------
+    student : str
+        The student's label.
+    before, now : float or None
+        The points that count; None where there is no record.
+    most_before, most : float or None
+        The points that could be had.
+    reason : str
+        What differs between what the records were made with, or from.
+    tests : list of Difference
+        The tests that differ.
+    """
+
+    student: str
+    before: float | None
+    now: float | None
+    most_before: float | None
+    most: float | None
+    reason: str = ""
+    tests: list[Difference] = field(default_factory=list)
+
+    @property
+    def changes_mark(self) -> bool:
+        """Whether the points that count change, or those that could be had."""
+        return (self.before, self.most_before) != (self.now, self.most)
+
+
+def compare(before: Iterable[Record], now: Iterable[Record]) -> list[Change]:
+    """Return what differs for each student of the second grading, by label; nothing for those with equal results."""
+    earlier = {record["student"]: record for record in before}
+    changes = (_compare(earlier.get(record["student"]), record) for record in now)
+    found = [change for change in changes if change.changes_mark or change.tests]
+    return sorted(found, key=lambda change: change.student)
+
+
+def _compare(before: Record | None, now: Record) -> Change:
+    if before is None:
+        return Change(now["student"], None, now["score"], None, now["max_score"], "there was no record")
+    reason = explain(before.get("made_with", {}), now["made_with"])
+    if before["digest"] != now["digest"]:
+        reason = f"something else was handed in{', ' if reason else ''}{reason}"
+    tests = list(_compare_tests(_tests(before), _tests(now)))
+    scores = (before["score"], now["score"], before["max_score"], now["max_score"])
+    return Change(now["student"], *scores, reason, tests)
+
+
+def _tests(record: Record) -> dict[str, Record]:
+    """Return the tests of all questions, by question and number."""
+    return {
+        f"{question['id']}, test {number}": test
+        for question in record["questions"]
+        for number, test in enumerate(question["tests"], start=1)
+    }
+
+
+def _compare_tests(before: dict[str, Record], now: dict[str, Record]) -> Iterator[Difference]:
+    for name in dict.fromkeys([*before, *now]):
+        old, new = before.get(name), now.get(name)
+        if _result(old) != _result(new):
+            points = (old["points"] if old else None, new["points"] if new else None)
+            yield Difference(name, *points, f"before: {_said(old)}; now: {_said(new)}")
+
+
+def _result(test: Record | None) -> tuple[float, float, bool] | None:
+    """Return what counts of a test: a message may name other numbers each time."""
+    return (test["points"], test["max_points"], not test["message"]) if test else None
+
+
+def _said(test: Record | None) -> str:
+    return "there is no such test" if test is None else test["message"] or "passed"
+
+
+def describe_changes(changes: Iterable[Change]) -> Iterator[str]:
+    """Yield lines for a terminal: each student with the tests that differ, then how many gain and lose by each test."""
+    gains, losses = Counter[str](), Counter[str]()
+    for change in changes:
+        most = "" if change.most_before in (None, change.most) else f" (of {change.most_before:g})"
+        before = "no mark" if change.before is None else f"{change.before:g}{most}"
+        yield printable(f"{change.student}: {before} -> {change.now:g} of {change.most:g} points")
+        if change.reason:
+            yield printable(f"  because {change.reason}")
+        for test in change.tests:
+            points = " -> ".join("none" if points is None else f"{points:g}" for points in (test.before, test.now))
+            yield printable(f"  {test.name}: {points} points; {test.reason}")
+            difference = (test.now or 0) - (test.before or 0)
+            gains[test.name] += difference > 0
+            losses[test.name] += difference < 0
+    for name in sorted(name for name in gains | losses):
+        yield f"{name}: {gains[name]} gain points, {losses[name]} lose some"
