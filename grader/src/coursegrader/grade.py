@@ -37,6 +37,7 @@ MEMORY = 4 << 30  # bytes that tests may use beyond what this process uses: an a
 GRACE = 1  # seconds that tests may run longer than the student process
 READING = 20  # seconds to find the answers in a notebook
 OBSERVED = 8  # calls of a test that an observer is told of
+MAX_ANSWER = 50_000  # characters of an answer in a record
 
 TEST_FILE = "test"  # the file that a traceback names for the lines of a test
 TOO_LONG = "The code took longer than allowed."
@@ -91,10 +92,11 @@ def grade_submission(
     Returns
     -------
     record
-        ``student``, ``digest`` of the submission, ``seed`` of its draws, ``problem`` with the file, ``score``,
-        ``max_score``, ``seconds`` and ``questions``: for each its ``id``, ``title``, ``score``, ``max_score``, a
-        ``remark`` for the student, and ``tests``: for each its ``id``, ``points``, ``max_points``, whether it was
-        ``hidden``, a ``message`` for the student, and the last ``call`` of a visible test that failed.
+        ``student``, ``digest`` of the submission, the ``notebook``'s path in it, ``seed`` of its draws, ``problem``
+        with the file, ``score``, ``max_score``, ``seconds`` and ``questions``: for each its ``id``, ``title``,
+        ``score``, ``max_score``, the code of the ``answer``, a ``remark`` for the student, and ``tests``: for each its
+        ``id``, ``points``, ``max_points``, whether it was ``hidden``, a ``message`` for the student, and the last
+        ``call`` of a visible test that failed.
     """
     start = time.monotonic()
     seed = submission.seed or secrets.token_hex(32)
@@ -116,6 +118,8 @@ def grade_submission(
         graded = known.get(exercise.id) or grade_answer(
             exercise, answers.get(exercise.id), forkserver, seed=seed, stopped=stopped, begin=begin
         )
+        code = answers[exercise.id].code if exercise.id in answers else ""
+        graded = {"answer": code[:MAX_ANSWER], **graded}
         report(exercise.id, graded)
         score = sum(test["points"] for test in graded["tests"])
         about = {"id": exercise.id, "title": exercise.title, "chapter": exercise.chapter}
@@ -123,6 +127,7 @@ def grade_submission(
     return {
         "student": submission.student,
         "digest": submission.digest,
+        "notebook": submission.file,
         "seed": seed,
         "problem": problem,
         "score": sum(question["score"] for question in questions),
