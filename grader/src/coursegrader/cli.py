@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from coursegrader.commands import EXIT_INTERRUPTED, WIDE, assignment, grade, tables
+from coursegrader.commands import EXIT_INTERRUPTED, WIDE, assignment, grade, override, regrade, replay, tables
 
 
 def main(
@@ -58,4 +58,7 @@ def _parser(program: str, source: Path) -> argparse.ArgumentParser:
     assignment.add(commands, source=source)
     grade.add(commands)
     tables.add(commands)
+    regrade.add(commands)
+    override.add(commands)
+    replay.add(commands)
     return parser

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from coursegrader.calls import printable
 from coursegrader.grade import Record
@@ -37,47 +37,39 @@ class Change:
     ----------
     student : str
         The student's label.
-    before, now : float or None
-        The points that count; None where there is no record.
-    most_before, most : float or None
-        The points that could be had.
+    before, now : tuple of float
+        The points that count, and the points that could be had.
     reason : str
-        What differs between what the records were made with, or from.
+        What differs between what the records were made with.
     tests : list of Difference
         The tests that differ.
     """
 
     student: str
-    before: float | None
-    now: float | None
-    most_before: float | None
-    most: float | None
-    reason: str = ""
-    tests: list[Difference] = field(default_factory=list)
-
-    @property
-    def changes_mark(self) -> bool:
-        """Whether the points that count change, or those that could be had."""
-        return (self.before, self.most_before) != (self.now, self.most)
+    before: tuple[float, float]
+    now: tuple[float, float]
+    reason: str
+    tests: list[Difference]
 
 
 def compare(before: Iterable[Record], now: Iterable[Record]) -> list[Change]:
-    """Return what differs for each student of the second grading, by label; nothing for those with equal results."""
+    """Return what differs for each student of the second grading, by label; nothing for those with equal results.
+
+    Parameters
+    ----------
+    before, now
+        The records of two gradings of the same submissions; the first has all students of the second.
+    """
     earlier = {record["student"]: record for record in before}
-    changes = (_compare(earlier.get(record["student"]), record) for record in now)
-    found = [change for change in changes if change.changes_mark or change.tests]
+    changes = (_compare(earlier[record["student"]], record) for record in now)
+    found = [change for change in changes if change.before != change.now or change.tests]
     return sorted(found, key=lambda change: change.student)
 
 
-def _compare(before: Record | None, now: Record) -> Change:
-    if before is None:
-        return Change(now["student"], None, now["score"], None, now["max_score"], "there was no record")
+def _compare(before: Record, now: Record) -> Change:
+    points = [(record["score"], record["max_score"]) for record in (before, now)]
     reason = explain(before.get("made_with", {}), now["made_with"])
-    if before["digest"] != now["digest"]:
-        reason = f"something else was handed in{', ' if reason else ''}{reason}"
-    tests = list(_compare_tests(_tests(before), _tests(now)))
-    scores = (before["score"], now["score"], before["max_score"], now["max_score"])
-    return Change(now["student"], *scores, reason, tests)
+    return Change(now["student"], points[0], points[1], reason, list(_compare_tests(_tests(before), _tests(now))))
 
 
 def _tests(record: Record) -> dict[str, Record]:
@@ -110,9 +102,10 @@ def describe_changes(changes: Iterable[Change]) -> Iterator[str]:
     """Yield lines for a terminal: each student with the tests that differ, then how many gain and lose by each test."""
     gains, losses = Counter[str](), Counter[str]()
     for change in changes:
-        most = "" if change.most_before in (None, change.most) else f" (of {change.most_before:g})"
-        before = "no mark" if change.before is None else f"{change.before:g}{most}"
-        yield printable(f"{change.student}: {before} -> {change.now:g} of {change.most:g} points")
+        (before, most_before), (now, most) = change.before, change.now
+        other = "" if most_before == most else f" (of {most_before:g})"
+        stays = ": the mark stays," if change.before == change.now else ":"
+        yield printable(f"{change.student}{stays} {before:g}{other} -> {now:g} of {most:g} points")
         if change.reason:
             yield printable(f"  because {change.reason}")
         for test in change.tests:

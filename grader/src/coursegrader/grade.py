@@ -6,9 +6,11 @@ to the student process, and the result is the value in its reply. That process c
 
 import contextlib
 import functools
+import hashlib
 import hmac
 import io
 import itertools
+import json
 import math
 import random
 import resource
@@ -94,9 +96,9 @@ def grade_submission(
     record
         ``student``, ``digest`` of the submission, the ``notebook``'s path in it, ``seed`` of its draws, ``problem``
         with the file, ``score``, ``max_score``, ``seconds`` and ``questions``: for each its ``id``, ``title``,
-        ``score``, ``max_score``, the code of the ``answer``, a ``remark`` for the student, and ``tests``: for each its
-        ``id``, ``points``, ``max_points``, whether it was ``hidden``, a ``message`` for the student, and the last
-        ``call`` of a visible test that failed.
+        ``score``, ``max_score``, the `fingerprint` of the ``exercise``, the code of the ``answer``, a ``remark`` for
+        the student, and ``tests``: for each its ``id``, ``points``, ``max_points``, whether it was ``hidden``, a
+        ``message`` for the student, and the last ``call`` of a visible test that failed.
     """
     start = time.monotonic()
     seed = submission.seed or secrets.token_hex(32)
@@ -123,7 +125,8 @@ def grade_submission(
         report(exercise.id, graded)
         score = sum(test["points"] for test in graded["tests"])
         about = {"id": exercise.id, "title": exercise.title, "chapter": exercise.chapter}
-        questions.append({**about, "score": score, "max_score": exercise.points, **graded})
+        scores = {"score": score, "max_score": exercise.points}
+        questions.append({**graded, **about, **scores, "exercise": fingerprint(exercise)})
     return {
         "student": submission.student,
         "digest": submission.digest,
@@ -135,6 +138,13 @@ def grade_submission(
         "seconds": round(time.monotonic() - start, 2),
         "questions": questions,
     }
+
+
+def fingerprint(exercise: Exercise) -> str:
+    """Return a hash of all of an exercise that can change a mark: what students read cannot."""
+    tests = [(test.id, test.code, test.points, test.hidden) for test in exercise.tests]
+    decides = [exercise.setup, exercise.names, tests, exercise.seconds, exercise.functions]
+    return hashlib.sha256(json.dumps(decides).encode()).hexdigest()
 
 
 def grade_answer(
@@ -232,7 +242,7 @@ class Run:
             self._remarks.append(f"{problem}; all that it defines was graded.")
         tests = []
         for test in exercise.tests:
-            message = self._test(test, names, seed)
+            message = self.test(test, names, seed)
             tests.append(_record(test, problem if message and problem and incomplete else message, self._shown(test)))
         return {"remark": " ".join(self._remarks), "tests": tests}
 
@@ -252,14 +262,15 @@ class Run:
         ours = {name: value for name, value in _set_up(exercise, seed).items() if name not in exercise.names}
         return ours | found, problem
 
-    def _test(self, test: Test, names: dict[str, Any], seed: str) -> str | None:
-        """Run one test, and tell who observes."""
+    def test(self, test: Test, names: dict[str, Any], seed: str) -> str | None:
+        """Run one test and tell who observes; return the reason it failed, None if it passed."""
         calls = self._calls
         calls.clear()
         calls.watching = self._observe is not None or not test.hidden
-        error = run_test(test, names, seed, deadline=self._end + GRACE)
-        message = _explain(error, test) if error else None
+        errors: list[BaseException] = []
+        message = _run_test(test, names, seed, deadline=self._end + GRACE, examine=errors.append)
         if self._observe:
+            error = errors[0] if errors else None
             self._observe(Observation(test, message or "", error, calls.made, list(calls.last)))
         return message
 
@@ -379,8 +390,18 @@ def _fetch(student: Student, names: list[str], deadline: float) -> dict[str, Any
     return found
 
 
-def run_test(test: Test, names: dict[str, Any], seed: str, *, deadline: float = math.inf) -> BaseException | None:
-    """Run one test; return what ended it, None if it passed. Warnings count where the test says so."""
+def _run_test(
+    test: Test,
+    names: dict[str, Any],
+    seed: str,
+    *,
+    deadline: float = math.inf,
+    examine: Callable[[BaseException], object] = id,
+) -> str | None:
+    """Run one test; return the reason it failed, None if it passed. Warnings count where the test says so.
+
+    `examine` is called with what ended a test that failed.
+    """
     try:
         with (
             contextlib.redirect_stdout(io.StringIO()),
@@ -390,7 +411,8 @@ def run_test(test: Test, names: dict[str, Any], seed: str, *, deadline: float = 
         ):
             exec(_compile(test.code, TEST_FILE), names)
     except (_OutOfTime, Exception) as error:
-        return error
+        examine(error)
+        return _explain(error, test)
     return None
 
 

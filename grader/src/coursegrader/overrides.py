@@ -84,21 +84,6 @@ def find_record(records: Iterable[Record], student: str) -> Record:
     raise ValueError(f"--student: expected a student with a record, as in grades.csv, got {student!r}")
 
 
-def find_question(record: Record, question: str) -> Record:
-    """Return the result of one question in a record.
-
-    Raises
-    ------
-    ValueError
-        The assignment has no such question.
-    """
-    found: list[Record] = [result for result in record["questions"] if result["id"] == question]
-    if not found:
-        known = ", ".join(result["id"] for result in record["questions"])
-        raise ValueError(f"--question: expected one of {known}, got {question!r}")
-    return found[0]
-
-
 def decide(record: Record, question: str, *, points: float | None, reason: str) -> Override:
     """Return a decision about the answer to a question in a record, made now.
 
@@ -107,8 +92,10 @@ def decide(record: Record, question: str, *, points: float | None, reason: str) 
     ValueError
         There is no such question, the points are none that it can have, or there is no reason.
     """
-    result = find_question(record, question)
-    most = result["max_score"]
+    results = {result["id"]: result for result in record["questions"]}
+    if question not in results:
+        raise ValueError(f"--question: expected one of {', '.join(results)}, got {question!r}")
+    most = results[question]["max_score"]
     if points is not None and not (math.isfinite(points) and 0 <= points <= most):
         raise ValueError(f"--points: expected a number from 0 to {most}, got {points:g}")
     reason = reason.strip()
@@ -117,7 +104,7 @@ def decide(record: Record, question: str, *, points: float | None, reason: str) 
     if points is not None and points == int(points):
         points = int(points)
     now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-    return Override(record["student"], question, points, reason, now, fingerprint(result))
+    return Override(record["student"], question, points, reason, now, fingerprint(results[question]))
 
 
 def add(folder: Path, override: Override) -> None:

@@ -7,6 +7,7 @@ cursor or hide another.
 
 import ast
 import code
+import contextlib
 import io
 import multiprocessing
 import os
@@ -23,9 +24,9 @@ from typing import Any, NamedTuple, TextIO
 from coursegrader import preload, sandbox
 from coursegrader.answers import Answer, UnreadableError, read_answers
 from coursegrader.calls import describe, printable
-from coursegrader.exercises import Exercise, Test
+from coursegrader.exercises import Exercise
 from coursegrader.forkserver import Forkserver, GraderError, environment
-from coursegrader.grade import TEST_FILE, Observation, Record, RestartError, Run, grade_answer, run_test
+from coursegrader.grade import TEST_FILE, Observation, Record, RestartError, Run, grade_answer
 from coursegrader.sandbox import Limits
 from coursegrader.submissions import Submission
 
@@ -109,14 +110,15 @@ def serve(channel: Connection, *, unsafe: bool, items: Sequence[str]) -> int:
         if job.prompt:
             signal.signal(signal.SIGINT, signal.default_int_handler)
         try:
-            _replay(job, forkserver)
+            run(job, forkserver)
         except GraderError as error:
             print(f"nothing could be run: {error}", file=sys.stderr)
             return 1
     return 0
 
 
-def _replay(job: Job, forkserver: Forkserver) -> None:
+def run(job: Job, forkserver: Forkserver) -> None:
+    """Run the tests of a job and print what happened."""
     try:
         answers = read_answers(job.submission.notebook or b"", job.exercises)
     except UnreadableError as error:
@@ -133,7 +135,8 @@ def _replay(job: Job, forkserver: Forkserver) -> None:
             differing += sum(_differs(test, before) for test in result["tests"])
             if job.prompt and answer:
                 _open_prompt(exercise, answer, forkserver, job.record["seed"])
-    print(f"\n{differing} tests ended in another way than the record says" if differing else "\nas the record says")
+    many = "test" if differing == 1 else "tests"
+    print(f"\n{differing} {many} ended in another way than the record says" if differing else "\nas the record says")
 
 
 def _differs(test: Record, before: Mapping[str, Record]) -> bool:
@@ -188,7 +191,8 @@ def explain_failure(error: BaseException, test: str) -> Iterator[str]:
     found = [node for node in ast.walk(ast.parse(test)) if isinstance(node, ast.stmt) and _contains(node, line)]
     statement = min(found, key=lambda node: (node.end_lineno or node.lineno) - node.lineno)
     head = _head(statement)
-    yield f"stopped in line {line}: {ast.unparse(head).splitlines()[0]}"
+    source = ast.get_source_segment(test, statement) if head is statement else test.splitlines()[line - 1]
+    yield f"stopped in line {line}: {' '.join((source or '').split())}"
     names = dict.fromkeys(node.id for node in ast.walk(head) if isinstance(node, ast.Name))
     for name in names:
         value = frame.f_locals.get(name, frame.f_globals.get(name))
@@ -219,35 +223,32 @@ def _open_prompt(exercise: Exercise, answer: Answer, forkserver: Forkserver, see
     """Let the instructor call the student's functions, with the names that the tests have."""
     stopped: dict[str, float] = {}
     while True:
-        try:
+        with contextlib.suppress(RestartError):
             with forkserver.student(limits=Limits(seconds=AT_THE_PROMPT), items=exercise.preload) as student:
                 now = time.monotonic()
-                run = Run(student, stopped, end=now + AT_THE_PROMPT, others_end=now + exercise.seconds / 2)
-                names, problem = run.prepare(exercise, answer, seed)
-                if names is None:
-                    print(f"  {problem}")
-                    return
-                names["run_test"] = _Tests(exercise.tests, names, seed)
-                _Prompt(names).interact(_banner(exercise), exitmsg="")
-                return
-        except RestartError:
-            continue
+                ends = {"end": now + AT_THE_PROMPT, "others_end": now + exercise.seconds / 2}
+                _talk(Run(student, stopped, **ends, observe=_show), exercise, answer, seed)
+            return
 
 
-class _Tests:
-    """The function `run_test` of the prompt."""
+def _talk(run: Run, exercise: Exercise, answer: Answer, seed: str) -> None:
+    names, problem = run.prepare(exercise, answer, seed)
+    if names is None:
+        print(f"  {problem}")
+        return
 
-    def __init__(self, tests: Sequence[Test], names: dict[str, Any], seed: str) -> None:
-        self._tests, self._names, self._seed = tests, names, seed
+    def run_test(number: int) -> None:
+        run.test(exercise.tests[number - 1], names, seed)
 
-    def __call__(self, number: int) -> None:
-        """Run a test with the draws that it had, and show its failure; the names that it made stay."""
-        test = self._tests[number - 1]
-        error = run_test(test, self._names, self._seed)
-        print(test.code)
-        print("passed" if error is None else f"{type(error).__name__}: {error}")
-        if error:
-            print("\n".join(explain_failure(error, test.code)))
+    names["run_test"] = run_test
+    _Prompt(names).interact(_banner(exercise), exitmsg="")
+
+
+def _show(seen: Observation) -> None:
+    """Show a test that was run at the prompt."""
+    print(seen.test.code)
+    print(seen.message or "passed")
+    print("\n".join(_details(seen)))
 
 
 def _banner(exercise: Exercise) -> str:
