@@ -89,7 +89,7 @@ def test_prompt_calls_the_answer_and_keeps_names_of_a_test(
     [
         (
             "a = 1\nfor n in [1, 2]:\n    assert n < f(a) and a",
-            ["stopped in line 3: assert n < f(a) and a", "n = 1", "a = 1"],
+            ["stopped in line 3: assert n < f(a) and a", "a = 1", "n = 1"],
         ),
         ("def check(x):\n    y = x + 1\n    assert y < 0\ncheck(1)", ["stopped in line 3: assert y < 0", "y = 2"]),
         ("b = [1]\nwith open(b[9]):\n    c = 1", ["stopped in line 2: with open(b[9]):", "b = [1]"]),
