@@ -19,12 +19,11 @@ def test_comparison_lists_whose_mark_changes_and_because_of_which_test() -> None
     now = [record("bob", 2, 2, **repaired), record("ada", 2, 2, **repaired), record("eve", 0, 0, 2, **repaired)]
     assert list(describe_changes(compare(before, now))) == [
         "bob: 2 -> 4 of 4 points",
-        "  because the assignment has changed",
         "  a, test 2: 0 -> 2 points; before: Expected: no; now: passed",
         "eve: 2 (of 4) -> 2 of 6 points",
-        "  because the assignment has changed",
         "  a, test 2: 2 -> 0 points; before: passed; now: Expected: no",
         "  a, test 3: none -> 2 points; before: there is no such test; now: passed",
+        "since the first grading, the assignment has changed (2 students)",
         "a, test 2: 1 gain points, 1 lose some",
         "a, test 3: 1 gain points, 0 lose some",
     ]

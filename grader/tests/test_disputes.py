@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -99,25 +100,34 @@ class Course:
         return BeautifulSoup(page.read_text(encoding="utf-8"), "html.parser").get_text(" ", strip=True)
 
 
-@pytest.fixture
-def course(isolation: bool, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> Course:
-    course = Course(tmp_path)
+@pytest.fixture(scope="module")
+def graded(isolation: bool, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A graded class, whose assignment was repaired afterwards."""
+    course = Course(tmp_path_factory.mktemp("course"))
     course.build(hidden=2)
     for student in ANSWERS:
         course.hand_in(student)
     course.grade()
     assert course.scores() == {"ada": "4", "bob": "3"}
     course.build(hidden=3)
-    capfd.readouterr()
-    return course
+    return course.folder
+
+
+@pytest.fixture
+def course(graded: Path, tmp_path: Path) -> Course:
+    """A copy of it."""
+    folder = tmp_path / "course"
+    shutil.copytree(graded, folder)
+    about = folder / "grades" / "grading.json"
+    about.write_text(about.read_text(encoding="utf-8").replace(str(graded), str(folder)), encoding="utf-8")
+    return Course(folder)
 
 
 CHANGES = """ada: 4 -> 6 of 6 points
-  because the assignment has changed
   words-count, test 2: 0 -> 2 points; before: Expected: all words; now: passed
 bob: 3 -> 1 of 6 points
-  because the assignment has changed
   words-count, test 2: 2 -> 0 points; before: passed; now: Expected: all words
+since the first grading, the assignment has changed (2 students)
 words-count, test 2: 1 gain points, 1 lose some
 """
 
@@ -195,8 +205,8 @@ def test_points_set_by_hand_survive_regrading_and_are_shown_with_their_reason(
 
 def test_feedback_shows_answer_file_and_failing_call(course: Course) -> None:
     text = course.feedback("bob")
-    assert "Graded was the notebook bob.ipynb." in text
-    assert "The last call was upper('a b') returned 'a b' ." in text
+    assert "Graded notebook: bob.ipynb" in text
+    assert "Last call: upper('a b') returned 'a b'" in text
     assert "def count(text): return 2" in " ".join(text.split())
     assert "a b a" not in text, "what a hidden test asks stays hidden"
 

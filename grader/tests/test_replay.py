@@ -59,22 +59,22 @@ def test_replay_says_where_the_record_differs(job: Job, forkserver: Forkserver) 
     assert lines[-1] == "1 test ended in another way than the record says"
 
 
+def type_lines(lines: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let somebody type these lines at a prompt, and then Ctrl-D."""
+
+    def type_line(_: str) -> str:
+        if not lines:
+            raise EOFError
+        return lines.pop(0)
+
+    monkeypatch.setattr("builtins.input", type_line)
+
+
 def test_prompt_calls_the_answer_and_keeps_names_of_a_test(
     job: Job, forkserver: Forkserver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    typed = [
-        "best_answers(np.array([[0.2, 0.8]]), 2)",
-        "best_answers(np.eye(2), 1)",
-        "run_test(2)",
-        "probabilities.shape",
-    ]
-
-    def type_line(_: str) -> str:
-        if not typed:
-            raise EOFError  # Ctrl-D
-        return typed.pop(0)
-
-    monkeypatch.setattr("builtins.input", type_line)
+    calls = ["best_answers(np.array([[0.2, 0.8]]), 2)", "best_answers(np.eye(2), 1)", "run_test(2)"]
+    type_lines([*calls, "probabilities.shape"], monkeypatch)
     with io.StringIO() as errors, contextlib.redirect_stderr(PlainStream(errors)):
         output = shown(job._replace(prompt=True), forkserver)
         assert "ValueError: �]0;evil� no � (line 3 of the answer)\n" in errors.getvalue()
@@ -82,6 +82,17 @@ def test_prompt_calls_the_answer_and_keeps_names_of_a_test(
     assert "Expected: the most probable classes, best first" in output
     assert "(12, 10)" in output
     assert all(line.isprintable() for line in output.splitlines())
+
+
+def test_interrupted_call_ends_the_prompt(
+    job: Job, forkserver: Forkserver, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The reply that nobody waited for would be taken for that of the next call."""
+    lines = ["raise KeyboardInterrupt", "1 + 1"]
+    type_lines(lines, monkeypatch)
+    assert shown(job._replace(prompt=True), forkserver).endswith("as the record says\n")
+    assert lines == ["1 + 1"]
+    assert "the student's process ends" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

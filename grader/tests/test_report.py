@@ -148,7 +148,7 @@ def test_feedback_shows_the_graded_answer_and_its_file() -> None:
     about["notebook"] = "ada/week-3.ipynb"
     about["questions"][0]["answer"] = "x = 1\n" * 2000
     page = BeautifulSoup(make_feedback(about, assignment="x"), "html.parser")
-    assert "Graded was the notebook ada/week-3.ipynb." in page.get_text()
+    assert "Graded notebook: ada/week-3.ipynb" in page.get_text()
     shown = page.select("details pre")[0].text
     assert shown.startswith("x = 1\nx = 1")
     assert shown.endswith("… and 2000 more characters")
@@ -160,7 +160,7 @@ def test_feedback_shows_the_last_call_of_a_failed_test_and_the_reason_of_an_over
     question["tests"][0]["call"] = "f(2) returned 5"
     question["override"] = {"time": "2026-01-30T15:00:00Z", "automatic": 0, "reason": "Right in another way."}
     text = BeautifulSoup(make_feedback(about, assignment="x"), "html.parser").get_text()
-    assert "Expected: 4The last call was f(2) returned 5." in text
+    assert "Expected: 4Last call: f(2) returned 5" in text
     assert "Points set by hand on 2026-01-30; the tests gave 0. Right in another way." in text
 
 

@@ -99,20 +99,22 @@ def _said(test: Record | None) -> str:
 
 
 def describe_changes(changes: Iterable[Change]) -> Iterator[str]:
-    """Yield lines for a terminal: each student with the tests that differ, then how many gain and lose by each test."""
-    gains, losses = Counter[str](), Counter[str]()
+    """Yield lines for a terminal: each student with the tests that differ, then the reasons, and the sums by test."""
+    gains, losses, reasons = Counter[str](), Counter[str](), Counter[str]()
     for change in changes:
         (before, most_before), (now, most) = change.before, change.now
         other = "" if most_before == most else f" (of {most_before:g})"
         stays = ": the mark stays," if change.before == change.now else ":"
         yield printable(f"{change.student}{stays} {before:g}{other} -> {now:g} of {most:g} points")
-        if change.reason:
-            yield printable(f"  because {change.reason}")
+        reasons[change.reason] += 1
         for test in change.tests:
             points = " -> ".join("none" if points is None else f"{points:g}" for points in (test.before, test.now))
             yield printable(f"  {test.name}: {points} points; {test.reason}")
             difference = (test.now or 0) - (test.before or 0)
             gains[test.name] += difference > 0
             losses[test.name] += difference < 0
-    for name in sorted(name for name in gains | losses):
+    for reason, count in reasons.items():
+        students = "student" if count == 1 else "students"
+        yield f"since the first grading, {reason or 'nothing has changed that is known'} ({count} {students})"
+    for name in sorted({*gains, *losses}):
         yield f"{name}: {gains[name]} gain points, {losses[name]} lose some"

@@ -241,7 +241,8 @@ def _talk(run: Run, exercise: Exercise, answer: Answer, seed: str) -> None:
         run.test(exercise.tests[number - 1], names, seed)
 
     names["run_test"] = run_test
-    _Prompt(names).interact(_banner(exercise), exitmsg="")
+    with contextlib.suppress(_InterruptedCallError):
+        _Prompt(names).interact(_banner(exercise), exitmsg="")
 
 
 def _show(seen: Observation) -> None:
@@ -260,12 +261,19 @@ def _banner(exercise: Exercise) -> str:
     )
 
 
+class _InterruptedCallError(Exception):
+    """Somebody did not wait for a call. Its reply would be taken for that of the next one."""
+
+
 class _Prompt(code.InteractiveConsole):
     """A prompt that reads from the terminal, while all that is written goes through `PlainStream`."""
 
     def showtraceback(self) -> None:
         """Write an error without the lines of the grader that led to it."""
         error = sys.exception()
+        if isinstance(error, KeyboardInterrupt):
+            self.write("interrupted: the student's process ends, and with it the prompt\n")
+            raise _InterruptedCallError from None
         self.write(f"{type(error).__name__}: {error}\n")
 
     def raw_input(self, prompt: str = "") -> str:

@@ -164,7 +164,7 @@ def make_feedback(record: Record, *, assignment: str) -> str:
     if record["problem"]:
         parts.append(f"<p>{html.escape(record['problem'])}</p>")
     if record.get("notebook"):
-        parts.append(f"<p>Graded was the notebook {html.escape(record['notebook'])}.</p>")
+        parts.append(f"<p>Graded notebook: {html.escape(record['notebook'])}</p>")
     parts += [_question(question) for question in record["questions"]]
     return _PAGE.format(title=html.escape(f"Feedback: {assignment}"), body="\n".join(parts))
 
@@ -176,7 +176,7 @@ def _question(question: Record) -> str:
         kind = "further test" if test["hidden"] else "test"
         result = "✓ passed" if not test["message"] else "✗ " + html.escape(test["message"])
         if test.get("call"):
-            result += f"<br>The last call was <code>{html.escape(test['call'])}</code>."
+            result += f"<br>Last call: <code>{html.escape(test['call'])}</code>"
         score = f"{test['points']} of {test['max_points']}"
         rows.append(f'<tr><td>{kind} {number}</td><td>{result}</td><td class="number">{score}</td></tr>')
     remark = f"<p>{html.escape(question['remark'])}</p>" if question["remark"] else ""
