@@ -231,7 +231,7 @@ def test_nothing_is_replaced_without_a_copy(assignment: list[str], tmp_path: Pat
     names += ["points.T.csv", r"records/ada-\w+.T.json", "summary.T.html"]
     assert len(kept) == len(names)
     assert all(re.fullmatch(name.replace("T", time), file) for name, file in zip(names, kept, strict=True)), kept
-    assert (out / "earlier" / kept[2]).read_text(encoding="utf-8") == "corrected by hand"
+    assert (out / "earlier" / kept[3]).read_text(encoding="utf-8") == "corrected by hand"
 
 
 def test_copies_of_one_second_have_names_of_their_own(tmp_path: Path) -> None:

@@ -317,3 +317,24 @@ def test_time_limit_holds_if_it_comes_while_an_object_is_deleted() -> None:
 
     with pytest.raises(grade._OutOfTime), grade._bounded(time.monotonic() + 0.1):
         time.sleep(2 if Slow() else 0)
+
+
+CALLS = "x = np.array([1, 2])\nassert f(x[:1]) == 1\nx[0] = 3\nassert f(x) == 5, 'a sum'"
+
+
+def test_failed_visible_test_keeps_its_last_call_and_a_hidden_one_keeps_none(forkserver: Forkserver) -> None:
+    tests = (exercises.Test("a-b-1", CALLS, 1, False), exercises.Test("a-b-2", CALLS, 1, True))
+    exercise = exercises.Exercise("a-b", "a", "A", 1, 1, 9, "", ("import numpy as np",), "def f(x): ...", tests)
+    shown, hidden = grade_answer(exercise, Answer.of(exercise, "def f(x): return x[0]"), forkserver)["tests"]
+    assert shown["call"] == "f([3, 2] (int64, 2 elements)) returned 3"
+    assert hidden["call"] == ""
+    passed, _ = grade_answer(exercise, Answer.of(exercise, "def f(x): return x.sum()"), forkserver)["tests"]
+    assert passed["call"] == ""
+
+
+def test_last_call_of_a_test_that_takes_too_long_has_no_outcome(forkserver: Forkserver) -> None:
+    tests = (exercises.Test("a-b-1", "f(1)", 1, False), exercises.Test("a-b-2", "f(1)", 1, True))
+    exercise = exercises.Exercise("a-b", "a", "A", 1, 1, 1, "", (), "def f(x): ...", tests)
+    answer = Answer.of(exercise, "def f(x):\n    while True: pass")
+    shown, _ = grade_answer(exercise, answer, forkserver)["tests"]
+    assert shown["call"] == "f(1) failed: The code took longer than allowed."

@@ -132,8 +132,36 @@ def test_feedback_says_what_passed_and_why_the_rest_failed() -> None:
 
 
 def test_feedback_escapes_html_of_students() -> None:
-    page = make_feedback(record("eve", 0, message="<script>alert(1)</script>"), assignment="x")
+    evil = "<script>alert(1)</script>"
+    about = record("eve", 0, message=evil)
+    about["notebook"] = evil
+    question = about["questions"][0]
+    question |= {"answer": evil, "override": {"time": "2026-01-30T15:00:00Z", "automatic": 0, "reason": evil}}
+    question["tests"][0]["call"] = evil
+    page = make_feedback(about, assignment="x")
     assert "<script" not in page
+    assert BeautifulSoup(page, "html.parser").get_text().count(evil) == 5
+
+
+def test_feedback_shows_the_graded_answer_and_its_file() -> None:
+    about = record("ada", 0)
+    about["notebook"] = "ada/week-3.ipynb"
+    about["questions"][0]["answer"] = "x = 1\n" * 2000
+    page = BeautifulSoup(make_feedback(about, assignment="x"), "html.parser")
+    assert "Graded notebook: ada/week-3.ipynb" in page.get_text()
+    shown = page.select("details pre")[0].text
+    assert shown.startswith("x = 1\nx = 1")
+    assert shown.endswith("… and 2000 more characters")
+
+
+def test_feedback_shows_the_last_call_of_a_failed_test_and_the_reason_of_an_override() -> None:
+    about = record("ada", 2, message="Expected: 4")
+    question = about["questions"][0]
+    question["tests"][0]["call"] = "f(2) returned 5"
+    question["override"] = {"time": "2026-01-30T15:00:00Z", "automatic": 0, "reason": "Right in another way."}
+    text = BeautifulSoup(make_feedback(about, assignment="x"), "html.parser").get_text()
+    assert "Expected: 4Last call: f(2) returned 5" in text
+    assert "Points set by hand on 2026-01-30, instead of 0. Right in another way." in text
 
 
 def test_summary_lists_everyone_and_describes_its_plots(folder: Path) -> None:

@@ -8,7 +8,19 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from coursegrader.commands import EXIT_INTERRUPTED, WIDE, ask, assignment, feedback, grade, mark, tables
+from coursegrader.commands import (
+    EXIT_INTERRUPTED,
+    WIDE,
+    ask,
+    assignment,
+    feedback,
+    grade,
+    mark,
+    override,
+    regrade,
+    replay,
+    tables,
+)
 
 
 def main(
@@ -59,6 +71,9 @@ def _parser(program: str, source: Path) -> argparse.ArgumentParser:
     grade.add(commands)
     mark.add(commands)
     tables.add(commands)
+    regrade.add(commands)
+    override.add(commands)
+    replay.add(commands)
     feedback.add(commands)
     ask.add(commands)
     return parser

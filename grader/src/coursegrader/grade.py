@@ -6,9 +6,11 @@ to the student process, and the result is the value in its reply. That process c
 
 import contextlib
 import functools
+import hashlib
 import hmac
 import io
 import itertools
+import json
 import math
 import random
 import resource
@@ -19,12 +21,13 @@ import traceback
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from coursegrader import preload
 from coursegrader.answers import Answer, UnreadableError, read_answers
+from coursegrader.calls import Call, Calls, first_line
 from coursegrader.essays import Essay, read_essays
 from coursegrader.exercises import Exercise, Test
 from coursegrader.forkserver import EndedError, Forkserver, Student, StudentError
@@ -36,10 +39,34 @@ Record = dict[str, Any]
 MEMORY = 4 << 30  # bytes that tests may use beyond what this process uses: an answer could be made to fill it
 GRACE = 1  # seconds that tests may run longer than the student process
 READING = 20  # seconds to find the answers in a notebook
+OBSERVED = 8  # calls of a test that an observer is told of
 MAX_ANSWER = 50_000  # characters of an answer in a record
 
 NO_ANSWER = "No answer was found."
+TEST_FILE = "test"  # the file that a traceback names for the lines of a test
 TOO_LONG = "The code took longer than allowed."
+
+
+class Observation(NamedTuple):
+    """What is known of a test after it ran, for who may see all of it.
+
+    Attributes
+    ----------
+    test : Test
+        The test.
+    message : str
+        Why it failed; empty if it passed.
+    error : BaseException or None
+        What ended it.
+    made, calls : int, list of Call
+        How many calls it made to the answer's functions, and the last of them.
+    """
+
+    test: Test
+    message: str
+    error: BaseException | None
+    made: int
+    calls: list[Call]
 
 
 class _OutOfTime(BaseException):
@@ -71,10 +98,11 @@ def grade_submission(
     record
         ``student``, ``digest`` of the submission, the ``notebook``'s path in it, when it was ``handed_in`` and whether
         the platform calls that ``late``, see `Submission`, ``seed`` of its draws, ``problem`` with the file, ``score``,
-        ``max_score``, ``seconds`` and ``questions``: for each its ``id``, ``title``, ``score``, ``max_score``, the code
-        of the ``answer``, a ``remark`` for the student, and ``tests``: for each its ``id``, ``points``, ``max_points``,
-        whether it was ``hidden``, and a ``message`` for the student. One that a person marks has no tests and, if there
-        is an answer, no score, and ``by_hand`` with its ``figures``.
+        ``max_score``, ``seconds`` and ``questions``: for each its ``id``, ``title``, ``score``, ``max_score``, the
+        `fingerprint` of the ``exercise``, the code of the ``answer``, a ``remark`` for the student, and ``tests``: for
+        each its ``id``, ``points``, ``max_points``, whether it was ``hidden``, a ``message`` for the student, and the
+        last ``call`` of a visible test that failed. One that a person marks has no tests and, if there is an answer, no
+        score, and ``by_hand`` with its ``figures``.
     """
     start = time.monotonic()
     seed = submission.seed or secrets.token_hex(32)
@@ -104,7 +132,8 @@ def grade_submission(
         report(exercise.id, graded)
         score = None if "by_hand" in graded else sum(test["points"] for test in graded["tests"])
         about = {"id": exercise.id, "title": exercise.title, "chapter": exercise.chapter}
-        questions.append({**about, "score": score, "max_score": exercise.points, **graded})
+        scores = {"score": score, "max_score": exercise.points}
+        questions.append({**graded, **about, **scores, "exercise": fingerprint(exercise)})
     return {
         "student": submission.student,
         "digest": submission.digest,
@@ -120,6 +149,13 @@ def grade_submission(
     }
 
 
+def fingerprint(exercise: Exercise) -> str:
+    """Return a hash of all of an exercise that can change a mark: what students read cannot."""
+    tests = [(test.id, test.code, test.points, test.hidden) for test in exercise.tests]
+    decides = [exercise.setup, exercise.names, tests, exercise.seconds, exercise.functions]
+    return hashlib.sha256(json.dumps(decides).encode()).hexdigest()
+
+
 def grade_answer(
     exercise: Exercise,
     answer: Answer | None,
@@ -128,6 +164,7 @@ def grade_answer(
     seed: str = "",
     stopped: dict[str, float] | None = None,
     begin: Callable[[], None] = lambda: None,
+    observe: Callable[[Observation], None] | None = None,
 ) -> Record:
     """Grade the answer to one question; return its remark and one record per test, see `grade_submission`.
 
@@ -142,6 +179,8 @@ def grade_answer(
         they are left out, unless they get more time there.
     begin
         Called when the process has started and the time of the question begins.
+    observe
+        Called after each test. For an instructor: what it is told reveals hidden tests.
     """
     if answer is None:
         return fail(exercise, NO_ANSWER)
@@ -154,8 +193,9 @@ def grade_answer(
                 end = time.monotonic() + seconds
                 begin()
             # Other cells never get the second half of the time.
-            run = _Run(student, stopped, end=end, others_end=end - exercise.seconds / 2)
-            with contextlib.suppress(_RestartError):
+            others_end = end - exercise.seconds / 2
+            run = Run(student, stopped, end=end, others_end=others_end, observe=observe)
+            with contextlib.suppress(RestartError):
                 return run.grade(exercise, answer, seed)
         seconds = max(end - time.monotonic(), 1)
 
@@ -175,11 +215,11 @@ def fail(exercise: Exercise, message: str, remark: str = "") -> Record:
     return {"remark": remark, "tests": [_record(test, message) for test in exercise.tests]}
 
 
-class _RestartError(Exception):
+class RestartError(Exception):
     """A cell that is not part of the answer has to be left out, in a new process."""
 
 
-class _Run:
+class Run:
     """One run of a notebook up to an answer, in a process of its own.
 
     Parameters
@@ -190,32 +230,72 @@ class _Run:
         See `grade_answer`.
     end, others_end
         When the time of the question is over, and that of cells that are not part of the answer.
+    observe
+        See `grade_answer`.
     """
 
-    def __init__(self, student: Student, stopped: dict[str, float], *, end: float, others_end: float) -> None:
+    def __init__(
+        self,
+        student: Student,
+        stopped: dict[str, float],
+        *,
+        end: float,
+        others_end: float,
+        observe: Callable[[Observation], None] | None = None,
+    ) -> None:
         self._student = student
         self._stopped = stopped
         self._end = end
         self._others_end = others_end
+        self._observe = observe
+        self._calls = Calls(OBSERVED if observe else 1)
         self._remarks: list[str] = []
 
     def grade(self, exercise: Exercise, answer: Answer, seed: str) -> Record:
         """Run the cells and the tests."""
-        problem, lost = self._run(answer)
-        if lost:
+        names, problem = self.prepare(exercise, answer, seed)
+        if names is None:
             return fail(exercise, problem, " ".join(self._remarks))
-        found = _fetch(self._student, exercise.names, self._end + GRACE)
-        incomplete = len(found) < len(exercise.names)
+        incomplete = not set(exercise.names) <= names.keys()
         if problem and not incomplete:
             self._remarks.append(f"{problem}; all that it defines was graded.")
-        # The tests of an answer share their names, as in a notebook. A name that is missing must not be that of a
-        # set-up cell.
-        names = {name: value for name, value in _set_up(exercise, seed).items() if name not in exercise.names} | found
         tests = []
         for test in exercise.tests:
-            message = _run_test(test, names, seed, deadline=self._end + GRACE)
-            tests.append(_record(test, problem if message and problem and incomplete else message))
+            message = self.test(test, names, seed)
+            tests.append(_record(test, problem if message and problem and incomplete else message, self._shown(test)))
         return {"remark": " ".join(self._remarks), "tests": tests}
+
+    def prepare(self, exercise: Exercise, answer: Answer, seed: str) -> tuple[dict[str, Any] | None, str]:
+        """Run the cells; return the names that tests can use, None if the process is lost, and the first error.
+
+        The tests of an answer share their names, as in a notebook.
+        """
+        problem, lost = self._run(answer)
+        if lost:
+            return None, problem
+        found = {
+            name: self._calls.watch(name, value) if isinstance(value, functools.partial) else value
+            for name, value in _fetch(self._student, exercise.names, self._end + GRACE).items()
+        }
+        # A name that is missing must not be that of a set-up cell.
+        ours = {name: value for name, value in _set_up(exercise, seed).items() if name not in exercise.names}
+        return ours | found, problem
+
+    def test(self, test: Test, names: dict[str, Any], seed: str) -> str | None:
+        """Run one test and tell who observes; return the reason it failed, None if it passed."""
+        calls = self._calls
+        calls.clear()
+        calls.watching = self._observe is not None or not test.hidden
+        errors: list[BaseException] = []
+        message = _run_test(test, names, seed, deadline=self._end + GRACE, examine=errors.append)
+        if self._observe:
+            error = errors[0] if errors else None
+            self._observe(Observation(test, message or "", error, calls.made, list(calls.last)))
+        return message
+
+    def _shown(self, test: Test) -> str:
+        """Return the last call of the last test as its feedback shows it: not if students may not see the test."""
+        return "" if test.hidden or not self._calls.last else str(self._calls.last[-1])
 
     def _run(self, answer: Answer) -> tuple[str, bool]:
         """Run the cells; return the first error of set-up or answer, and whether the process is lost."""
@@ -234,7 +314,7 @@ class _Run:
             except (_OutOfTime, EndedError) as error:
                 self._stopped[cell.code] = until - now if time.monotonic() >= until else math.inf
                 if spare:
-                    raise _RestartError from error
+                    raise RestartError from error
                 return TOO_LONG if isinstance(error, _OutOfTime) else f"The answer stopped with {error}", True
             except Exception as error:  # any error of the student's code
                 if not spare:
@@ -273,9 +353,16 @@ def _bounded(deadline: float) -> Iterator[None]:
         signal.signal(signal.SIGALRM, before)
 
 
-def _record(test: Test, message: str | None) -> Record:
-    points = test.points if message is None else 0
-    return {"id": test.id, "points": points, "max_points": test.points, "hidden": test.hidden, "message": message or ""}
+def _record(test: Test, message: str | None, call: str = "") -> Record:
+    passed = message is None
+    return {
+        "id": test.id,
+        "points": test.points if passed else 0,
+        "max_points": test.points,
+        "hidden": test.hidden,
+        "message": message or "",
+        "call": "" if passed else call,
+    }
 
 
 @contextlib.contextmanager
@@ -322,8 +409,18 @@ def _fetch(student: Student, names: list[str], deadline: float) -> dict[str, Any
     return found
 
 
-def _run_test(test: Test, names: dict[str, Any], seed: str, *, deadline: float = math.inf) -> str | None:
-    """Run one test; return the reason it failed, None if it passed. Warnings count where the test says so."""
+def _run_test(
+    test: Test,
+    names: dict[str, Any],
+    seed: str,
+    *,
+    deadline: float = math.inf,
+    examine: Callable[[BaseException], object] = id,
+) -> str | None:
+    """Run one test; return the reason it failed, None if it passed. Warnings count where the test says so.
+
+    `examine` is called with what ended a test that failed.
+    """
     try:
         with (
             contextlib.redirect_stdout(io.StringIO()),
@@ -331,16 +428,22 @@ def _run_test(test: Test, names: dict[str, Any], seed: str, *, deadline: float =
             _drawing_from(seed, test.id),
             _bounded(deadline),
         ):
-            exec(_compile(test.code, "test"), names)
-    except _OutOfTime:
+            exec(_compile(test.code, TEST_FILE), names)
+    except (_OutOfTime, Exception) as error:
+        examine(error)
+        return _explain(error, test)
+    return None
+
+
+def _explain(error: BaseException, test: Test) -> str:
+    """Return why a test failed, for the student."""
+    if isinstance(error, _OutOfTime):
         return TOO_LONG
-    except AssertionError as error:
-        said = _first_line(error) or "an assertion does not hold"
+    if isinstance(error, AssertionError):
+        said = first_line(error) or "an assertion does not hold"
         place = "" if test.hidden else _line(error, test.code)
         return f"Expected: {said}{place}"
-    except Exception as error:  # an error in the student's code, or a value of the wrong type
-        return f"The test stopped with {_describe(error)}"
-    return None
+    return f"The test stopped with {_describe(error)}"  # an error in the student's code, or a value of the wrong type
 
 
 @functools.cache
@@ -348,17 +451,11 @@ def _compile(code: str, name: str) -> Any:
     return compile(code, name, "exec")
 
 
-def _describe(error: Exception) -> str:
-    said = _first_line(error)
+def _describe(error: BaseException) -> str:
+    said = first_line(error)
     return said if isinstance(error, StudentError) else f"{type(error).__name__}: {said}"
 
 
-def _first_line(error: Exception) -> str:
-    """Return the first line of an error, without characters that cannot be encoded: students control these texts."""
-    line = str(error).strip().partition("\n")[0][:500]
-    return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in line)
-
-
-def _line(error: Exception, code: str) -> str:
-    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == "test"]
+def _line(error: BaseException, code: str) -> str:
+    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == TEST_FILE]
     return f" ({code.splitlines()[lines[0] - 1].strip()})" if lines and lines[0] else ""

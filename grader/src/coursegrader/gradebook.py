@@ -2,11 +2,12 @@
 
 import datetime
 import json
-from collections.abc import Callable, Collection
+import shutil
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from coursegrader import dates, groups, marking, report, runner
+from coursegrader import dates, groups, marking, overrides, report, runner
 from coursegrader.exercises import ASSIGNMENT_FILE, Exercise, load
 from coursegrader.files import keep, make_folder, write
 from coursegrader.grade import Record
@@ -17,6 +18,7 @@ from coursegrader.submissions import ExportedFile, Submission, find_files, find_
 ABOUT = "grading.json"
 RECORDS = "records"
 DATED = "dated.json"
+PENDING = "regrade"  # results of `regrade` that do not count yet
 _REQUIRED = {"student", "file", "digest", "score", "questions"}  # keys of every record
 
 
@@ -115,6 +117,27 @@ class Gradebook:
         paths = [Path(path) for path in about["submissions"]]
         return find_submissions(paths, assignment=name, exercises=exercises, platform=about["platform"], tell=tell)
 
+    def graded(self, students: Collection[str], *, missing: Callable[[str], object] = str) -> Iterator[Submission]:
+        """Yield the submissions that the records of these students were made from, with the seeds of their draws.
+
+        If archives were graded one after the other, a record can be from one that would not count beside another.
+        `missing` is called with each student whose submission is no longer there.
+        """
+        records = {record["student"]: record for record in self.records() if record["student"] in students}
+        _, name, exercises = self.assignment()
+        about = self.about
+        paths = [Path(path) for path in about["submissions"]]
+        for some in [paths, *([path] for path in paths if len(paths) > 1)]:
+            if not records:
+                break
+            for read in find_submissions(some, assignment=name, exercises=exercises, platform=about["platform"]):
+                submission = runner.with_seed(read(), self.folder / RECORDS)
+                if records.get(submission.student, {}).get("seed") == submission.seed:
+                    del records[submission.student]
+                    yield submission
+        for student in records:
+            missing(student)
+
     def records(self) -> list[Record]:
         """Return the records of all students, by the names of their files."""
         records = []
@@ -127,11 +150,18 @@ class Gradebook:
                 records.append(record)
         return records
 
+    def replace(self, record: Record) -> None:
+        """Write a record in place of the one that the student has, which is kept among the earlier ones."""
+        file = self.folder / RECORDS / f"{record['file']}.json"
+        write(file, json.dumps(record, indent=1), root=self.folder)
+
     def finish(self, students: Collection[str], *, failed: Collection[str]) -> None:
         """Take note of a run: whom it graded, and for whom grading itself failed.
 
-        Records of the same people under other names, by their ids, move to the earlier ones.
+        Records of the same people under other names, by their ids, move to the earlier ones. Results that do not count
+        yet are dropped, since they can rest on what this run has replaced.
         """
+        shutil.rmtree(self.folder / PENDING, ignore_errors=True)
         graded = {*students, *failed}
         numbers = {split_label(student)[1] for student in graded} - {""}
         for record in self.records():
@@ -149,6 +179,7 @@ class Gradebook:
         records, ungraded = self._valid(self.records())
         records, waiting = marking.apply(records, self.assignment()[2], marking.read_marks(self.folder))
         ungraded |= waiting
+        records = overrides.apply(records, overrides.read(self.folder))
         roster = self.roster()
         table = self.table("dates")
         deadlines = dates.Dates(table) if table else None

@@ -21,6 +21,7 @@ from coursegrader.platforms import split_label
 
 _BAR = "#4a8fd0"  # visible on white and on black
 _FORMULA = tuple("=+-@\N{MINUS SIGN}")
+MAX_SHOWN = 10_000  # characters of an answer on a feedback page
 _SEPARATORS = ",;|\t\r\n"
 _NUMBER = ' class="number"'
 
@@ -38,6 +39,7 @@ th, td {{ text-align: left; vertical-align: top; padding: .3rem .6rem; border-bo
 td {{ overflow-wrap: anywhere; }}
 th[scope=row] {{ font-weight: normal; }}
 td.number, th.number {{ text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums; }}
+pre {{ overflow-x: auto; padding: .5rem; border: 1px solid #8888; }}
 figure {{ margin: 1.5rem 0; max-width: 36rem; }}
 svg {{ width: 100%; height: auto; fill: currentColor; }}
 </style>
@@ -162,7 +164,10 @@ def _moodle(records: list[Record]) -> list[list[Any]]:
 
 
 def make_feedback(record: Record, *, assignment: str) -> str:
-    """Return a student's feedback page: what passed, what failed and why, without the code of hidden tests."""
+    """Return a student's feedback page: what passed, what failed and why, and the answer that was graded.
+
+    Of a hidden test it shows what its author chose to say, and neither its code nor what it asked.
+    """
     parts = [
         f"<p>{html.escape(record['student'])}: <strong>{record['score']} of {record['max_score']} points</strong></p>"
     ]
@@ -170,22 +175,53 @@ def make_feedback(record: Record, *, assignment: str) -> str:
         parts.append(f"<p>{record['raw_score']} points, less {record['penalty']} for lateness.</p>")
     if record["problem"]:
         parts.append(f"<p>{html.escape(record['problem'])}</p>")
-    for question in record["questions"]:
-        rows = []
-        for number, test in enumerate(question["tests"], start=1):
-            kind = f"{'further test' if test['hidden'] else 'test'} {number}"
-            kind = html.escape(test.get("criterion", kind))
-            passed = "✓ met" if "criterion" in test else "✓ passed"
-            result = passed if not test["message"] else "✗ " + html.escape(test["message"])
-            score = f"{test['points']} of {test['max_points']}"
-            rows.append(f'<tr><td>{kind}</td><td>{result}</td><td class="number">{score}</td></tr>')
-        remark = f"<p>{html.escape(question['remark'])}</p>" if question["remark"] else ""
-        parts.append(
-            f"<h2>{html.escape(question['title'])}: {question['score']} of {question['max_score']}</h2>{remark}"
-            '<table><thead><tr><th scope="col">Test</th><th scope="col">Result</th>'
-            f'<th scope="col" class="number">Points</th></tr></thead><tbody>{"".join(rows)}</tbody></table>'
-        )
+    if record.get("notebook"):
+        parts.append(f"<p>Graded notebook: {html.escape(record['notebook'])}</p>")
+    parts += [_question(question) for question in record["questions"]]
     return _PAGE.format(title=html.escape(f"Feedback: {assignment}"), body="\n".join(parts))
+
+
+def _question(question: Record) -> str:
+    """Return the part of a feedback page about one question."""
+    rows = []
+    for number, test in enumerate(question["tests"], start=1):
+        kind = f"{'further test' if test['hidden'] else 'test'} {number}"
+        kind = html.escape(test.get("criterion", kind))
+        passed = "✓ met" if "criterion" in test else "✓ passed"
+        result = passed if not test["message"] else "✗ " + html.escape(test["message"])
+        if test.get("call"):
+            result += f"<br>Last call: <code>{html.escape(test['call'])}</code>"
+        score = f"{test['points']} of {test['max_points']}"
+        rows.append(f'<tr><td>{kind}</td><td>{result}</td><td class="number">{score}</td></tr>')
+    remark = f"<p>{html.escape(question['remark'])}</p>" if question["remark"] else ""
+    return (
+        f"<h2>{html.escape(question['title'])}: {question['score']} of {question['max_score']}</h2>"
+        f"{_override(question)}{remark}"
+        '<table><thead><tr><th scope="col">Test</th><th scope="col">Result</th>'
+        f'<th scope="col" class="number">Points</th></tr></thead><tbody>{"".join(rows)}</tbody></table>'
+        f"{_answer(question.get('answer', ''))}"
+    )
+
+
+def _override(question: Record) -> str:
+    """Return what an instructor decided about an answer."""
+    decided = question.get("override")
+    if not decided:
+        return ""
+    about = f"<p>Points set by hand on {decided['time'][:10]}, instead of {decided['automatic']}."
+    return f"{about} {html.escape(decided['reason'])}</p>"
+
+
+def _answer(code: str) -> str:
+    """Return the answer that was graded, folded; a long one is cut."""
+    if not code:
+        return ""
+    left_out = len(code) - MAX_SHOWN
+    more = f"\n… and {left_out} more characters" if left_out > 0 else ""
+    return (
+        "<details><summary>The answer that was graded</summary>"
+        f'<pre tabindex="0">{html.escape(code[:MAX_SHOWN])}{more}</pre></details>'
+    )
 
 
 def make_summary(records: list[Record], *, assignment: str, ungraded: Mapping[str, str] | None = None) -> str:

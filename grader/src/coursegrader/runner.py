@@ -14,7 +14,7 @@ import re
 import secrets
 import socket
 import urllib.parse
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from pathlib import Path
 
@@ -22,7 +22,7 @@ from coursegrader import sandbox
 from coursegrader.exercises import Exercise
 from coursegrader.files import write
 from coursegrader.forkserver import GraderError
-from coursegrader.grade import Record
+from coursegrader.grade import Record, fingerprint
 from coursegrader.submissions import Submission
 from coursegrader.worker import close_idle, grade_here
 
@@ -71,6 +71,7 @@ def grade_all(
     folder: Path,
     *,
     made_with: dict[str, str],
+    known: Mapping[str, Mapping[str, Record]] | None = None,
     workers: int = 1,
     scheduler: str | None = None,
     unsafe: bool = False,
@@ -87,6 +88,8 @@ def grade_all(
         notebook, what is drawn for it, so that equal notebooks get equal marks.
     made_with
         What the marks depend on besides the submissions, see `describe`.
+    known
+        For each student results to take over, by the question's id.
     workers
         Number of worker processes on this machine.
     scheduler
@@ -102,20 +105,19 @@ def grade_all(
     """
     grade = grade_here if scheduler is None else functools.partial(_grade_there, software=_software(made_with))
     folder.mkdir(parents=True, exist_ok=True)
-    secret = _secret(folder / SECRET)
     enough = 64 if scheduler else 2 * workers  # enough to keep every worker busy; other notebooks stay on disk
     pending: dict[Future[Record], tuple[Submission, Path]] = {}
     with _executor(workers, scheduler) as executor:
         for read in submissions:
             submission = read()
             file = folder / file_name(submission.student)
-            known = _read_record(file, digest=submission.digest, made_with=made_with)
-            if known:
-                yield submission.student, _updated(known, submission, file), ""
+            stored = _read_record(file, digest=submission.digest, made_with=made_with)
+            if stored:
+                yield submission.student, _updated(stored, submission, file), ""
                 continue
-            seed = hmac.digest(secret, submission.notebook or b"", "sha256").hex()
-            submission = dataclasses.replace(submission, seed=seed)
-            future = executor.submit(grade, submission, exercises, unsafe=unsafe)
+            submission = with_seed(submission, folder)
+            results = (known or {}).get(submission.student, {})
+            future = executor.submit(grade, submission, exercises, unsafe=unsafe, known=results)
             pending[future] = (submission, file)
             if len(pending) >= enough:
                 yield from _collect(pending, made_with)
@@ -130,6 +132,12 @@ def _updated(record: Record, submission: Submission, file: Path) -> Record:
         return record
     write(file, json.dumps(record | now, indent=1), root=file.parent.parent)
     return record | now
+
+
+def with_seed(submission: Submission, folder: Path) -> Submission:
+    """Return a submission with the seed of its draws, which follows from the notebook and the secret in a folder."""
+    seed = hmac.digest(_secret(folder / SECRET), submission.notebook or b"", "sha256").hex()
+    return dataclasses.replace(submission, seed=seed)
 
 
 def _secret(file: Path) -> bytes:
@@ -210,14 +218,32 @@ def explain(before: dict[str, str], now: dict[str, str]) -> str:
     )
 
 
+def still_valid(record: Record, exercises: list[Exercise], made_with: dict[str, str]) -> dict[str, Record]:
+    """Return the results in a record that grading again would give, too, by the question's id.
+
+    These are none if anything but the assignment has changed, otherwise those of questions that are as they were.
+    """
+    before = record.get("made_with", {})
+    if {**before, "assignment": ""} != {**made_with, "assignment": ""}:
+        return {}
+    current = {exercise.id: fingerprint(exercise) for exercise in exercises}
+    results = {question["id"]: question for question in record["questions"]}
+    return {name: result for name, result in results.items() if result.get("exercise") == current.get(name)}
+
+
 def _grade_there(
-    submission: Submission, exercises: list[Exercise], *, unsafe: bool, software: dict[str, str]
+    submission: Submission,
+    exercises: list[Exercise],
+    *,
+    unsafe: bool,
+    software: dict[str, str],
+    known: Mapping[str, Record] | None = None,
 ) -> Record:
     """Grade in a worker of a cluster, if its software is the same as where the command runs."""
     here = _software(describe(None, exercises, unsafe))
     if here != software:
         raise GraderError(f"{platform.node()} differs from this machine: {explain(software, here)}")
-    return grade_here(submission, exercises, unsafe=unsafe)
+    return grade_here(submission, exercises, unsafe=unsafe, known=known)
 
 
 def _collect(

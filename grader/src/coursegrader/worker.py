@@ -17,7 +17,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from multiprocessing.connection import Connection
 
 from coursegrader import preload, sandbox
@@ -139,10 +139,13 @@ class Worker:
 _idle: queue.SimpleQueue[Worker] = queue.SimpleQueue()
 
 
-def grade_here(submission: Submission, exercises: list[Exercise], *, unsafe: bool) -> Record:
+def grade_here(
+    submission: Submission, exercises: list[Exercise], *, unsafe: bool, known: Mapping[str, Record] | None = None
+) -> Record:
     """Grade on this machine, in an idle worker or a new one. Runs in a thread, or in a worker of a cluster.
 
     A question that takes too long, or crashes a worker twice, gets no points. The others are graded in a new worker.
+    `known` has results to take over, by the question's id.
 
     Raises
     ------
@@ -150,7 +153,7 @@ def grade_here(submission: Submission, exercises: list[Exercise], *, unsafe: boo
         Workers were killed or could not grade, twice.
     """
     items = list(dict.fromkeys(item for exercise in exercises for item in exercise.preload))
-    known: dict[str, Record] = {}
+    known = dict(known or {})
     failed: set[str | None] = set()  # questions at which a worker crashed once; None if it ended in another way
     while True:
         grader = _take(unsafe=unsafe, items=items)

@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from coursegrader.exercises import Exercise
+
     Commands = argparse._SubParsersAction[argparse.ArgumentParser]
 
 EXIT_INCOMPLETE = 3
@@ -61,6 +63,39 @@ def positive(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"expected a positive whole number, got {text!r}")
     return int(text)
+
+
+def choose_questions(exercises: "list[Exercise]", question: str | None) -> list[str]:
+    """Return the ids of all questions, or of the one that an option names.
+
+    Raises
+    ------
+    ValueError
+        The assignment has no such question.
+    """
+    known = [exercise.id for exercise in exercises]
+    if question is not None and question not in known:
+        raise ValueError(f"--question: expected one of {', '.join(known)}, got {question!r}")
+    return known if question is None else [question]
+
+
+def collect(
+    graded: Iterable[tuple[str, dict[str, Any] | None, str]], total: int
+) -> tuple[list[dict[str, Any]], dict[str, str]]:
+    """Return the records that `runner.grade_all` yields, and a reason for each student whose grading itself failed.
+
+    Shows the progress, and a line for each of the latter.
+    """
+    from tqdm import tqdm
+
+    records, failed = [], {}
+    for student, record, problem in tqdm(graded, total=total, unit="submission"):
+        if record is None:
+            failed[student] = problem
+        else:
+            records.append(record)
+    warn(f"not graded, because grading itself failed: {student}: {failed[student]}" for student in failed)
+    return records, failed
 
 
 def warn(lines: Iterable[str]) -> None:

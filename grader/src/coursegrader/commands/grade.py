@@ -1,17 +1,24 @@
 """``grade``: grade what students handed in."""
 
 import argparse
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from coursegrader.commands import EXIT_INCOMPLETE, WIDE, add_tables, check_isolation, given_tables, positive, warn
+from coursegrader.commands import (
+    EXIT_INCOMPLETE,
+    WIDE,
+    add_tables,
+    check_isolation,
+    collect,
+    given_tables,
+    positive,
+    warn,
+)
 from coursegrader.platforms import PLATFORMS
 
 if TYPE_CHECKING:  # slow to import, and not needed for help
     from coursegrader.commands import Commands
-    from coursegrader.exercises import Exercise
-    from coursegrader.submissions import Submission
 
 
 def add(commands: "Commands") -> None:
@@ -44,7 +51,7 @@ def add(commands: "Commands") -> None:
 
 def _grade(options: argparse.Namespace) -> int:
     from coursegrader import files, runner
-    from coursegrader.gradebook import Gradebook, read_assignment
+    from coursegrader.gradebook import RECORDS, Gradebook, read_assignment
     from coursegrader.submissions import find_submissions
 
     file, name, exercises = read_assignment(options.assignment)
@@ -71,42 +78,21 @@ def _grade(options: argparse.Namespace) -> int:
         book.remember_table(kind, table)
     warn(files.warnings([options.out], "marks"))
     earlier = book.records()
-    records, failed = _grade_all(options, submissions, exercises, runner.describe(file, exercises, options.unsafe))
-    warn(f"not graded, because grading itself failed: {student}: {failed[student]}" for student in failed)
+    graded = runner.grade_all(
+        submissions,
+        exercises,
+        options.out / RECORDS,
+        made_with=runner.describe(file, exercises, options.unsafe),
+        workers=options.workers,
+        scheduler=options.scheduler,
+        unsafe=options.unsafe,
+    )
+    records, failed = collect(graded, len(submissions))
     warn(_changes(records, earlier))
     book.finish([record["student"] for record in records], failed=list(failed))
     book.write_tables(tell=lambda line: warn([line]))
     print(f"graded {len(records)} of {len(submissions)}: {options.out / 'summary.html'}")
     return EXIT_INCOMPLETE if failed else 0
-
-
-def _grade_all(
-    options: argparse.Namespace,
-    submissions: "list[Callable[[], Submission]]",
-    exercises: "list[Exercise]",
-    made_with: dict[str, str],
-) -> tuple[list[dict[str, Any]], dict[str, str]]:
-    """Return the records, and for students whose grading failed the reason."""
-    from tqdm import tqdm
-
-    from coursegrader import runner
-
-    graded = runner.grade_all(
-        submissions,
-        exercises,
-        options.out / "records",
-        made_with=made_with,
-        workers=options.workers,
-        scheduler=options.scheduler,
-        unsafe=options.unsafe,
-    )
-    records, failed = [], {}
-    for student, record, problem in tqdm(graded, total=len(submissions), unit="submission"):
-        if record is None:
-            failed[student] = problem
-        else:
-            records.append(record)
-    return records, failed
 
 
 def _changes(records: list[dict[str, Any]], earlier: list[dict[str, Any]]) -> Iterator[str]:
