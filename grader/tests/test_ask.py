@@ -38,7 +38,7 @@ HEAD = "import coursegrader.probing as probing\n"
         HEAD + "probing.json.dumps = lambda report: 'x' * 5_000_000",
         HEAD + "class M:\n  layers = []\n  def get_weights(self): return []\nprobing.json.dumps = lambda report: M()",
         HEAD + f"probing.describe = lambda value: {LONG}",
-        "raise SystemExit",
+        "import warnings\nwarnings.catch_warnings = lambda **_: 1\nwarnings.warn('mine')\nraise SystemExit",
         "import os\nos._exit(0)",
         "def best_answers(probabilities, count):\n    import os\n    os._exit(0)",
         "best_answers = 3",

@@ -342,7 +342,7 @@ def ask_times(material: Material, rng: random.Random) -> Iterator[Question]:
             if line not in plain or count < 2 or not elsewhere:
                 continue
             near = {count - 2, count - 1, count + 1, count + 2, count + 3} | set(run.counts.values()) | elsewhere
-            wrong = [Value(str(number), "i", (number,)) for number in sorted(near) if number > 0]
+            wrong = [Value(str(number), "i", (number,)) for number in sorted(near) if number >= 0]
             right = Value(str(count), "i", (count,))
             found = choose_options(right, wrong, rng)
             if found:
