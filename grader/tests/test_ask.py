@@ -64,7 +64,8 @@ RUN = {"outcome": NOTHING, "counts": [[1, 1]], "seen": [], "order": []}
     [
         {"runs": []},
         {"runs": [RUN | {"outcome": NOTHING | {"error": "\x1b[31m"}}]},
-        {"runs": [RUN | {"counts": [[1, 1e99]]}]},
+        {"runs": [RUN | {"outcome": NOTHING | {"error": "not a name"}}]},
+        {"runs": [RUN | {"counts": [[1, 1.5]]}]},
         {"runs": [RUN | {"seen": [[1]]}]},
         {"changed": [[]]},
         {"changed": 7},

@@ -364,7 +364,7 @@ def ask_without(material: Material, rng: random.Random) -> Iterator[Question]:
                 continue
             if outcome.value and outcome.value.exact != before.exact and not differ(right, before):
                 continue
-            if bool(outcome.error) != failing:
+            if bool(outcome.error) != failing or change.line not in run.counts:
                 continue
             must = None if right.exact == before.exact else before
             found = choose_options(right, _known(values), rng, must=must, count=OPTIONS - 1)
@@ -418,7 +418,7 @@ def ask_line(material: Material, rng: random.Random) -> Iterator[Question]:
     for call, run in _shuffled(_failing(material), rng):
         line = run.outcome.line
         ran = [number for number in run.counts if number != line]
-        rest = [number for number in alone if number not in run.counts]
+        rest = [number for number in _lines_near(material.code, run) if number not in run.counts]
         lines = [number for number in [*ran, *rest] if number in alone and number != line]
         if line not in alone or len(ran) < 1:
             continue
@@ -442,8 +442,9 @@ def ask_same(material: Material, rng: random.Random) -> Iterator[Question]:
             for change, outcome in results
             if outcome.value and outcome.value.text and differ(outcome.value, before)
         ]
+        near = _lines_near(material.code, run)
         for change in _shuffled(same, rng):
-            if not _matters(material, change):
+            if change.line not in near or not _matters(material, change):
                 continue
             wrong = [_word(_name(other)) for other in others]
             found = choose_options(_word(_name(change)), wrong, rng)
@@ -451,6 +452,13 @@ def ask_same(material: Material, rng: random.Random) -> Iterator[Question]:
                 text = "Which of these lines could stand in place of yours, and this call would still return the same?"
                 codes = {_name(other): other.code for other in [change, *others]}
                 yield Question("same", text, call, *found, {"codes": [codes[option] for option in found[0]]})
+
+
+def _lines_near(code: str, run: Run) -> list[int]:
+    """Return the lines of the functions of which some line ran."""
+    functions = [node for node in ast.walk(ast.parse(code)) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
+    parts = [range(node.lineno, (node.end_lineno or node.lineno) + 1) for node in functions]
+    return sorted({line for part in parts if run.counts.keys() & set(part) for line in part})
 
 
 def _matters(material: Material, change: Change) -> bool:
