@@ -1,12 +1,14 @@
 import csv
 import json
+import socket
+import struct
 import time
 from pathlib import Path
 
 import pytest
 
-from coursegrader import cli, sandbox
-from coursegrader.asking import Calls, NoReportError, ask_about, find_inputs, read_report
+from coursegrader import cli, protocol, sandbox
+from coursegrader.asking import MAX_CODE, MAX_LINES, Calls, NoReportError, ask_about, find_inputs, read_report
 from coursegrader.exercises import Exercise
 from coursegrader.forkserver import Forkserver
 
@@ -26,6 +28,19 @@ def test_answer_is_asked_about(exercises: dict[str, Exercise], forkserver: Forks
     assert questions == ask_about(exercise, code, calls, [forkserver] * 2, seed="1")
 
 
+def test_long_answer_is_not_asked_about(exercises: dict[str, Exercise], forkserver: Forkserver, calls: Calls) -> None:
+    exercise = exercises["predict-top"]
+    for code in (f"{exercise.solution}\n#{'x' * MAX_CODE}", exercise.solution + "\n" * MAX_LINES):
+        assert ask_about(exercise, code, calls, [forkserver], seed="1") == []
+
+
+def test_reply_with_a_model_is_refused(pair: tuple[socket.socket, socket.socket]) -> None:
+    text = json.dumps({"list": [{"model": {}, "weights": {"list": []}}]}).encode()
+    pair[0].sendall(struct.pack(">I", len(text)) + text)
+    with pytest.raises(ValueError, match="expected no model"):
+        protocol.receive(pair[1], plain=True)
+
+
 LONG: dict[str, object] = {"text": "a" * 1000, "form": "", "atoms": [], "exact": "", "array": None}
 HEAD = "import coursegrader.probing as probing\n"
 
@@ -43,7 +58,6 @@ HEAD = "import coursegrader.probing as probing\n"
         "def best_answers(probabilities, count):\n    import os\n    os._exit(0)",
         "best_answers = 3",
         "%time x",
-        "def best_answers(probabilities, count): return [[" + "0, " * 1400 + "]]",
         "",
     ],
 )  # fmt: skip
