@@ -97,16 +97,18 @@ def test_forms_are_written_handed_in_and_marked(
 ) -> None:
     build = ["assignment", "build", "week-1", "--exercises", "predict-top", "--source", SOURCE]
     assert cli.main([*build, "--out", str(tmp_path / "week-1")]) == 0
-    for student, kind in {"Ada": "source", "Bob": "release"}.items():
+    for student, kind in {"Ada": "source", "Bob": "release", "Cy": "source"}.items():
         (tmp_path / "in" / student).mkdir(parents=True)
         notebook = (tmp_path / f"week-1/{kind}/week-1/week-1.ipynb").read_bytes()
+        if student == "Cy":
+            notebook = notebook.replace(b"argsort(-", b"argsort(")
         (tmp_path / "in" / student / "week 1.ipynb").write_bytes(notebook)
     unsafe = [] if isolation else ["--unsafe"]
     grades, folder = tmp_path / "out", tmp_path / "questions"
     grade = ["grade", str(tmp_path / "in"), "--assignment", str(tmp_path / "week-1"), "--out", str(grades), *unsafe]
     assert cli.main(grade) == 0
     assert cli.main(["ask", str(grades), "--out", str(folder), *unsafe]) == 0
-    assert "no question: Bob" in capsys.readouterr().err
+    assert {"no question: Bob", "no question: Cy"} <= set(capsys.readouterr().err.splitlines())
 
     (form,) = folder.glob("forms/*/week-1-questions.ipynb")
     (asked,) = json.loads((folder / "key.json").read_text(encoding="utf-8"))["forms"]
