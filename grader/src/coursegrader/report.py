@@ -208,7 +208,7 @@ def _override(question: Record) -> str:
     decided = question.get("override")
     if not decided:
         return ""
-    about = f"<p>Points set by hand on {decided['time'][:10]}, instead of {decided['automatic']}."
+    about = f"<p>Points set by hand on {html.escape(decided['time'][:10])}, instead of {decided['automatic']}."
     return f"{about} {html.escape(decided['reason'])}</p>"
 
 
