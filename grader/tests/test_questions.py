@@ -8,8 +8,8 @@ import pytest
 
 from coursegrader import asking, probing
 from coursegrader.inputs import find_calls
+from coursegrader.line_changes import deletions, lines_alone, replacements
 from coursegrader.questions import KINDS, Material, Question, Value, choose_options, make_questions
-from coursegrader.variants import deletions, lines_alone, replacements
 
 CODE = '''\
 def weighted(values, weights, limit):

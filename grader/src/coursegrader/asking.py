@@ -12,10 +12,10 @@ from typing import Any
 
 from coursegrader.exercises import Exercise
 from coursegrader.forkserver import Forkserver, GraderError
+from coursegrader.line_changes import Change, deletions, replacements
 from coursegrader.probing import MAX_ATOMS, MAX_SEEN, MAX_STEPS, MAX_TEXT
 from coursegrader.questions import Material, Outcome, Question, Run, Value, make_questions
 from coursegrader.sandbox import Limits
-from coursegrader.variants import Change, deletions, replacements
 
 ITEMS = ("coursegrader.inputs", "coursegrader.probing")  # to preload: what runs in the student processes
 SECONDS = 60.0  # of each process

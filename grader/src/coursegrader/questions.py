@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from coursegrader.variants import Change, lines_alone
+from coursegrader.line_changes import Change, lines_alone
 
 OPTIONS = 4
 CLEAR = 0.05  # the share by which two floats must differ
