@@ -4,9 +4,12 @@ The tests come from the assignment file. A student's function looks like a funct
 to the student process, and the result is the value in its reply. That process can do nothing but reply.
 """
 
+import ast
+import asyncio
 import contextlib
 import functools
 import hmac
+import inspect
 import io
 import itertools
 import math
@@ -136,7 +139,8 @@ def grade_answer(
     seed = seed or secrets.token_hex(32)
     seconds, end = float(exercise.seconds), math.inf
     while True:
-        with forkserver.student(limits=Limits(seconds=seconds), items=exercise.preload) as student:
+        limits = Limits(seconds=seconds)
+        with forkserver.student(limits=limits, items=exercise.preload, objects=exercise.objects) as student:
             if math.isinf(end):  # counted from the first start, which may import modules
                 end = time.monotonic() + seconds
                 begin()
@@ -308,7 +312,9 @@ def _run_test(test: Test, names: dict[str, Any], seed: str, *, deadline: float =
             _drawing_from(seed, test.id),
             _bounded(deadline),
         ):
-            exec(_compile(test.code, "test"), names)
+            found = eval(_compile(test.code, "test"), names)
+            if inspect.iscoroutine(found):
+                asyncio.run(found)
     except _OutOfTime:
         return TOO_LONG
     except AssertionError as error:
@@ -322,7 +328,7 @@ def _run_test(test: Test, names: dict[str, Any], seed: str, *, deadline: float =
 
 @functools.cache
 def _compile(code: str, name: str) -> Any:
-    return compile(code, name, "exec")
+    return compile(code, name, "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
 
 
 def _describe(error: Exception) -> str:
