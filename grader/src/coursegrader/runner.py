@@ -133,8 +133,17 @@ def _secret(file: Path) -> bytes:
     return file.read_text(encoding="utf-8").encode()
 
 
-def describe(assignment: bytes, exercises: list[Exercise], *, unsafe: bool) -> dict[str, str]:
+def describe(assignment: Path | None, exercises: list[Exercise], unsafe: bool) -> dict[str, str]:
     """Return what marks depend on besides the submissions.
+
+    Parameters
+    ----------
+    assignment
+        The assignment file, None to describe the software alone.
+    exercises
+        Its exercises.
+    unsafe
+        Whether students' code is not isolated.
 
     Returns
     -------
@@ -145,7 +154,8 @@ def describe(assignment: bytes, exercises: list[Exercise], *, unsafe: bool) -> d
     """
     isolated = "off" if unsafe else "on"
     items = tuple(dict.fromkeys(item for exercise in exercises for item in exercise.preload))
-    return {"assignment": hashlib.sha256(assignment).hexdigest(), "isolation": isolated, **_installed(items)}
+    content = assignment.read_bytes() if assignment else b""
+    return {"assignment": hashlib.sha256(content).hexdigest(), "isolation": isolated, **_installed(items)}
 
 
 def _software(made_with: dict[str, str]) -> dict[str, str]:
@@ -195,7 +205,7 @@ def _grade_there(
     submission: Submission, exercises: list[Exercise], *, unsafe: bool, software: dict[str, str]
 ) -> Record:
     """Grade in a worker of a cluster, if its software is the same as where the command runs."""
-    here = _software(describe(b"", exercises, unsafe=unsafe))
+    here = _software(describe(None, exercises, unsafe))
     if here != software:
         raise GraderError(f"{platform.node()} differs from this machine: {explain(software, here)}")
     return grade_here(submission, exercises, unsafe=unsafe)
