@@ -20,7 +20,7 @@ import signal
 import time
 import traceback
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -153,6 +153,17 @@ def grade_answer(
             with contextlib.suppress(_RestartError):
                 return run.grade(exercise, answer, seed)
         seconds = max(end - time.monotonic(), 1)
+
+
+def grade_draws(
+    exercise: Exercise, answer: Answer, forkserver: Forkserver, *, seeds: Sequence[str], seconds: float
+) -> Iterator[Record]:
+    """Grade an answer once for each seed, in one process, with so many seconds each; see `grade_answer`."""
+    limits = Limits(seconds=len(seeds) * seconds)
+    with forkserver.student(limits=limits, items=exercise.preload, objects=exercise.objects) as student:
+        for seed in seeds:
+            end = time.monotonic() + seconds
+            yield _Run(student, {}, end=end, others_end=end).grade(exercise, answer, seed)
 
 
 def fail(exercise: Exercise, message: str, remark: str = "") -> Record:

@@ -23,7 +23,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from coursegrader import tables
+from coursegrader import frames
 from coursegrader.remote import Remote
 
 MAX_TEXT = 8 << 20
@@ -187,8 +187,8 @@ def _encode(value: Any, arrays: list[np.ndarray], lent: list[Any] | None = None,
         from coursegrader.keras_models import describe_model
 
         return {"model": describe_model(value), "weights": encode(value.get_weights())}
-    if tables.is_table(value):
-        return {"table": encode(tables.describe_table(value))}
+    if frames.is_table(value):
+        return {"table": encode(frames.describe_table(value))}
     if isinstance(value, np.generic | np.ndarray) or hasattr(value, "__array__"):
         return _encode_array(value, arrays)
     if isinstance(value, np.random.Generator) and lent is not None:
@@ -265,7 +265,7 @@ def _decode(
     if "model" in node:
         return _rebuild_model(node["model"], decode(node["weights"]))
     if "table" in node:
-        return tables.rebuild_table(decode(node["table"]))
+        return frames.rebuild_table(decode(node["table"]))
     if "kept" in node:
         if take is None or type(node["kept"]) is not int:
             raise ValueError(f"value: {_EXPECTED}, got {str(node['name'])[:100]}")

@@ -8,7 +8,7 @@ An object could be made to agree with whatever it is compared with. So it never 
 plain value, has no order, and cannot be added to one. Two such objects can be compared and combined.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from typing import Any, NoReturn
 
 _SLOTS = ("_ask", "_place", "_name")
@@ -44,6 +44,7 @@ class Remote:
         self._ask("set", self, name, value)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Call the object, and return the result."""
         return self._ask("call", self, *args, **kwargs)
 
     def __getitem__(self, key: Any) -> Any:
@@ -68,7 +69,7 @@ class Remote:
             return value
         raise StopIteration
 
-    def __await__(self) -> Iterator[Any]:
+    def __await__(self) -> Generator[Any, None, Any]:
         yield from ()
         return self._ask("await", self)
 
@@ -90,7 +91,7 @@ class Remote:
 
     def _combine(self, operation: str, other: Any) -> Any:
         if not isinstance(other, Remote):
-            self._refuse(other)
+            self._refuse()
         return self._ask(operation, self, other)
 
     def _refuse(self, *_: Any) -> NoReturn:
