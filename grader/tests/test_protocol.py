@@ -186,11 +186,8 @@ def test_table_of_other_things_is_refused(pair: tuple[socket.socket, socket.sock
         protocol.send(pair[0], table)
 
 
-FORGED: dict[str, Any] = {
-    "kind": "series",
-    "name": None,
-    "index": {"names": [None], "levels": [{"type": "int64", "values": [1]}]},
-}
+ONE: dict[str, Any] = {"type": "int64", "values": [1]}
+FORGED: dict[str, Any] = {"kind": "series", "name": None, "index": {"names": [None], "levels": [ONE]}}
 
 
 @pytest.mark.parametrize(

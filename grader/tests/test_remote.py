@@ -5,12 +5,21 @@ from typing import Any
 
 import pytest
 
+from coursegrader import exercises
 from coursegrader.answers import Answer
-from coursegrader.exercises import Exercise, Test
+from coursegrader.exercises import Exercise
 from coursegrader.forkserver import Forkserver
 from coursegrader.grade import grade_answer
 
-STACK = """class EmptyError(LookupError):
+STACK = """import typing
+
+
+class Place(typing.NamedTuple):
+    x: int
+    y: int
+
+
+class EmptyError(LookupError):
     pass
 
 
@@ -55,10 +64,6 @@ FORGED = """class Agree:
     __iter__ = lambda self: iter([Agree()])
     __getitem__ = lambda self, key: Agree()
     __array_interface__ = {"data": (1, False), "shape": (1,), "typestr": "<f8", "version": 3}
-    __array__ = None
-
-    def __getattr__(self, name):
-        return self.agree
 
 
 def answer():
@@ -68,8 +73,8 @@ def answer():
 
 def failure(solution: str, test: str, forkserver: Forkserver, *, objects: bool = True) -> str:
     """Return the message of the only test of an exercise whose answer is its solution."""
-    tests = (Test("an-answer-1", test, 1, hidden=True),)
-    exercise = Exercise("an-answer", "page", "Title", 1, 1, 30, "", (), solution, tests, objects=objects)
+    tests = (exercises.Test("an-answer-1", test, 1, hidden=True),)
+    exercise = Exercise("an-answer", "page", "Title", 1, 1, 5, "", (), solution, tests, objects=objects)
     (graded,) = grade_answer(exercise, Answer.of(exercise, solution), forkserver)["tests"]
     return str(graded["message"])
 
@@ -83,6 +88,7 @@ def failure(solution: str, test: str, forkserver: Forkserver, *, objects: bool =
         "assert Stack('ab') + Stack('c') == Stack('abc') != Stack() and str(Stack('a')) == \"['a']\"",
         "try:\n    Stack().top\nexcept LookupError as error:\n    assert 'is empty' in str(error)\nelse:\n    assert 0",
         "c = Countdown(9)\nassert next(c) == 8 and next(iter(c)) == 7 and c.left == 7",
+        "assert (Place(1, y=2).y, tuple(Place(3, 4))) == (2, (3, 4))",
         "assert list(map(Stack().push, 'ab'))[0] == Stack('ab')",
     ],
 )

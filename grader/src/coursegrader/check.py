@@ -105,7 +105,7 @@ class _Check:
                 checked.faults += [f"{label} fails {test}: {reason}" for test, reason in failures.items()]
             if code is exercise.solution:
                 taken = (time.monotonic() - start) / self._draws
-                self._seconds = min(self._seconds, 3 + 5 * taken)  # a mutant may loop for ever
+                self._seconds = min(self._seconds, 2 + 5 * taken)  # a mutant may loop for ever
         if checked.faults:
             return checked  # nothing else would be worth knowing
         if not self._grade(exercise.stub, 1):

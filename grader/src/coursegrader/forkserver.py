@@ -471,11 +471,10 @@ class _Kept:
         return self._places[id(thing)]
 
     def use(self, operation: str, thing: Any, *args: Any, **kwargs: Any) -> Any:
-        """Do with an object what a test does with its stand-in; keep what shall be used further and not be sent."""
+        """Do with an object what a test does with its stand-in."""
         result = _OPERATIONS[operation](thing, *args, **kwargs)
-        made = operation == "call" and isinstance(thing, type) and thing.__module__ == "__main__"
-        if operation == "iterate" or (made and not isinstance(result, int | float | str)):
-            self.place(result)
+        if operation == "iterate":
+            self.place(result)  # or all of it would be sent
         return result
 
 

@@ -169,7 +169,7 @@ def _encode(value: Any, arrays: list[np.ndarray], lent: list[Any] | None = None,
 
     if isinstance(value, Remote):
         return {"borrowed": "object", "place": value._place}
-    if kept is not None and (value in kept or isinstance(value, type)):
+    if kept is not None and (value in kept or isinstance(value, type) or _is_own(value)):
         return _keep(value, kept)
     if value is None or type(value) in (bool, int, float, str):
         return value
@@ -213,6 +213,11 @@ def _encode(value: Any, arrays: list[np.ndarray], lent: list[Any] | None = None,
 
 def _keep(value: Any, kept: Keeper) -> dict[str, Any]:
     return {"kept": kept.place(value), "name": (value if isinstance(value, type) else type(value)).__name__}
+
+
+def _is_own(value: Any) -> bool:
+    """Tell whether a value's class is the answer's own, and not just another name for a plain value."""
+    return type(value).__module__ == "__main__" and not isinstance(value, int | float | str)
 
 
 def is_model(value: Any) -> bool:
