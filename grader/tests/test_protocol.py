@@ -3,6 +3,7 @@ import enum
 import math
 import socket
 import struct
+import sys
 import threading
 import time
 from decimal import Decimal
@@ -184,6 +185,16 @@ def test_table_is_received_unchanged(pair: tuple[socket.socket, socket.socket], 
 def test_table_of_other_things_is_refused(pair: tuple[socket.socket, socket.socket], table: Any) -> None:
     with pytest.raises(ValueError, match="expected"):
         protocol.send(pair[0], table)
+
+
+def test_table_is_an_array_where_the_course_does_not_use_pandas(monkeypatch: pytest.MonkeyPatch) -> None:
+    numbers = frames.describe_table(pandas.DataFrame({"a": [1, 2], "b": [0.5, 1]}))
+    series, words = frames.describe_table(pandas.Series([1, 2])), frames.describe_table(TABLES["an index"].to_frame())
+    monkeypatch.delitem(sys.modules, "pandas")
+    assert frames.rebuild_table(numbers).tolist() == [[1, 0.5], [2, 1]]
+    assert frames.rebuild_table(series).tolist() == [1, 2]
+    with pytest.raises(ValueError, match="pandas to be imported in a set-up cell"):
+        frames.rebuild_table(words)
 
 
 ONE: dict[str, Any] = {"type": "int64", "values": [1]}

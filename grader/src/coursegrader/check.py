@@ -22,7 +22,7 @@ RIGHT_FILE, WRONG_FILE = f"right{CHECKS}", f"wrong{CHECKS}"
 WRONG_DRAWS = 3  # a wrong answer must lose points each time
 SURVIVOR_DRAWS = 20  # before a mutant counts as one that no test notices
 MOST_SURVIVORS = 0.2  # of the mutants
-_DRAWS = re.compile(r"default_rng\(\)|\brandom\b")
+_DRAWS = re.compile(r"default_rng\(\)|\brandom\.(?!default_rng\()")
 
 
 def read_answers(file: Path) -> dict[str, list[str]]:
