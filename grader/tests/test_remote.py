@@ -26,6 +26,9 @@ class EmptyError(LookupError):
 class Stack(list):
     limit = 3
 
+    def same(self):
+        return self
+
     def push(self, thing):
         self.append(thing)
         return self
@@ -88,6 +91,7 @@ def failure(solution: str, test: str, forkserver: Forkserver, *, objects: bool =
         "assert Stack('ab') + Stack('c') == Stack('abc') != Stack() and str(Stack('a')) == \"['a']\"",
         "try:\n    Stack().top\nexcept LookupError as error:\n    assert 'is empty' in str(error)\nelse:\n    assert 0",
         "c = Countdown(9)\nassert next(c) == 8 and next(iter(c)) == 7 and c.left == 7",
+        "s = Stack()\nassert s.same() is s and not s",
         "assert (Place(1, y=2).y, tuple(Place(3, 4))) == (2, (3, 4))",
         "assert list(map(Stack().push, 'ab'))[0] == Stack('ab')",
     ],

@@ -221,8 +221,10 @@ class Student:
         return self._ask({"use": operation, "args": args, "kwargs": kwargs})
 
     def _take(self, place: int, name: str) -> Remote:
-        taken = self._taken.get(place) or Remote(self._use, place, name)
-        return self._taken.setdefault(place, taken)
+        taken = self._taken.get(place)
+        if taken is None:
+            taken = self._taken[place] = Remote(self._use, place, name)
+        return taken
 
     def _ask(self, question: dict[str, Any], deadline: float = math.inf) -> Any:
         question["objects"] = self._objects
