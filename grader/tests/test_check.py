@@ -1,13 +1,17 @@
 """What `assignment check` finds in good exercises and in bad ones."""
 
+import os
+import re
+import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from coursegrader import check, exercises
+from coursegrader import check
 from coursegrader.cli import main
 from coursegrader.exercises import Exercise
+from coursegrader.exercises import Test as Cell
 from coursegrader.forkserver import Forkserver
 from coursegrader.mutants import make_mutants
 
@@ -24,7 +28,7 @@ def checked(
     setup: tuple[str, ...] = (),
     **options: Any,
 ) -> check.Checked:
-    tests = (exercises.Test("a-clip-1", VISIBLE, 1, hidden=False), exercises.Test("a-clip-2", hidden, 1, hidden=True))
+    tests = (Cell("a-clip-1", VISIBLE, 1, hidden=False), Cell("a-clip-2", hidden, 1, hidden=True))
     exercise = Exercise("a-clip", "page", "Clip", 1, 1, 30, "", setup, solution, tests)
     return check.check_exercise(exercise, forkserver, draws=3, **options)
 
@@ -63,9 +67,27 @@ def test_mutants_are_valid_code_and_differ_from_the_solution() -> None:
         compile(mutant, "mutant", "exec")
 
 
-def test_command_reports_and_ends_with_code_1(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_answers_to_an_unknown_exercise_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     course = Path(__file__).parent / "course" / "data.md"
     (tmp_path / "data.md").write_text(course.read_text(encoding="utf-8"), encoding="utf-8")
     (tmp_path / check.WRONG_FILE).write_text("## no-such\n```python\nx = 1\n```\n", encoding="utf-8")
     assert main(["assignment", "check", "--source", str(tmp_path)]) == 1
     assert "there is no exercise no-such in this folder" in capsys.readouterr().err
+
+
+def test_command_names_what_is_not_in_order(
+    tmp_path: Path,
+    isolation: bool,
+    exercises: dict[str, Exercise],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(os, "environ", os.environ.copy())
+    shutil.copy(Path(__file__).parent / "course" / "predict.md", tmp_path)
+    answers = f"## predict-top\n```python\n{exercises['predict-top'].solution}\n```\n"
+    (tmp_path / check.WRONG_FILE).write_text(answers, encoding="utf-8")
+    options = ["--source", str(tmp_path), "--draws", "2", *([] if isolation else ["--unsafe"])]
+    assert main(["assignment", "check", *options]) == 1
+    table = capsys.readouterr().out
+    assert re.search(r"(?m)^predict-top +2 +0 +1 +5 of 5$", table), table
+    assert "    NOT IN ORDER: wrong answer 1 gets full marks\n0 of 1 exercises are in order\n" in table
