@@ -193,8 +193,7 @@ def trace(
 
 
 def is_plain(value: Any) -> bool:
-    kinds = int | float | str | list | tuple | set | dict | None
-    return isinstance(value, kinds) or hasattr(value, "__array__")
+    return isinstance(value, int | float | str | list | tuple | set | dict | None) or hasattr(value, "__array__")
 
 
 @pytest.mark.weekly

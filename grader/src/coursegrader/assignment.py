@@ -2,13 +2,24 @@
 
 import ast
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import nbformat
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
-from coursegrader.exercises import ASSIGNMENT_FILE, DIFFICULTY, Exercise, Test, defined_names, save, setup_ids
+from coursegrader.exercises import (
+    ASSIGNMENT_FILE,
+    DIFFICULTY,
+    Definition,
+    Exercise,
+    Test,
+    defined_names,
+    public_methods,
+    save,
+    setup_ids,
+)
 from coursegrader.files import make_folder, write
 
 PLACEHOLDER = "# This cell is filled in when the notebook is graded: it holds further tests."
@@ -135,19 +146,29 @@ def _test_code(test: Test, *, with_answers: bool) -> str:
 def _mark_solution(solution: str) -> str:
     """Return a solution with nbgrader's markers around what students should write.
 
-    The signature and docstring of a function stay outside, so that nbgrader's own stub keeps them.
+    The signature and docstring of a function or method stay outside, so that nbgrader's own stub keeps them.
     """
     lines = solution.splitlines()
     marked: list[str] = []
     position = 0
-    for statement in ast.parse(solution).body:
-        start = statement.lineno - 1
-        if defined_names(statement) and isinstance(statement, ast.FunctionDef) and ast.get_docstring(statement):
-            start = statement.body[0].end_lineno or start
+    for start, end, indent in _find_code(ast.parse(solution).body):
+        marked += lines[position:start]
+        marked += [f"{indent}### BEGIN SOLUTION", *lines[start:end], f"{indent}### END SOLUTION"]
+        position = end
+    return "\n".join(marked + lines[position:])
+
+
+def _find_code(statements: list[ast.stmt]) -> Iterator[tuple[int, int, str]]:
+    """Yield the lines that students should write: first, end, and indentation."""
+    for statement in statements:
+        start, end, column = statement.lineno - 1, statement.end_lineno or statement.lineno, statement.col_offset
+        public = isinstance(statement, Definition) and (defined_names(statement) or statement.name.endswith("__"))
+        if isinstance(statement, ast.ClassDef) and public and public_methods(statement):
+            yield from _find_code(statement.body[1:] if ast.get_docstring(statement) else statement.body)
+            continue
+        if isinstance(statement, Definition) and public and ast.get_docstring(statement):
+            start, column = statement.body[0].end_lineno or start, statement.body[0].col_offset
         else:
             start = min([start, *(d.lineno - 1 for d in getattr(statement, "decorator_list", []))])
-        indent = "    " if start >= statement.lineno else ""
-        marked += lines[position:start]
-        position = statement.end_lineno or start
-        marked += [f"{indent}### BEGIN SOLUTION", *lines[start:position], f"{indent}### END SOLUTION"]
-    return "\n".join(marked + lines[position:])
+        if start < end:
+            yield start, end, " " * column

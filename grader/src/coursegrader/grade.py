@@ -4,10 +4,13 @@ The tests come from the assignment file. A student's function looks like a funct
 to the student process, and the result is the value in its reply. That process can do nothing but reply.
 """
 
+import ast
+import asyncio
 import contextlib
 import functools
 import hashlib
 import hmac
+import inspect
 import io
 import itertools
 import json
@@ -19,7 +22,7 @@ import signal
 import time
 import traceback
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -188,7 +191,8 @@ def grade_answer(
     seed = seed or secrets.token_hex(32)
     seconds, end = float(exercise.seconds), math.inf
     while True:
-        with forkserver.student(limits=Limits(seconds=seconds), items=exercise.preload) as student:
+        limits = Limits(seconds=seconds)
+        with forkserver.student(limits=limits, items=exercise.preload, objects=exercise.objects) as student:
             if math.isinf(end):  # counted from the first start, which may import modules
                 end = time.monotonic() + seconds
                 begin()
@@ -206,6 +210,17 @@ def leave_to_person(exercise: Exercise, essay: Essay | None) -> Record:
         return fail(exercise, NO_ANSWER)
     by_hand = {"figures": list(essay.figures), "remark": essay.remark}
     return {"remark": essay.remark, "tests": [], "answer": essay.text, "by_hand": by_hand}
+
+
+def grade_draws(
+    exercise: Exercise, answer: Answer, forkserver: Forkserver, *, seeds: Sequence[str], seconds: float
+) -> Iterator[Record]:
+    """Grade an answer once for each seed, in one process, with so many seconds each; see `grade_answer`."""
+    limits = Limits(seconds=len(seeds) * seconds)
+    with forkserver.student(limits=limits, items=exercise.preload, objects=exercise.objects) as student:
+        for seed in seeds:
+            end = time.monotonic() + seconds
+            yield Run(student, {}, end=end, others_end=end).grade(exercise, answer, seed)
 
 
 def fail(exercise: Exercise, message: str, remark: str = "") -> Record:
@@ -428,7 +443,9 @@ def _run_test(
             _drawing_from(seed, test.id),
             _bounded(deadline),
         ):
-            exec(_compile(test.code, TEST_FILE), names)
+            found = eval(_compile(test.code, TEST_FILE), names)
+            if inspect.iscoroutine(found):
+                asyncio.run(found)
     except (_OutOfTime, Exception) as error:
         examine(error)
         return _explain(error, test)
@@ -448,7 +465,7 @@ def _explain(error: BaseException, test: Test) -> str:
 
 @functools.cache
 def _compile(code: str, name: str) -> Any:
-    return compile(code, name, "exec")
+    return compile(code, name, "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
 
 
 def _describe(error: BaseException) -> str:
