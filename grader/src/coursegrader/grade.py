@@ -6,11 +6,8 @@ to the student process, and the result is the value in its reply. That process c
 
 import contextlib
 import functools
-import hmac
 import io
-import itertools
 import math
-import random
 import resource
 import secrets
 import signal
@@ -21,10 +18,9 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from coursegrader import preload
-from coursegrader.answers import Answer, UnreadableError, read_answers
+from coursegrader.answers import Answer, UnreadableError, find_other_values, read_answers
+from coursegrader.draws import drawing_from
 from coursegrader.exercises import Exercise, Test
 from coursegrader.forkserver import EndedError, Forkserver, Student, StudentError
 from coursegrader.sandbox import Limits
@@ -37,6 +33,7 @@ GRACE = 1  # seconds that tests may run longer than the student process
 READING = 20  # seconds to find the answers in a notebook
 
 TOO_LONG = "The code took longer than allowed."
+OTHER_VALUES = "The notebook does not have the values that were drawn for you. The answer was graded with yours."
 
 
 class _OutOfTime(BaseException):
@@ -74,12 +71,14 @@ def grade_submission(
     start = time.monotonic()
     seed = submission.seed or secrets.token_hex(32)
     problem, answers = submission.problem, {}
+    others: set[str] = set()
     known = known or {}
     report("", None)
     if submission.notebook is not None and len(known) < len(exercises):
         try:
             with _bounded(start + READING):
                 answers = read_answers(submission.notebook, exercises)
+                others = find_other_values(submission.notebook, exercises)
         except UnreadableError as error:
             problem = f"{problem} {error}".strip()
         except (_OutOfTime, MemoryError):
@@ -91,6 +90,8 @@ def grade_submission(
         graded = known.get(exercise.id) or grade_answer(
             exercise, answers.get(exercise.id), forkserver, seed=seed, stopped=stopped, begin=begin
         )
+        if exercise.id in others and exercise.id not in known:
+            graded["remark"] = f"{OTHER_VALUES} {graded['remark']}".strip()
         report(exercise.id, graded)
         score = sum(test["points"] for test in graded["tests"])
         about = {"id": exercise.id, "title": exercise.title, "chapter": exercise.chapter}
@@ -255,36 +256,11 @@ def _record(test: Test, message: str | None) -> Record:
     return {"id": test.id, "points": points, "max_points": test.points, "hidden": test.hidden, "message": message or ""}
 
 
-@contextlib.contextmanager
-def _drawing_from(seed: str, name: str) -> Iterator[None]:
-    """Let random numbers follow from a seed and a name: those of `random`, of NumPy, and of what Keras initializes.
-
-    Generators that are given no seed get one each, from which no other can be computed.
-    """
-    default_rng, numbers = np.random.default_rng, itertools.count()
-
-    def derive() -> bytes:
-        return hmac.digest(seed.encode(), f"{name} {next(numbers)}".encode(), "sha256")
-
-    def derived_rng(seed: Any = None) -> np.random.Generator:
-        return default_rng(int.from_bytes(derive()) if seed is None else seed)
-
-    random.seed(derive())
-    np.random.seed(np.frombuffer(derive(), "uint32"))  # noqa: NPY002
-    np.random.default_rng = derived_rng
-    try:
-        yield
-    finally:
-        np.random.default_rng = default_rng
-        random.seed()
-        np.random.seed()  # noqa: NPY002
-
-
 def _set_up(exercise: Exercise, seed: str) -> dict[str, Any]:
     """Return the names that tests can use: those of the set-up cells in the assignment file, made for this answer."""
     names: dict[str, Any] = {"__name__": "tests"}
     preload.load(exercise.preload, own=True)
-    with _drawing_from(seed, exercise.id):
+    with drawing_from(seed, exercise.id):
         for code in exercise.setup:
             exec(_compile(code, "setup"), names)
     return names
@@ -305,7 +281,7 @@ def _run_test(test: Test, names: dict[str, Any], seed: str, *, deadline: float =
         with (
             contextlib.redirect_stdout(io.StringIO()),
             warnings.catch_warnings(action="ignore"),
-            _drawing_from(seed, test.id),
+            drawing_from(seed, test.id),
             _bounded(deadline),
         ):
             exec(_compile(test.code, "test"), names)

@@ -78,9 +78,9 @@ def write_reports(
     ungraded = dict(ungraded or {})
     rows = records + [{**no_score, "student": student, "problem": ungraded[student]} for student in sorted(ungraded)]
     files = {
-        "grades.csv": _as_csv(_grades(rows, assignment)),
-        "canvas.csv": _as_csv(_canvas(rows, assignment)),
-        "moodle.csv": _as_csv(worksheet or _moodle(rows)),
+        "grades.csv": as_csv(_grades(rows, assignment)),
+        "canvas.csv": as_csv(_canvas(rows, assignment)),
+        "moodle.csv": as_csv(worksheet or _moodle(rows)),
         **{f"feedback/{record['file']}.html": make_feedback(record, assignment=assignment) for record in records},
         "summary.html": make_summary(records, assignment=assignment, ungraded=ungraded),
     }
@@ -108,7 +108,8 @@ def escape_formulas(value: Any) -> Any:
     return escaped
 
 
-def _as_csv(rows: list[list[Any]]) -> str:
+def as_csv(rows: list[list[Any]]) -> str:
+    """Return rows as a table (CSV) in which a spreadsheet finds no formula, see `escape_formulas`."""
     stream = io.StringIO(newline="")
     csv.writer(stream).writerows([[escape_formulas(value) for value in row] for row in rows])
     return stream.getvalue()

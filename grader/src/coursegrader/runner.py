@@ -24,6 +24,7 @@ from coursegrader.files import write
 from coursegrader.forkserver import GraderError
 from coursegrader.grade import Record
 from coursegrader.submissions import Submission
+from coursegrader.variants import NOT_LISTED, Variants
 from coursegrader.worker import close_idle, grade_here
 
 _ALWAYS = ("ipython", "keras", "numpy", "tensorflow")
@@ -74,6 +75,7 @@ def grade_all(
     workers: int = 1,
     scheduler: str | None = None,
     unsafe: bool = False,
+    variants: Variants | None = None,
 ) -> Iterator[tuple[str, Record | None, str]]:
     """Grade submissions, and store the record of each as soon as it is finished.
 
@@ -93,6 +95,8 @@ def grade_all(
         The address of a Dask scheduler, to grade on its workers instead.
     unsafe
         Grade without isolation.
+    variants
+        Whose values the exercises get, if they have variants.
 
     Yields
     ------
@@ -108,6 +112,9 @@ def grade_all(
     with _executor(workers, scheduler) as executor:
         for read in submissions:
             submission = read()
+            if variants and not variants.find(submission.student):
+                problem = f"{NOT_LISTED} {submission.problem}".strip()
+                submission = dataclasses.replace(submission, problem=problem)
             file = folder / _file_name(submission.student)
             known = _read_record(file, digest=submission.digest, made_with=made_with)
             if known:
@@ -115,7 +122,8 @@ def grade_all(
                 continue
             seed = hmac.digest(secret, submission.notebook or b"", "sha256").hex()
             submission = dataclasses.replace(submission, seed=seed)
-            future = executor.submit(grade, submission, exercises, unsafe=unsafe)
+            own = variants.exercises_of(exercises, submission.student) if variants else exercises
+            future = executor.submit(grade, submission, own, unsafe=unsafe)
             pending[future] = (submission, file)
             if len(pending) >= enough:
                 yield from _collect(pending, made_with)
