@@ -94,7 +94,9 @@ function chartOf(table) {
       data[name in data ? `${name}, again` : name] = points.filter((_, index) => !Number.isNaN(values[index]));
     }
   }
-  const x = { label: rows[0][0] || "row", ...(ordered ? {} : { valueLabels: places }) };
+  const label = rows[0][0] || "row";
+  const format = (/** @type {number} */ value) => `${label} ${value}`; // "epoch 3", and not a bare 3
+  const x = { label, ...(ordered ? { format } : { valueLabels: places }) };
   return {
     data,
     axes: { x, ...(axes[0] && { y: axisOf(axes[0]) }), ...(axes[1] && { y2: axisOf(axes[1]) }) },

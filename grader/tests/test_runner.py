@@ -16,7 +16,7 @@ from typing import Any
 import psutil
 import pytest
 
-from coursegrader import cli, runner
+from coursegrader import cli, commands, runner
 from coursegrader.assignment import build_assignment, make_notebook
 from coursegrader.exercises import Exercise
 from coursegrader.forkserver import GraderError
@@ -196,7 +196,7 @@ def test_repeated_worker_crash_marks_submission_incomplete(course: Path) -> None
     process = start(course, out)
     for _ in range(2):
         kill_grader(process)
-    assert process.wait(timeout=120) == cli.EXIT_INCOMPLETE
+    assert process.wait(timeout=120) == commands.EXIT_INCOMPLETE
     with (out / "grades.csv").open(encoding="utf-8") as stream:
         rows = {row["student_id"]: row["score"] for row in csv.DictReader(stream)}
     assert rows == {student: str(score) for student, score in EXPECTED.items()} | {STUDENTS[0]: ""}
@@ -210,7 +210,7 @@ def test_interrupted_grading_ends_its_processes_and_resumes(course: Path) -> Non
     wait_for(lambda: len(records(out)) >= 1)
     family = psutil.Process(process.pid).children(recursive=True)
     os.killpg(process.pid, signal.SIGINT)  # as a terminal does
-    assert process.wait(timeout=5) == cli.EXIT_INTERRUPTED
+    assert process.wait(timeout=5) == commands.EXIT_INTERRUPTED
     assert psutil.wait_procs(family, timeout=20)[1] == []
     assert cli.main(arguments(course, out)) == 0
     assert scores(out) == EXPECTED
@@ -259,7 +259,7 @@ def test_cluster_is_not_reached_in_the_clear_through_a_public_network(address: s
 def test_worker_of_a_cluster_with_other_software_grades_nothing(exercises: dict[str, Exercise]) -> None:
     """Its marks could be others, and the record would not tell."""
     chosen = [exercises["predict-top"]]
-    here = runner.describe(b"", chosen, unsafe=False)
+    here = runner.describe(None, chosen, unsafe=False)
     other = {**here, "numpy": "1.0"}
     with pytest.raises(GraderError, match=f"differs from this machine: numpy was 1.0 and is {here['numpy']}$"):
         runner._grade_there(Submission("ada", None), chosen, unsafe=False, software=runner._software(other))

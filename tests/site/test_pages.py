@@ -214,6 +214,7 @@ def test_figure_is_heard_and_enlarged_by_keys(report: dict[str, Any]) -> None:
         head, *rows = list(csv.reader(file))
     numbers = {key: [float(part) for part in re.findall(r"\d+(?:\.\d+)?", text)] for key, text in hear["heard"].items()}
     assert numbers["ArrowRight"] == [2, float(rows[1][1])]
+    assert hear["heard"]["ArrowRight"].startswith(f"{head[0]} 2")
     assert numbers["End"] == [len(rows), float(rows[-1][1])]
     assert head[2] in hear["heard"]["PageDown"]
     assert numbers["Home"] == [1, float(rows[0][2])]

@@ -45,6 +45,11 @@ class Answer:
 
     cells: tuple[Cell, ...]
 
+    @property
+    def code(self) -> str:
+        """The code of the answer alone, its cells separated by an empty line."""
+        return "\n\n".join(cell.code for cell in self.cells if cell.kind == "answer")
+
     @classmethod
     def of(cls, exercise: Exercise, code: str) -> "Answer":
         """Return an answer that is a single cell."""

@@ -30,7 +30,7 @@ def write(file: Path, text: str, *, root: Path, private: bool = False) -> None:
             if private and exposed(file):
                 file.chmod(0o600)
             return
-        _keep(file, root)
+        keep(file, root)
     part = file.with_name(f".{file.name}.part")
     part.unlink(missing_ok=True)
     descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600 if private else 0o666)
@@ -46,8 +46,8 @@ def make_folder(folder: Path, *, private: bool = True) -> None:
             place.mkdir(mode=0o700 if private else 0o777, exist_ok=True)
 
 
-def _keep(file: Path, root: Path) -> None:
-    """Copy a file to the earlier ones, under a name that none of them has."""
+def keep(file: Path, root: Path) -> None:
+    """Copy a file to the earlier ones of the folder `root`, under a name that none of them has; see `write`."""
     changed = time.strftime("%Y-%m-%dT%H-%M-%S", time.localtime(file.stat().st_mtime))
     folder = (root / EARLIER / file.relative_to(root)).parent
     make_folder(folder)

@@ -31,6 +31,7 @@ Record = dict[str, Any]
 MEMORY = 4 << 30  # bytes that tests may use beyond what this process uses: an answer could be made to fill it
 GRACE = 1  # seconds that tests may run longer than the student process
 READING = 20  # seconds to find the answers in a notebook
+MAX_ANSWER = 50_000  # characters of an answer in a record
 
 TOO_LONG = "The code took longer than allowed."
 OTHER_VALUES = "The notebook does not have the values that were drawn for you. The answer was graded with yours."
@@ -63,10 +64,10 @@ def grade_submission(
     Returns
     -------
     record
-        ``student``, ``digest`` of the submission, ``seed`` of its draws, ``problem`` with the file, ``score``,
-        ``max_score``, ``seconds`` and ``questions``: for each its ``id``, ``title``, ``score``, ``max_score``, a
-        ``remark`` for the student, and ``tests``: for each its ``id``, ``points``, ``max_points``, whether it was
-        ``hidden``, and a ``message`` for the student.
+        ``student``, ``digest`` of the submission, the ``notebook``'s path in it, ``seed`` of its draws, ``problem``
+        with the file, ``score``, ``max_score``, ``seconds`` and ``questions``: for each its ``id``, ``title``,
+        ``score``, ``max_score``, the code of the ``answer``, a ``remark`` for the student, and ``tests``: for each its
+        ``id``, ``points``, ``max_points``, whether it was ``hidden``, and a ``message`` for the student.
     """
     start = time.monotonic()
     seed = submission.seed or secrets.token_hex(32)
@@ -92,6 +93,8 @@ def grade_submission(
         )
         if exercise.id in others and exercise.id not in known:
             graded["remark"] = f"{OTHER_VALUES} {graded['remark']}".strip()
+        code = answers[exercise.id].code if exercise.id in answers else ""
+        graded = {"answer": code[:MAX_ANSWER], **graded}
         report(exercise.id, graded)
         score = sum(test["points"] for test in graded["tests"])
         about = {"id": exercise.id, "title": exercise.title, "chapter": exercise.chapter}
@@ -99,6 +102,7 @@ def grade_submission(
     return {
         "student": submission.student,
         "digest": submission.digest,
+        "notebook": submission.file,
         "seed": seed,
         "problem": problem,
         "score": sum(question["score"] for question in questions),

@@ -96,7 +96,12 @@ def grade_all(
     unsafe
         Grade without isolation.
     variants
-        Whose values the exercises get, if they have variants.
+        Whose values the exercises get; None if they have no variants.
+
+    Raises
+    ------
+    ValueError
+        Exercises have variants, and `variants` is None.
 
     Yields
     ------
@@ -104,6 +109,8 @@ def grade_all(
         In the order in which they finish. If grading itself failed, the record is None, the problem says why, and
         nothing is stored.
     """
+    if variants is None and any(exercise.variant for exercise in exercises):
+        raise ValueError("variants: expected those of the assignment file, got None")
     grade = grade_here if scheduler is None else functools.partial(_grade_there, software=_software(made_with))
     folder.mkdir(parents=True, exist_ok=True)
     secret = _secret(folder / SECRET)
@@ -141,8 +148,17 @@ def _secret(file: Path) -> bytes:
     return file.read_text(encoding="utf-8").encode()
 
 
-def describe(assignment: bytes, exercises: list[Exercise], *, unsafe: bool) -> dict[str, str]:
+def describe(assignment: Path | None, exercises: list[Exercise], unsafe: bool) -> dict[str, str]:
     """Return what marks depend on besides the submissions.
+
+    Parameters
+    ----------
+    assignment
+        The assignment file, None to describe the software alone.
+    exercises
+        Its exercises.
+    unsafe
+        Whether students' code is not isolated.
 
     Returns
     -------
@@ -153,7 +169,8 @@ def describe(assignment: bytes, exercises: list[Exercise], *, unsafe: bool) -> d
     """
     isolated = "off" if unsafe else "on"
     items = tuple(dict.fromkeys(item for exercise in exercises for item in exercise.preload))
-    return {"assignment": hashlib.sha256(assignment).hexdigest(), "isolation": isolated, **_installed(items)}
+    content = assignment.read_bytes() if assignment else b""
+    return {"assignment": hashlib.sha256(content).hexdigest(), "isolation": isolated, **_installed(items)}
 
 
 def _software(made_with: dict[str, str]) -> dict[str, str]:
@@ -203,7 +220,7 @@ def _grade_there(
     submission: Submission, exercises: list[Exercise], *, unsafe: bool, software: dict[str, str]
 ) -> Record:
     """Grade in a worker of a cluster, if its software is the same as where the command runs."""
-    here = _software(describe(b"", exercises, unsafe=unsafe))
+    here = _software(describe(None, exercises, unsafe))
     if here != software:
         raise GraderError(f"{platform.node()} differs from this machine: {explain(software, here)}")
     return grade_here(submission, exercises, unsafe=unsafe)

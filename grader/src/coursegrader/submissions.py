@@ -62,12 +62,15 @@ class Submission:
         What the student should know of the files: why there is no notebook, or which of several was graded; or empty.
     seed : str
         What the tests draw for it follows from this; empty for a new one, see `grade.grade_submission`.
+    file : str
+        The notebook's path in what was handed in, shortened; empty if there is none.
     """
 
     student: str
     notebook: bytes | None
     problem: str = ""
     seed: str = ""
+    file: str = ""
 
     @property
     def digest(self) -> str:
@@ -376,7 +379,7 @@ def _choose(
     if rivals:
         rest = _listed([_shown(entry, notebooks) for entry in rivals])
         problems.insert(0, f"Of several notebooks, {_shown(chosen, notebooks)} was graded, not {rest}.")
-    return Submission(student, content, " ".join(problems))
+    return Submission(student, content, " ".join(problems), file="/".join(chosen.path)[:MAX_SHOWN])
 
 
 def _unpack(entry: _Entry, left: list[int], depth: int = 2) -> list[_Entry]:

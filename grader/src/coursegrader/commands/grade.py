@@ -1,0 +1,138 @@
+"""``grade``: grade what students handed in."""
+
+import argparse
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from coursegrader.commands import EXIT_INCOMPLETE, WIDE, check_isolation, positive, warn
+from coursegrader.platforms import PLATFORMS
+
+if TYPE_CHECKING:  # slow to import, and not needed for help
+    from coursegrader.commands import Commands
+    from coursegrader.exercises import Exercise
+    from coursegrader.submissions import Submission
+    from coursegrader.variants import Variants
+
+
+def add(commands: "Commands") -> None:
+    """Add the command."""
+    grade = commands.add_parser(
+        "grade",
+        help="grade what students handed in",
+        description="Grade folders, zip archives from platforms, and notebooks. Run again, it resumes; with other\n"
+        "submissions and the same --out, it adds to the tables.",
+        **WIDE,
+    )
+    grade.add_argument("submissions", metavar="SUBMISSIONS", nargs="+", type=Path, help="folders, archives, notebooks")
+    grade.add_argument("--assignment", metavar="DIR", type=Path, required=True, help="what `assignment build` wrote")
+    grade.add_argument("--out", metavar="DIR", type=Path, required=True, help="where grades and feedback go")
+    grade.add_argument("--roster", metavar="FILE", type=Path, help="a class list (CSV) that your platform exported")
+    grade.add_argument(
+        "--platform",
+        choices=PLATFORMS,
+        default="",
+        help="what exported the submissions; plain if students or you chose the names (default: what all names show)",
+    )
+    where = grade.add_mutually_exclusive_group()
+    where.add_argument(
+        "--workers", metavar="N", type=positive, default=1, help="processes on this machine (default: 1)"
+    )
+    where.add_argument("--scheduler", metavar="ADDRESS", help="grade on a Dask cluster, e.g. tls://10.0.0.5:8786")
+    grade.add_argument("--unsafe", action="store_true", help="grade even if students' code cannot be isolated here")
+    grade.set_defaults(run=_grade)
+
+
+def _grade(options: argparse.Namespace) -> int:
+    from coursegrader import files, runner
+    from coursegrader.gradebook import Gradebook, read_assignment
+    from coursegrader.submissions import find_submissions
+    from coursegrader.variants import load_variants
+
+    file, name, exercises = read_assignment(options.assignment)
+    check_isolation(
+        options.program,
+        unsafe=options.unsafe,
+        items=[item for exercise in exercises for item in exercise.preload],
+        paths=[options.assignment, options.out, *options.submissions, *filter(None, [options.roster])],
+        here=options.scheduler is None,
+    )
+    if options.scheduler:
+        runner.check_address(options.scheduler)
+    warn(files.warnings([file], "solutions"))
+    book = Gradebook(options.out)
+    submissions = find_submissions(
+        options.submissions,
+        assignment=name,
+        exercises=exercises,
+        platform=options.platform,
+        tell=lambda line: warn([line]),
+    )
+    book.remember(options.assignment, options.submissions, platform=options.platform, unsafe=options.unsafe)
+    if options.roster:
+        book.remember_table("roster", options.roster)
+    warn(files.warnings([options.out], "marks"))
+    earlier = book.records()
+    variants = load_variants(file)
+    made_with = runner.describe(file, exercises, options.unsafe)
+    records, failed = _grade_all(options, submissions, exercises, made_with, variants)
+    warn(f"not graded, because grading itself failed: {student}: {failed[student]}" for student in failed)
+    warn(_changes(records, earlier))
+    book.finish([record["student"] for record in records], failed=list(failed))
+    book.write_tables(tell=lambda line: warn([line]))
+    print(f"graded {len(records)} of {len(submissions)}: {options.out / 'summary.html'}")
+    return EXIT_INCOMPLETE if failed else 0
+
+
+def _grade_all(
+    options: argparse.Namespace,
+    submissions: "list[Callable[[], Submission]]",
+    exercises: "list[Exercise]",
+    made_with: dict[str, str],
+    variants: "Variants | None",
+) -> tuple[list[dict[str, Any]], dict[str, str]]:
+    """Return the records, and for students whose grading failed the reason."""
+    from tqdm import tqdm
+
+    from coursegrader import runner
+
+    graded = runner.grade_all(
+        submissions,
+        exercises,
+        options.out / "records",
+        made_with=made_with,
+        workers=options.workers,
+        scheduler=options.scheduler,
+        unsafe=options.unsafe,
+        variants=variants,
+    )
+    records, failed = [], {}
+    for student, record, problem in tqdm(graded, total=len(submissions), unit="submission"):
+        if record is None:
+            failed[student] = problem
+        else:
+            records.append(record)
+    return records, failed
+
+
+def _changes(records: list[dict[str, Any]], earlier: list[dict[str, Any]]) -> Iterator[str]:
+    """Yield a line for each reason why students were graded again, and for each score that is another one."""
+    from coursegrader.runner import explain
+
+    before = {record["student"]: record for record in earlier}
+    reasons: dict[str, list[str]] = {}
+    changed = []
+    for record in records:
+        student, score = record["student"], record["score"]
+        old = before.get(student, record)
+        reason = explain(old.get("made_with", {}), record["made_with"]) if old is not record else ""
+        if not reason and old["digest"] != record["digest"]:
+            reason = "something else was handed in"
+        if reason:
+            reasons.setdefault(reason, []).append(student)
+        if old["score"] != score:
+            changed.append(f"{student}: {score} points; an earlier run gave {old['score']}")
+    for reason, students in reasons.items():
+        more = f" and {len(students) - 3} more" if len(students) > 3 else ""
+        yield f"graded again, because {reason}: {', '.join(students[:3])}{more}"
+    yield from changed
