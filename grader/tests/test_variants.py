@@ -1,6 +1,7 @@
 import csv
 import io
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -8,13 +9,15 @@ import nbformat
 import numpy as np
 import pytest
 
+from coursegrader import cli
 from coursegrader.assignment import build_assignment
 from coursegrader.exercises import Exercise, ExerciseError, load, read_exercises
 from coursegrader.forkserver import Forkserver
 from coursegrader.grade import OTHER_VALUES, grade_submission
+from coursegrader.gradebook import Gradebook
 from coursegrader.roster import Person, read_roster
 from coursegrader.submissions import Submission
-from coursegrader.variants import MAX_ENTRIES, Variants, draw, draw_values, load_variants, samples
+from coursegrader.variants import MAX_ENTRIES, NOT_LISTED, Variants, draw, draw_values, load_variants, samples
 
 CHAPTER = r"""---
 jupytext:
@@ -223,3 +226,29 @@ def test_samples_differ_and_are_ordinary_exercises(exercise: Exercise) -> None:
     found = samples(exercise)
     assert len({sample.values for sample in found}) == 10
     assert samples(with_code(exercise, "")) == [with_code(exercise, "")]
+
+
+def test_class_is_graded_with_its_variants(
+    exercise: Exercise, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, isolation: bool
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("class.csv").write_text("\n".join(CLASS.splitlines()[:4]), encoding="utf-8")
+    build = ["assignment", "build", "week-1", "--exercises", "decay", "--source", "course", "--out", "week-1"]
+    assert cli.main(build) == 1
+    assert cli.main([*build, "--variants", "class.csv"]) == 0
+    shutil.copytree("week-1/release", "submitted")
+    notebooks = sorted(Path("submitted").rglob("*.ipynb"))
+    for path in notebooks:
+        notebook = nbformat.read(path, as_version=4)
+        notebook.cells[4].source = exercise.solution
+        nbformat.write(notebook, path)
+    shutil.copytree("submitted/Student 1 (101)", "submitted/Stranger (999)")
+    shutil.copy(notebooks[2], notebooks[1])
+    unsafe = [] if isolation else ["--unsafe"]
+    assert cli.main(["grade", "submitted", "--assignment", "week-1", "--out", "grades", *unsafe]) == 0
+    found = {record["student"]: record for record in Gradebook.open(Path("grades")).records()}
+    assert {student: record["score"] for student, record in found.items()} == dict.fromkeys(found, 3)
+    assert [record["questions"][0]["remark"] for record in found.values()] == [OTHER_VALUES, "", OTHER_VALUES, ""]
+    assert [record["problem"] for record in found.values()] == [NOT_LISTED, "", "", ""]
+    own = Gradebook.open(Path("grades")).exercises_of("Student 2 (102)")
+    assert nbformat.read(notebooks[2], as_version=4).cells[2].source == own[0].values

@@ -71,12 +71,14 @@ def build_assignment(
         raise ValueError(f"exercises: expected at least one, each once, got {', '.join(ids) or 'none'}")
     drawn = [exercise.id for exercise in exercises if exercise.variant]
     if bool(drawn) != bool(people):
-        expected = f"a class list, for the variants of {', '.join(drawn)}" if drawn else "none: no exercise has variants"
+        expected = (
+            f"a class list, for the variants of {', '.join(drawn)}" if drawn else "none: no exercise has variants"
+        )
         raise ValueError(f"people: expected {expected}")
     make_folder(folder)
     release, file = folder / "release" / name / f"{name}.ipynb", folder / ASSIGNMENT_FILE
     variants = _variants(file, people) if people else None
-    example = [draw(exercise, "", "") for exercise in exercises]
+    example = [draw(exercise, "", "") for exercise in exercises]  # nobody's values
     source = folder / "source" / name / f"{name}.ipynb"
     write(source, _as_text(name, example, with_answers=True), root=folder, private=True)
     if variants:
@@ -89,7 +91,8 @@ def build_assignment(
 
 
 def _as_text(name: str, exercises: list[Exercise], *, with_answers: bool) -> str:
-    return nbformat.writes(make_notebook(name, exercises, with_answers=with_answers)) + "\n"
+    text: str = nbformat.writes(make_notebook(name, exercises, with_answers=with_answers))
+    return text + "\n"
 
 
 def _variants(file: Path, people: Iterable[Person]) -> Variants:

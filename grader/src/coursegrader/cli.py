@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from coursegrader.commands import EXIT_INTERRUPTED, WIDE, assignment, grade, tables
+from coursegrader.commands import EXIT_INTERRUPTED, WIDE, assignment, grade, similarity, tables
 
 
 def main(
@@ -57,5 +57,6 @@ def _parser(program: str, source: Path) -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     assignment.add(commands, source=source)
     grade.add(commands)
+    similarity.add(commands)
     tables.add(commands)
     return parser
