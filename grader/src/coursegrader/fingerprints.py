@@ -214,20 +214,23 @@ class _Writer:
                 continue
             number = getattr(node, "lineno", None)
             line = line if number is None else self._before + number
-            words.append(Word(self._describe(node), line))
+            words += [Word(text, line) for text in self._describe(node)]
             waiting += [(part, line) for part in reversed(_children(node))]
 
-    def _describe(self, node: ast.AST) -> str:
+    def _describe(self, node: ast.AST) -> list[str]:
         if isinstance(node, ast.Name):
-            return "name" if node.id in self._own else self._imported.get(node.id, node.id)
+            if node.id in self._own:
+                return ["name"]
+            module, dot, name = self._imported.get(node.id, node.id).rpartition(".")
+            return [f".{name}", module] if dot else [name]  # as if the module had been imported
         if isinstance(node, ast.Attribute):
-            return f".{node.attr}"
+            return [f".{node.attr}"]
         if isinstance(node, ast.keyword):
-            return f"{node.arg}="
+            return [f"{node.arg}="]
         if isinstance(node, ast.Constant):
             number = isinstance(node.value, int | float | complex)
-            return f"number {hash(node.value)}" if number else f"constant {node.value}"
-        return type(node).__name__
+            return [f"number {hash(node.value)}" if number else f"constant {node.value!s}"]
+        return [type(node).__name__]
 
 
 def _says_nothing(node: ast.stmt) -> bool:

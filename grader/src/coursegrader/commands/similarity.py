@@ -15,8 +15,8 @@ def add(commands: "Commands") -> None:
     similarity = commands.add_parser(
         "similarity",
         help="show which answers are alike",
-        description="Write a page with the answers in GRADES whose code is alike, side by side. Nothing is graded, and\n"
-        "no mark changes. It does not say why answers are alike.",
+        description="Write a page with the answers in GRADES whose code is alike, side by side. It does not say why\n"
+        "they are alike. Nothing is graded, and no mark changes.",
         **WIDE,
     )
     add_grades(similarity)
