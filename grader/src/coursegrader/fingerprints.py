@@ -24,6 +24,11 @@ _NO_PYTHON = (SyntaxError, ValueError, RecursionError, MemoryError)
 _MAGIC = re.compile(r"(?m)^[ \t]*[%!?].*$")  # lines for IPython
 _WORD = re.compile(r"(?P<text>'''.*?'''|\"\"\".*?\"\"\"|'[^'\n]*'|\"[^\"\n]*\")|\w+|[^\w\s]", re.S)
 _HIDDEN = {"annotation", "returns", "type_comment", "ctx", "kind", "type_params", "type_ignores"}
+_FIELDS = {
+    kind: tuple(name for name in kind._fields if name not in _HIDDEN)
+    for kind in vars(ast).values()
+    if isinstance(kind, type) and issubclass(kind, ast.AST)
+}
 _DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.ExceptHandler, ast.MatchAs, ast.MatchStar)
 
 
@@ -150,15 +155,10 @@ def _names(tree: ast.AST) -> tuple[set[str], dict[str, str]]:
     return own - imported.keys(), imported
 
 
-@functools.cache
-def _fields(kind: type[ast.AST]) -> tuple[str, ...]:
-    return tuple(name for name in kind._fields if name not in _HIDDEN)
-
-
 def _children(node: ast.AST) -> list[ast.AST]:
     """Return the nodes right below a node, in order, without annotations."""
     found: list[ast.AST] = []
-    for name in _fields(type(node)):
+    for name in _FIELDS[type(node)]:
         value = getattr(node, name, None)
         if isinstance(value, ast.AST):
             found.append(value)
@@ -192,7 +192,7 @@ class _Writer:
         line = self._before + node.lineno if hasattr(node, "lineno") else line
         kind = type(node).__name__.removeprefix("Async").removeprefix("Ann")
         words = [Word(kind, line)]
-        for name in _fields(type(node)):
+        for name in _FIELDS[type(node)]:
             value = getattr(node, name, None)
             if isinstance(value, list) and value and isinstance(value[0], ast.stmt):
                 blocks.append([Word(name, line), *self.block(value)])

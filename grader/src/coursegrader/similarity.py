@@ -46,8 +46,8 @@ class Baseline:
 
 # 332 right answers to the 83 exercises of the book that this package was made for; a test measures them again.
 BASELINES = (
-    Baseline(40, 210, (0.0, 0.07, 0.22, 0.5)),
-    Baseline(80, 207, (0.03, 0.13, 0.27, 0.38)),
+    Baseline(40, 207, (0.0, 0.06, 0.22, 0.5)),
+    Baseline(80, 210, (0.04, 0.13, 0.27, 0.38)),
     Baseline(1_000_000, 87, (0.05, 0.12, 0.27, 0.27)),
 )
 
