@@ -88,7 +88,7 @@ class Question:
         """Return which share of the code of two answers is in both, and how much that counts."""
         ours, theirs = self.chosen.get(one, frozenset()), self.chosen.get(other, frozenset())
         common, either = self.count(ours & theirs), self.count(ours | theirs)
-        return (common / either if either else 0.0), common
+        return (min(common / either, 1.0) if either else 0.0), common
 
     @property
     def equal(self) -> int:
@@ -274,4 +274,4 @@ def _common(question: Question, students: list[str]) -> "np.ndarray[Any, Any]":
 def _ratio(common: "np.ndarray[Any, Any]", own: "np.ndarray[Any, Any]") -> "np.ndarray[Any, Any]":
     """Return what is common as a share of what either has, shape (n, n)."""
     either = own[:, np.newaxis] + own - common
-    return np.where(either > 0, common / np.where(either > 0, either, 1), 0)
+    return np.where(either > 0, np.minimum(common / np.where(either > 0, either, 1), 1), 0)

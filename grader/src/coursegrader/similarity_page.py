@@ -64,16 +64,18 @@ def make_page(comparison: Comparison, *, assignment: str) -> str:
 
 def _table(header: list[str], rows: list[list[str]], label: str) -> str:
     """Return a table; the first cell of each row is its header, and all cells are HTML."""
-    head = "".join(f'<th scope="col"{"" if place == 0 else _NUMBER}>{title}</th>' for place, title in enumerate(header))
+    kinds = (
+        [' class="number"' if cell[:1].isdigit() else "" for cell in ["", *rows[0][1:]]] if rows else [""] * len(header)
+    )
+    head = "".join(f'<th scope="col"{kind}>{title}</th>' for title, kind in zip(header, kinds, strict=True))
     body = "".join(
-        f'<tr><th scope="row">{row[0]}</th>' + "".join(f"<td{_NUMBER}>{cell}</td>" for cell in row[1:]) + "</tr>"
+        f'<tr><th scope="row">{row[0]}</th>'
+        + "".join(f"<td{kind}>{cell}</td>" for cell, kind in zip(row[1:], kinds[1:], strict=True))
+        + "</tr>"
         for row in rows
     )
     frame = f'<div class="wide" role="region" tabindex="0" aria-label="{label}"><table>'
     return f"{frame}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
-
-
-_NUMBER = ' class="number"'
 
 
 def _questions(comparison: Comparison) -> Iterator[str]:
@@ -130,7 +132,7 @@ def _details(comparison: Comparison, match: Match, number: int) -> Iterator[str]
         ours, theirs = question.prints[match.one], question.prints[match.other]
         common = frozenset(ours.runs) & frozenset(theirs.runs)
         sides = "".join(
-            f"<div><p>{_escape(student)}</p>{_code(question, student, prints.lines(common))}</div>"
+            f"<div><p>{_escape(student)}</p>{_code(question, student, prints.lines(common), number)}</div>"
             for student, prints in ((match.one, ours), (match.other, theirs))
         )
         yield f'<div class="sides">{sides}</div>'
@@ -148,7 +150,7 @@ def _compared(question: Question, match: Match) -> str:
     return "Independent answers of this length have that much in common now and then."
 
 
-def _code(question: Question, student: str, marked: set[int]) -> str:
+def _code(question: Question, student: str, marked: set[int], match: int) -> str:
     """Return a student's answer; lines that are in the other one, too, are marked, also for those who see no color."""
     lines = question.codes[student].splitlines()
     shown = []
@@ -157,7 +159,7 @@ def _code(question: Question, student: str, marked: set[int]) -> str:
         shown.append(f"= <mark>{text}</mark>" if number in marked and line.strip() else f"  {text}")
     if len(lines) > _LINES:
         shown.append(f"  ({len(lines) - _LINES} more lines)")
-    label = f"Answer of {_escape(student)}"
+    label = f"{_escape(question.title)}: answer of {_escape(student)}, match {match}"
     return f'<pre tabindex="0" role="region" aria-label="{label}">' + "\n".join(shown) + "</pre>"
 
 
@@ -167,7 +169,8 @@ def _baselines() -> Iterator[str]:
         "<p>Measured on right answers to the exercises of the book that this program was made for. They were written "
         "to differ, so answers in a class may be somewhat more alike.</p>"
     )
-    rows, least = [], 1
+    rows: list[list[str]] = []
+    least = 1
     for known in BASELINES:
         limit = f"{least} to {known.words} words" if known.words < 1000 else f"{least} words and more"
         rows.append([limit, str(known.pairs), *(f"{share:.0%}" for share in known.shares)])
