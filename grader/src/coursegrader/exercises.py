@@ -3,6 +3,7 @@
 An exercise is a run of cells in ``<chapter>.md``:
 
 - a Markdown cell of role *task*, after a line ``+++ {"exercise": {"id": ..., "role": "task", ...}}``;
+- perhaps one code cell of role *variant*, which draws values for each student, see `coursegrader.variants`;
 - any number of code cells of role *setup*, which students see and cannot change;
 - one code cell of role *solution*, tagged ``hide-input``: the page shows it collapsed, students get a stub of it;
 - code cells of role *test*, with points, which students see;
@@ -37,6 +38,7 @@ from coursegrader.rubrics import Criterion, Rubric, read_rubric
 
 _KEYS = {
     "task": {"id", "role", "difficulty", "minutes", "seconds", "assignment", "objects"},
+    "variant": {"id", "role"},
     "setup": {"id", "role"},
     "solution": {"id", "role"},
     "test": {"id", "role", "points"},
@@ -97,6 +99,10 @@ class Exercise:
         How a person marks it; None if tests do.
     objects : bool
         Whether answers may give tests objects that cannot be sent, see `remote`.
+    variant : str
+        The cell that draws a student's values, or empty.
+    values : str
+        The set-up cell with the values that were drawn, or empty.
     """
 
     id: str
@@ -112,6 +118,8 @@ class Exercise:
     functions: tuple[str, ...] = ()
     rubric: Rubric | None = None
     objects: bool = False
+    variant: str = ""
+    values: str = ""
 
     @property
     def points(self) -> int:
@@ -181,6 +189,7 @@ class _Draft:
     """The cells of one exercise while a file is being read."""
 
     task: _Cell
+    variant: _Cell | None = None
     setup: list[_Cell] = field(default_factory=list)
     solution: _Cell | None = None
     tests: list[_Cell] = field(default_factory=list)
@@ -224,7 +233,7 @@ def read_file(file: Path, *, public: bool = False) -> list[Exercise]:
             _check_prose(file, cell)
             continue
         _check_cell(file, cell)
-        if public and (cell.about.get("assignment") or cell.about["role"] == "rubric"):
+        if public and (cell.about.get("assignment") or cell.about["role"] in ("rubric", "variant")):
             _fail(
                 file, cell, "an exercise for marks: keep its file outside the book, and name its folder with --source"
             )
@@ -332,7 +341,11 @@ def _check_cell(file: Path, cell: _Cell) -> None:
 def _add(file: Path, draft: _Draft, cell: _Cell) -> None:
     """Add a cell to an exercise; the order must be set-up, solution, tests."""
     role = cell.about["role"]
-    if role == "setup":
+    if role == "variant":
+        if draft.variant or draft.setup or draft.solution:
+            _fail(file, cell, "expected one variant cell, before the exercise's set-up and solution")
+        draft.variant = cell
+    elif role == "setup":
         if draft.solution:
             _fail(file, cell, "set-up must come before the solution")
         draft.setup.append(cell)
@@ -381,6 +394,7 @@ def _finish(file: Path, shared: list[_Cell], draft: _Draft, functions: tuple[str
         functions=functions,
         rubric=_read_rubric(file, draft.rubric, draft.solution) if draft.rubric else None,
         objects=about.get("objects", False) or bool(draft.solution and _defines_objects(draft.solution.code)),
+        variant=draft.variant.code if draft.variant else "",
     )
     if not exercise.names and draft.solution and not draft.rubric:
         _fail(file, draft.solution, "the solution defines no name that could be tested")
@@ -473,9 +487,11 @@ def setup_ids(exercises: list[Exercise]) -> dict[str, str]:
     return {code: f"setup-{number}" for number, code in enumerate(codes, start=1)}
 
 
-def save(exercises: list[Exercise], file: Path, *, name: str) -> None:
+def save(exercises: list[Exercise], file: Path, *, name: str, variants: dict[str, Any] | None = None) -> None:
     """Write the assignment file that `load` reads; nobody but its owner can read it."""
-    record = {"name": name, "exercises": [exercise.to_json() for exercise in exercises]}
+    record: dict[str, Any] = {"name": name, "exercises": [exercise.to_json() for exercise in exercises]}
+    if variants:
+        record["variants"] = variants
     write(file, json.dumps(record, indent=1), root=file.parent, private=True)
 
 

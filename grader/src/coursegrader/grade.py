@@ -9,13 +9,10 @@ import asyncio
 import contextlib
 import functools
 import hashlib
-import hmac
 import inspect
 import io
-import itertools
 import json
 import math
-import random
 import resource
 import secrets
 import signal
@@ -26,11 +23,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from coursegrader import preload
-from coursegrader.answers import Answer, UnreadableError, read_answers
+from coursegrader.answers import Answer, UnreadableError, find_other_values, read_answers
 from coursegrader.calls import Call, Calls, first_line
+from coursegrader.draws import drawing_from
 from coursegrader.essays import Essay, read_essays
 from coursegrader.exercises import Exercise, Test
 from coursegrader.forkserver import EndedError, Forkserver, Student, StudentError
@@ -48,6 +44,7 @@ MAX_ANSWER = 50_000  # characters of an answer in a record
 NO_ANSWER = "No answer was found."
 TEST_FILE = "test"  # the file that a traceback names for the lines of a test
 TOO_LONG = "The code took longer than allowed."
+OTHER_VALUES = "The notebook does not have the values that were drawn for you. The answer was graded with yours."
 
 
 class Observation(NamedTuple):
@@ -110,6 +107,7 @@ def grade_submission(
     start = time.monotonic()
     seed = submission.seed or secrets.token_hex(32)
     problem, answers, essays = submission.problem, {}, {}
+    others: set[str] = set()
     known = known or {}
     report("", None)
     if submission.notebook is not None and len(known) < len(exercises):
@@ -117,6 +115,7 @@ def grade_submission(
             with _bounded(start + READING):
                 answers = read_answers(submission.notebook, exercises)
                 essays = read_essays(submission.notebook, exercises)
+                others = find_other_values(submission.notebook, exercises)
         except UnreadableError as error:
             problem = f"{problem} {error}".strip()
         except (_OutOfTime, MemoryError):
@@ -130,6 +129,8 @@ def grade_submission(
             if exercise.rubric
             else grade_answer(exercise, answers.get(exercise.id), forkserver, seed=seed, stopped=stopped, begin=begin)
         )
+        if exercise.id in others and exercise.id not in known:
+            graded["remark"] = f"{OTHER_VALUES} {graded['remark']}".strip()
         code = answers[exercise.id].code if exercise.id in answers else ""
         graded = {"answer": code[:MAX_ANSWER], **graded}
         report(exercise.id, graded)
@@ -380,36 +381,11 @@ def _record(test: Test, message: str | None, call: str = "") -> Record:
     }
 
 
-@contextlib.contextmanager
-def _drawing_from(seed: str, name: str) -> Iterator[None]:
-    """Let random numbers follow from a seed and a name: those of `random`, of NumPy, and of what Keras initializes.
-
-    Generators that are given no seed get one each, from which no other can be computed.
-    """
-    default_rng, numbers = np.random.default_rng, itertools.count()
-
-    def derive() -> bytes:
-        return hmac.digest(seed.encode(), f"{name} {next(numbers)}".encode(), "sha256")
-
-    def derived_rng(seed: Any = None) -> np.random.Generator:
-        return default_rng(int.from_bytes(derive()) if seed is None else seed)
-
-    random.seed(derive())
-    np.random.seed(np.frombuffer(derive(), "uint32"))  # noqa: NPY002
-    np.random.default_rng = derived_rng
-    try:
-        yield
-    finally:
-        np.random.default_rng = default_rng
-        random.seed()
-        np.random.seed()  # noqa: NPY002
-
-
 def _set_up(exercise: Exercise, seed: str) -> dict[str, Any]:
     """Return the names that tests can use: those of the set-up cells in the assignment file, made for this answer."""
     names: dict[str, Any] = {"__name__": "tests"}
     preload.load(exercise.preload, own=True)
-    with _drawing_from(seed, exercise.id):
+    with drawing_from(seed, exercise.id):
         for code in exercise.setup:
             exec(_compile(code, "setup"), names)
     return names
@@ -440,7 +416,7 @@ def _run_test(
         with (
             contextlib.redirect_stdout(io.StringIO()),
             warnings.catch_warnings(action="ignore"),
-            _drawing_from(seed, test.id),
+            drawing_from(seed, test.id),
             _bounded(deadline),
         ):
             found = eval(_compile(test.code, TEST_FILE), names)

@@ -29,6 +29,12 @@ def add(commands: "Commands", *, source: Path) -> None:
     build.add_argument("name", metavar="NAME", help="the assignment's name, without spaces")
     build.add_argument("--exercises", metavar="ID", nargs="+", required=True, help="ids of exercises, or of chapters")
     build.add_argument("--out", metavar="DIR", type=Path, required=True, help="where to write")
+    build.add_argument(
+        "--variants",
+        metavar="FILE",
+        type=Path,
+        help="a class list (CSV) that your platform exported: everybody on it gets other values",
+    )
     build.set_defaults(run=_build)
     check = actions.add_parser(
         "check",
@@ -90,11 +96,15 @@ def _choose(options: argparse.Namespace) -> list[Exercise]:
 def _build(options: argparse.Namespace) -> int:
     from coursegrader.assignment import build_assignment
     from coursegrader.files import exposed, warnings
+    from coursegrader.roster import read_roster
 
     chosen = _choose(options)
     source = options.out / "source" / options.name
     wide = [file for file in (options.out / ASSIGNMENT_FILE, source / f"{options.name}.ipynb") if exposed(file)]
-    release, file = build_assignment(options.name, chosen, options.out)
+    if missing := [exercise.id for exercise in chosen if exercise.variant and not options.variants]:
+        raise ValueError(f"{missing[0]} has variants: name the class list with --variants FILE")
+    people = read_roster(options.variants).people if options.variants else []
+    release, file = build_assignment(options.name, chosen, options.out, people=people)
     warn(f"{file}: until now, other users could open this file, and it holds solutions" for file in wide)
     warn(warnings([options.out, source.parent, source], "solutions"))
     print(f"for students: {release}\nkeep:         {file}")
@@ -104,6 +114,7 @@ def _build(options: argparse.Namespace) -> int:
 def _check(options: argparse.Namespace) -> int:
     from coursegrader import check
     from coursegrader.forkserver import Forkserver, environment
+    from coursegrader.variants import samples
 
     chosen = _choose(options) if options.exercises else _read_sources(options)
     items = list(dict.fromkeys(item for exercise in chosen for item in exercise.preload))
@@ -119,9 +130,11 @@ def _check(options: argparse.Namespace) -> int:
                 print(f"{exercise.id:32} is marked by hand")
                 continue
             right, wrong = (answers[file].get(exercise.id, []) for file in answers)
-            checked = check.check_exercise(exercise, forkserver, right=right, wrong=wrong, draws=options.draws)
-            faulty += bool(checked.faults)
-            _print_checked(checked)
+            drawn = samples(exercise)
+            draws = max(1, options.draws // len(drawn))
+            checked = [check.check_exercise(one, forkserver, right=right, wrong=wrong, draws=draws) for one in drawn]
+            faulty += any(one.faults for one in checked)
+            _print_checked(next((one for one in checked if one.faults), checked[0]))
     print(f"{len(chosen) - faulty} of {len(chosen)} exercises are in order")
     return 1 if faulty else 0
 
