@@ -22,6 +22,7 @@ from coursegrader.forkserver import Forkserver
 from coursegrader.questions import KINDS, Question
 
 QUICK = {"debug-order", "fast-products", "predict-abstain", "small-count"}  # these are asked about in each run
+PLAIN = (int, float, str, list, tuple, set, dict, type(None))
 ANSWERS = [(name, EXERCISES[name].solution) for name in EXERCISES] + [answer.values for answer in RIGHT]
 
 
@@ -193,8 +194,7 @@ def trace(
 
 
 def is_plain(value: Any) -> bool:
-    kinds = int | float | str | list | tuple | set | dict | None
-    return isinstance(value, kinds) or hasattr(value, "__array__")
+    return isinstance(value, PLAIN) or hasattr(value, "__array__")
 
 
 @pytest.mark.weekly
