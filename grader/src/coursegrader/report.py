@@ -208,8 +208,8 @@ def _override(question: Record) -> str:
     decided = question.get("override")
     if not decided:
         return ""
-    about = f"<p>Points set by hand on {decided['time'][:10]}, instead of {decided['automatic']}."
-    return f"{about} {html.escape(decided['reason'])}</p>"
+    instead = "" if decided["automatic"] is None else f", instead of {decided['automatic']}"
+    return f"<p>Points set by hand on {decided['time'][:10]}{instead}. {html.escape(decided['reason'])}</p>"
 
 
 def _answer(code: str) -> str:
