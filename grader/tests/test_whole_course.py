@@ -155,10 +155,14 @@ def read_expected() -> dict[str, Row]:
         if not cells:
             platform = name
             continue
-        *texts, before, raw, penalty, final, remark = cells
-        numbers = (float(number) if number else None for number in (before, raw, penalty, final))
-        found[name] = Row(name, *texts, *numbers, " ".join(remark.split()), platform)
+        before, raw, penalty, final = (number(cell) for cell in cells[3:7])
+        who, work, when = cells[:3]
+        found[name] = Row(name, who, work, when, before, raw, penalty, final, " ".join(cells[7].split()), platform)
     return found
+
+
+def number(text: str) -> float | None:
+    return float(text) if text else None
 
 
 def squeeze(name: str) -> str:
@@ -211,14 +215,14 @@ class Course:
         """Return the released notebook with answers to its questions, each different from all others."""
         notebook = nbformat.read(self.assignment / "release/week-1/week-1.ipynb", as_version=4)
         if work == "blank":
-            return nbformat.writes(notebook).encode()
+            return str(nbformat.writes(notebook)).encode()
         top, rescaled, text = work.split()
         cells = {cell.metadata.nbgrader.grade_id: cell for cell in notebook.cells if "nbgrader" in cell.metadata}
         for cell, body in (cells["predict-top"], ANSWERS[top]), (cells["data-rescale"], RESCALED[rescaled]):
             assert cell.source.count("raise NotImplementedError") == 1
             cell.source = cell.source.replace("raise NotImplementedError", f"{body}  # {student}")
         cells["axis-mislead"].source = TEXTS[text][0]
-        return nbformat.writes(notebook).encode()
+        return str(nbformat.writes(notebook)).encode()
 
     def handed_in(self, row: Row) -> dict[str, bytes]:
         """Return the files of a student by the names that students give them."""
@@ -394,10 +398,6 @@ def course(isolation: bool, tmp_path_factory: pytest.TempPathFactory) -> Course:
 
 def is_marked_by_hand(row: Row) -> bool:
     return row.work not in ("nothing", "pdf", "damaged", "blank")
-
-
-def number(text: str) -> float | None:
-    return float(text) if text else None
 
 
 def test_nobody_has_a_mark_before_all_answers_are_marked(course: Course) -> None:
