@@ -1,13 +1,15 @@
 import json
 import os
+import re
 import subprocess
 import sys
+import types
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from coursegrader.assignment import PLACEHOLDER, build_assignment, make_notebook
+from coursegrader.assignment import PLACEHOLDER, _mark_solution, build_assignment, make_notebook
 from coursegrader.exercises import Exercise, load
 
 
@@ -110,3 +112,33 @@ def test_nbgrader_accepts_the_assignment(exercises: dict[str, Exercise], tmp_pat
     for line in exercise.solution.splitlines()[2:]:
         assert line.strip() not in text
     assert "dirichlet" not in text
+
+
+def test_solution_of_a_class_is_marked_method_by_method() -> None:
+    """What nbgrader leaves of it is a class with the signatures and docstrings of its methods."""
+    code = """class Stack:
+    \"\"\"A stack.\"\"\"
+
+    secret = 1
+
+    def push(self, thing):
+        \"\"\"Put it on top.\"\"\"
+        # secret
+        return secret
+
+    @property
+    def top(self): return secret
+
+
+class Point:
+    \"\"\"A place.\"\"\"
+    secret: int
+"""
+    marked = _mark_solution(code)
+    assert re.sub(r".*### (BEGIN|END) SOLUTION\n", "", marked + "\n") == code
+    left = re.sub(r"(?s)### BEGIN SOLUTION.*?### END SOLUTION", "raise NotImplementedError", marked)
+    assert "secret" not in left
+    assert [line.strip() for line in left.splitlines() if "def" in line or '"""' in line] == [
+        '"""A stack."""', "def push(self, thing):", '"""Put it on top."""', '"""A place."""',
+    ]  # fmt: skip
+    assert isinstance(compile(left, "left", "exec"), types.CodeType)

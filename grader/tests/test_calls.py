@@ -50,6 +50,15 @@ def test_description_of_a_hostile_value_is_short_and_fast() -> None:
     assert time.monotonic() - start < 1
 
 
+def test_value_that_cannot_be_described_fails_no_test() -> None:
+    class Symbol:
+        def __array__(self) -> None:
+            raise ValueError("has no value yet")
+
+    assert describe([1, Symbol()]) == "an object of type list"
+    assert describe(Symbol()) == "an object of type Symbol"
+
+
 def test_call_is_recorded_as_it_was_made_and_with_its_outcome() -> None:
     calls = Calls(2)
 

@@ -189,7 +189,9 @@ def test_points_set_by_hand_survive_regrading_and_are_shown_with_their_reason(
     assert course.scores()["bob"] == "4.5"
     capfd.readouterr()
     course.run("regrade", str(course.grades))
-    assert "bob: 4.5 -> 2.5 of 6 points" in capfd.readouterr().out
+    output = capfd.readouterr().out
+    assert "bob: 4.5 -> 2.5 of 6 points" in output
+    assert "words-upper: 1.5 points set by hand count; the tests give 0" in output
     assert course.scores()["bob"] == "2.5"
     assert "instead of 0. <b>half</b> right" in course.feedback("bob")
     assert course.run(*override, "--remove", "--reason", "an error") == 0

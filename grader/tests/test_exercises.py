@@ -234,16 +234,105 @@ def _secret_helper(): pass
     )
 
 
+def test_stub_of_a_class_keeps_what_others_call() -> None:
+    solution = '''class Stack(list, _Secret):
+    """A stack."""
+    secret = 1
+
+    def __init__(self, size=1):
+        self._secret = size
+
+    @property
+    def top(self) -> int:
+        """Return the last."""
+        return secret
+
+    @secret
+    async def pop(self):
+        return secret
+
+    def _secret(self):
+        pass
+
+
+class Point:
+    """A place."""
+
+    secret: int = 0
+
+
+async def wait(seconds):
+    secret()
+
+
+answer: int = 3
+'''
+    stub = make_stub(solution)
+    assert "secret" not in stub.lower()
+    assert (
+        stub
+        == '''class Stack(list):
+    """A stack."""
+
+    def __init__(self, size=1):
+        raise NotImplementedError
+
+    @property
+    def top(self) -> int:
+        """Return the last."""
+        raise NotImplementedError
+
+    async def pop(self):
+        raise NotImplementedError
+
+
+class Point:
+    """A place."""
+    raise NotImplementedError
+
+
+async def wait(seconds):
+    raise NotImplementedError
+
+
+answer: int = ...  # your answer
+raise NotImplementedError
+'''
+    )
+
+
+def test_answers_to_a_class_may_be_objects(write: Callable[..., Path]) -> None:
+    assert [
+        read_file(write(WHOLE.replace("def root(x)", change)))[0].objects
+        for change in ("def root(x)", "async def root(x)")
+    ] == [
+        False,
+        True,
+    ]
+    assert read_file(write(WHOLE.replace('"minutes": 5', '"minutes": 5, "objects": true')))[0].objects
+    with pytest.raises(ExerciseError, match="objects: expected true or false, got 3"):
+        read_file(write(WHOLE.replace('"minutes": 5', '"minutes": 5, "objects": 3')))
+
+
+def test_files_of_answers_hold_no_exercises(write: Callable[..., Path], tmp_path: Path) -> None:
+    write("## a-root\n```{code-cell} python\nx\n```\n", "right.check.md")
+    assert read_exercises(tmp_path) == []
+
+
 def test_defined_names_are_public_names_at_module_level() -> None:
     import ast
 
     code = "import a\ndef b(): c = 1\nd = e = 2\nf, (g, _h) = 1, (2, 3)\nd.x = 1\nfor i in []: pass"
+    code += "\nclass h: pass\nasync def k(): pass\nm: int = 1\nn: int"
     assert [name for statement in ast.parse(code).body for name in defined_names(statement)] == [
         "b",
         "d",
         "e",
         "f",
         "g",
+        "h",
+        "k",
+        "m",
     ]
 
 

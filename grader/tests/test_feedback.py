@@ -7,7 +7,9 @@ import email.policy
 import hashlib
 import io
 import json
+import os
 import re
+import stat
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
@@ -159,8 +161,9 @@ def test_group_with_the_number_of_a_participant_gets_neither_mark_nor_page(tmp_p
     people, reasons = identify(roster, ["Team A (101)", "Bob O'Neill (102)", "Nobody (9)"])
     assert list(people) == ["Bob O'Neill (102)"]
     records = [{"student": student, "score": 9, "problem": ""} for student in ("Team A (101)", "Bob O'Neill (102)")]
-    remarked, _, scores = match_people(roster, records, [])
-    assert remarked[0]["problem"] == "On the roster, 101 is Zoë Müller (101)."
+    remarked, absent, scores = match_people(roster, records, [])
+    assert remarked[0]["problem"] == "On the roster, this number is somebody else's."
+    assert list(absent) == ["Zoë Müller (101)", "Eve Adams (103)"]
     assert scores == {2: "9"}
     assert reasons == {
         "Team A (101)": "on the roster, 101 is Zoë Müller (101)",
@@ -244,8 +247,11 @@ def test_canvas_finds_anonymous_students(tmp_path: Path) -> None:
 
 
 def test_pages_of_other_platforms_do_not_go_to_canvas(tmp_path: Path) -> None:
-    files = exported(tmp_path, "Zoë Müller_101_assignsubmission_file_/week-1.ipynb")
-    assert for_canvas([make_page("Zoë Müller (101)")], files).files == {}
+    for name in (
+        "Zoë Müller_101_assignsubmission_file_/week-1.ipynb",
+        "Zoë Müller_101_assignsubmission_file_5_x.ipynb",
+    ):
+        assert for_canvas([make_page("Zoë Müller (101)")], exported(tmp_path, name)).files == {}
 
 
 def test_nbgrader_finds_the_page_under_the_secret_of_the_submission(tmp_path: Path) -> None:
@@ -296,6 +302,7 @@ def test_message_and_table_have_the_right_page_for_each_address(tmp_path: Path) 
     for page, address in ((pages[0], "zoe@example.edu"), (pages[4], "eve@example.edu")):
         message: Any = email.message_from_bytes(parcel.files[f"mail/{page.file}.eml"], policy=email.policy.default)
         assert [str(name) for name in message["To"].addresses] == [address]
+        assert re.search(rb'boundary="\w+"', parcel.files[f"mail/{page.file}.eml"]), "in a form that all programs read"
         (attached,) = message.iter_attachments()
         assert attached.get_filename() == "feedback-week-1.html"
         assert owner(attached.get_content()) == page.student
@@ -383,6 +390,33 @@ def test_message_of_an_earlier_run_is_not_sent_again(grades: Path, tmp_path: Pat
     assert cli.main(command) == 0
     assert [file.name for file in (grades / "for-email/mail").iterdir()] == ["zoe.eml"]
     assert [file.name[:4] for file in (grades / "earlier/for-email/mail").iterdir()] == ["bob."]
+
+
+def test_nbgrader_can_publish_only_what_was_graded(
+    grades: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It copies a page with its rights, and students have to read it; Bob handed in again."""
+    book = Gradebook.open(grades)
+    for record in book.records():
+        folder = tmp_path / "submitted" / record["file"] / "week-1"
+        folder.mkdir(parents=True)
+        for name in ("week-1.ipynb", "timestamp.txt", "submission_secret.txt"):
+            (folder / name).write_text(record["file"])
+    book.remember(tmp_path / "week-1", [tmp_path / "submitted"], platform="", unsafe=True)
+    digests = {submission.student: submission.digest for submission in (read() for read in book.submissions())}
+    for record in book.records():
+        about = {**record, "student": record["file"], "digest": digests[record["file"]], "notebook": ""}
+        files.write(grades / f"records/{record['file']}.json", json.dumps(about), root=grades)
+    (tmp_path / "submitted/bob/week-1/week-1.ipynb").write_text("{}")
+    mask = os.umask(0o077)
+    assert cli.main(["feedback", str(grades), "--for", "nbgrader", "--out", str(tmp_path / "feedback")]) == 0
+    os.umask(mask)
+    assert "no page for 1: bob (handed in again since it was graded; grade first)" in capsys.readouterr().out
+    found = {file.relative_to(tmp_path / "feedback").as_posix(): file for file in tmp_path.glob("feedback/*/*/*")}
+    assert {path: stat.S_IMODE(file.stat().st_mode) for path, file in found.items()} == {
+        "zoe/week-1/week-1.html": 0o644, "zoe/week-1/timestamp.txt": 0o600, "zoe/week-1/submission_secret.txt": 0o600,
+    }  # fmt: skip
+    assert not files.exposed(tmp_path / "feedback/zoe")
 
 
 def test_nothing_goes_to_canvas_that_did_not_come_from_it(grades: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -26,8 +26,8 @@ IMAGE = base64.b64encode(b"\x89PNG\r\n\x1a\n...").decode()
 
 def make_items() -> list[Item]:
     assert DRAWN.rubric
-    items = [Item(student, EXERCISE, RUBRIC, HOSTILE, (), "") for student in ("Ada Lovelace", "Bob Ross (7)")]
-    return [*items, Item("Ada Lovelace", DRAWN, DRAWN.rubric, "plot()", (IMAGE,), "")]
+    items = [Item(EXERCISE, RUBRIC, text, (), "") for text in (HOSTILE, "Another answer.")]
+    return [*items, Item(DRAWN, DRAWN.rubric, "plot()", (IMAGE,), "")]
 
 
 @pytest.fixture
@@ -75,13 +75,6 @@ class Reader(HTMLParser):
     def handle_data(self, data: str) -> None:
         if self.texts:
             self.texts[-1] += data
-
-
-def test_pages_never_say_whose_answer_it_is(server: MarkingServer) -> None:
-    for path in ("1", "2", "3", "done"):
-        page = ask(server, path).read().decode()
-        assert len(page) > 500
-        assert not any(word in page for word in ("Ada", "Lovelace", "Bob", "(7)"))
 
 
 def test_hostile_text_is_shown_as_it_was_typed_and_adds_nothing_to_the_page(session: Session) -> None:

@@ -3,6 +3,7 @@ import enum
 import math
 import socket
 import struct
+import sys
 import threading
 import time
 from decimal import Decimal
@@ -11,9 +12,10 @@ from typing import Any
 
 import keras
 import numpy as np
+import pandas
 import pytest
 
-from coursegrader import protocol
+from coursegrader import frames, protocol
 
 
 def travel(pair: tuple[socket.socket, socket.socket], value: Any) -> Any:
@@ -137,3 +139,76 @@ def test_closed_connection_is_an_error(pair: tuple[socket.socket, socket.socket]
         protocol.receive(pair[1])
     with pytest.raises(protocol.ClosedError):
         protocol.send(pair[1], 1)
+
+
+TABLES: dict[str, Any] = {
+    "columns of each type": pandas.DataFrame(
+        {
+            "text": ["a", None],
+            "float": [0.5, math.nan],
+            "small": np.array([1, 2], "uint8"),
+            "truth": [True, False],
+            "time": pandas.to_datetime(["2026-11-27", None]),
+            "length": pandas.to_timedelta([1, 2], unit="s"),
+            "kind": pandas.Categorical(["b", "a"], categories=["b", "a"], ordered=True),
+            "maybe": pandas.array([1, None], "Int64"),
+            "any": pandas.Series([[1], "x"], dtype=object),
+        },
+        index=["first", "second"],
+    ),
+    "no rows": pandas.DataFrame({"a": np.array([], "float32")}),
+    "no columns": pandas.DataFrame(index=[3, 4]),
+    "equal names": pandas.DataFrame([[1, 2]], columns=["a", "a"]),
+    "two levels": pandas.DataFrame({"x": [1, 2, 3], "a": [1, 1, 2], "b": [0, 1, 0]}).set_index(["a", "b"]),
+    "a series": pandas.Series([1, 2], index=[5, 5], name="n"),
+    "an index": pandas.Index(["a", "b"], name="letters"),
+}
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_table_is_received_unchanged(pair: tuple[socket.socket, socket.socket], name: Any) -> None:
+    table = TABLES[name]
+    found = travel(pair, [table])[0]
+    assert type(found) is type(table) or isinstance(table, pandas.Index)
+    compare = {"an index": pandas.testing.assert_index_equal, "a series": pandas.testing.assert_series_equal}
+    compare.get(name, pandas.testing.assert_frame_equal)(found, table)
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        pandas.DataFrame({"a": [1j]}),
+        pandas.DataFrame({"a": [object()]}),
+        pandas.date_range("2026", periods=2, tz="UTC"),
+    ],
+)
+def test_table_of_other_things_is_refused(pair: tuple[socket.socket, socket.socket], table: Any) -> None:
+    with pytest.raises(ValueError, match="expected"):
+        protocol.send(pair[0], table)
+
+
+def test_table_is_an_array_where_the_course_does_not_use_pandas(monkeypatch: pytest.MonkeyPatch) -> None:
+    numbers = frames.describe_table(pandas.DataFrame({"a": [1, 2], "b": [0.5, 1]}))
+    series, words = frames.describe_table(pandas.Series([1, 2])), frames.describe_table(TABLES["an index"].to_frame())
+    monkeypatch.delitem(sys.modules, "pandas")
+    assert frames.rebuild_table(numbers).tolist() == [[1, 0.5], [2, 1]]
+    assert frames.rebuild_table(series).tolist() == [1, 2]
+    with pytest.raises(ValueError, match="pandas to be imported in a set-up cell"):
+        frames.rebuild_table(words)
+
+
+ONE: dict[str, Any] = {"type": "int64", "values": [1]}
+FORGED: dict[str, Any] = {"kind": "series", "name": None, "index": {"names": [None], "levels": [ONE]}}
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"kind": "frame"}, {"values": {"type": "category", "values": [7], "of": ONE}},
+        {"values": {"type": "period[D]", "values": [1]}}, {"values": {"type": "object", "values": [1, 2]}},
+        {"values": {"type": "datetime64[ns]", "values": [1]}}, {"values": 3}, {"index": 3}, {"kind": "file"},
+    ],
+)  # fmt: skip
+def test_forged_table_is_refused(changes: Any) -> None:
+    with pytest.raises(ValueError, match="table: "):
+        frames.rebuild_table({**FORGED, "values": ONE, **changes})

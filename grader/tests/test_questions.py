@@ -8,8 +8,8 @@ import pytest
 
 from coursegrader import asking, probing
 from coursegrader.inputs import find_calls
+from coursegrader.line_changes import deletions, lines_alone, replacements
 from coursegrader.questions import KINDS, Material, Question, Value, choose_options, make_questions
-from coursegrader.variants import deletions, lines_alone, replacements
 
 CODE = '''\
 def weighted(values, weights, limit):
@@ -108,6 +108,16 @@ def test_times_and_local_values_are_those_of_the_run() -> None:
     assert totals == ["2", "8"]
 
 
+def test_lines_of_functions_that_a_call_does_not_reach_are_not_asked_about() -> None:
+    code = CODE + "\n\ndef other(x):\n    y = 2 * x\n    y += 1\n    return y\n"
+    material = observe(code, CALLS)
+    found = [question for seed in range(10) for question in make_questions(material, str(seed))]
+    assert len(found) > 50
+    for question in found:
+        if question.kind in ("without", "same", "line"):
+            assert not any(f"line {line}" in str((question.text, question.options)) for line in (18, 19, 20))
+
+
 def test_random_results_are_not_asked_about() -> None:
     code = "def draw(x):\n    y = np.random.random() * x\n    return [y, x]\n"
     calls = [f"draw({number})" for number in range(1, 7)]
@@ -128,6 +138,9 @@ def test_what_an_empty_array_holds_is_not_asked_about() -> None:
         (run,), _ = asking.read_report(text, calls=1, changes=0, changed_calls=0)
         seen.append({(line, name): value.text for line, name, value in run.seen if value})
     assert seen[0][4, "z"] != seen[1][4, "z"]
+    first, *rest = json.loads(str(seen[0][4, "z"]))
+    assert first == 2
+    assert rest in [[number, number] for number in range(2, 100)]  # filled with one number
     assert seen[0][5, "y"] == seen[1][5, "y"] == "[2.0, 2.0, 2.0]"
 
 
@@ -142,6 +155,7 @@ def test_endless_loop_is_no_outcome() -> None:
     material = observe(code, ["count(3)", "count(-1)"])
     assert material.runs[1] is not None
     assert material.runs[1].outcome.error == "stopped"
+    assert sum(material.runs[1].counts.values()) <= probing.MAX_STEPS + 1
     assert "raises" not in [question.kind for question in make_questions(material, "1")]
 
 

@@ -124,10 +124,10 @@ def test_people_of_one_name_who_handed_in_nothing_have_a_row_each(tmp_path: Path
 def test_large_worksheet_is_read_quickly(tmp_path: Path) -> None:
     lines = [f"Participant {number},P {number},,10" for number in range(4000)]
     text = "\n".join(["Identifier,Full name,Grade,Maximum Grade", *lines])
-    start = time.monotonic()
+    start = time.process_time()
     roster = read_roster(write(tmp_path, text))
     assert len(match_people(roster, [record(f"P {number} ({number})", 1) for number in range(500)], [])[2]) == 500
-    assert time.monotonic() - start < 5
+    assert time.process_time() - start < 5
 
 
 def test_other_rosters_are_no_worksheets(tmp_path: Path) -> None:

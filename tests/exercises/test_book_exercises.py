@@ -1,8 +1,5 @@
 """The tests of the book's exercises: right answers pass however they are written, wrong ones lose points."""
 
-import ast
-import copy
-import re
 import secrets
 import signal
 import warnings
@@ -15,8 +12,10 @@ import pytest
 
 from coursegrader import grade
 from coursegrader.answers import Answer
+from coursegrader.check import RIGHT_FILE, WRONG_FILE, draws, read_answers
 from coursegrader.exercises import Exercise, read_exercises
 from coursegrader.forkserver import Forkserver
+from coursegrader.mutants import make_mutants
 
 ROOT = Path(__file__).parents[2]
 EXERCISES = {exercise.id: exercise for exercise in read_exercises(ROOT / "book" / "exercises")}
@@ -24,12 +23,13 @@ TRAINS = {"cnn-small"}  # each answer costs the training of a network
 INVENTS = {"model-argument"}  # any counterexample is right, so a changed one is, too
 
 
-def read_answers(file: str) -> Iterator[Any]:
+def read_file(name: str) -> list[Any]:
     """Return (exercise id, code) for each answer in a file beside this one."""
-    parts = re.split(r"(?m)^## (.+)\n", (Path(__file__).parent / file).read_text(encoding="utf-8"))[1:]
-    for name, text in zip(parts[::2], parts[1::2], strict=True):
-        for number, code in enumerate(re.findall(r"```python\n(.*?)```", text, re.S)):
-            yield pytest.param(name, code, id=f"{name}-{number}")
+    return [
+        pytest.param(exercise, code, id=f"{exercise}-{number}")
+        for exercise, codes in read_answers(Path(__file__).with_name(name)).items()
+        for number, code in enumerate(codes)
+    ]
 
 
 def in_type(kind: str) -> Callable[[Any], Any]:
@@ -74,7 +74,7 @@ def find_failure(
             exec(compile(code, "answer", "exec"), names)
             for name in exercise.names if kind else ():
                 names[name] = computing_in(kind, names[name]) if callable(names[name]) else names[name]
-            runs = ((test, seed) for seed in seeds for test in exercise.tests if seed == seeds[0] or _draws(test))
+            runs = ((test, seed) for seed in seeds for test in exercise.tests if seed == seeds[0] or draws(test.code))
             for test, seed in runs:
                 message = grade._run_test(test, names, seed)
                 if message is not None:
@@ -84,11 +84,6 @@ def find_failure(
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
     return ""
-
-
-def _draws(test: Any) -> bool:
-    """Tell whether a test gives other inputs each time."""
-    return "default_rng()" in test.code
 
 
 @pytest.mark.parametrize("name", EXERCISES)
@@ -105,8 +100,8 @@ def test_stub_fails_its_tests(name: Any) -> None:
     assert "raise NotImplementedError" in exercise.stub
 
 
-RIGHT = list(read_answers("alternatives.md"))
-WRONG = list(read_answers("wrong.md"))
+RIGHT = read_file(RIGHT_FILE)
+WRONG = read_file(WRONG_FILE)
 
 
 def styles() -> Iterator[Any]:
@@ -117,7 +112,7 @@ def styles() -> Iterator[Any]:
         if name in TRAINS:
             continue
         kinds = [""]
-        if any(map(_draws, EXERCISES[name].tests)):
+        if any(draws(test.code) for test in EXERCISES[name].tests):
             kinds.append("float32")
         if any("float32" in test.code for test in EXERCISES[name].tests):  # otherwise that is what tests draw
             kinds.append("float64")
@@ -175,81 +170,10 @@ def test_wrong_answer_loses_points_in_a_process_of_its_own(name: Any, code: Any,
     assert sum(record["points"] for record in graded["tests"]) < exercise.points
 
 
-SWAPS = {
-    ast.Add: ast.Sub, ast.Sub: ast.Add, ast.Mult: ast.Div, ast.Div: ast.Mult, ast.FloorDiv: ast.Mult, ast.Pow: ast.Mult,
-    ast.Lt: ast.GtE, ast.GtE: ast.Lt, ast.Gt: ast.LtE, ast.LtE: ast.Gt, ast.Eq: ast.NotEq, ast.NotEq: ast.Eq,
-    ast.And: ast.Or, ast.Or: ast.And, ast.In: ast.NotIn, ast.MatMult: ast.Mult,
-}  # fmt: skip
-CLOSE = {ast.Lt: ast.LtE, ast.LtE: ast.Lt, ast.Gt: ast.GtE, ast.GtE: ast.Gt}  # off by one
-FUNCTIONS = {
-    "max": "min", "min": "max", "sum": "mean", "mean": "sum", "exp": "sqrt", "log": "log2", "argmax": "argmin",
-    "maximum": "minimum", "argsort": "sort", "std": "var", "any": "all", "cos": "sin", "tanh": "sin",
-}  # fmt: skip
-
-
-SYMMETRIC = {"max", "min", "maximum", "minimum"}
-
-
-def mutants(solution: str) -> Iterator[str]:
-    """Yield the solution with one thing changed: an operator, a number, a function, an argument, a statement."""
-    tree = ast.parse(solution)
-    seeds = {node.value for node in ast.walk(tree) if isinstance(node, ast.keyword) and node.arg == "seed"}
-    for place, node in enumerate(ast.walk(tree)):
-        for change in changes(node) if node not in seeds else ():  # any seed is right
-            mutant = copy.deepcopy(tree)
-            target = next(n for number, n in enumerate(ast.walk(mutant)) if number == place)
-            change(target)
-            code = ast.unparse(mutant)
-            if code != ast.unparse(tree):
-                yield code
-
-
-def changes(node: ast.AST) -> Iterator[Any]:
-    """Yield functions that each change one thing about a node."""
-
-    def put(**fields: Any) -> Any:
-        return lambda target: target.__dict__.update(fields)
-
-    if isinstance(node, ast.BinOp | ast.BoolOp) and type(node.op) in SWAPS:
-        yield put(op=SWAPS[type(node.op)]())
-    if isinstance(node, ast.Compare):
-        for table in (SWAPS, CLOSE):
-            if type(node.ops[0]) in table:
-                yield put(ops=[table[type(node.ops[0])]()])
-    if isinstance(node, ast.Constant) and isinstance(node.value, int | float) and not isinstance(node.value, bool):
-        yield put(value=node.value + 1)
-        yield put(value=0 if node.value else 2)
-    if isinstance(node, ast.Attribute) and node.attr in FUNCTIONS:
-        yield put(attr=FUNCTIONS[node.attr])
-    if isinstance(node, ast.Name) and node.id in FUNCTIONS and isinstance(node.ctx, ast.Load):
-        yield put(id=FUNCTIONS[node.id])
-    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
-        yield put(op=ast.UAdd())
-    if (
-        isinstance(node, ast.Call)
-        and len(node.args) == 2
-        and ast.unparse(node.func).rpartition(".")[2] not in SYMMETRIC
-    ):
-        yield put(args=node.args[::-1])
-    if isinstance(node, ast.Return) and isinstance(node.value, ast.Tuple):
-        yield put(value=ast.Tuple(node.value.elts[::-1], ast.Load()))
-    if isinstance(node, ast.If):
-        yield put(test=ast.Constant(False))
-    if isinstance(node, ast.AugAssign):
-        yield put(op=ast.Mult())
-    if hasattr(node, "body") and isinstance(node.body, list):
-        for number, statement in enumerate(node.body):
-            docstring = isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)
-            if isinstance(statement, ast.AugAssign | ast.Expr) and not docstring:
-                yield lambda target, number=number: target.body.pop(number)
-    if isinstance(node, ast.Slice) and node.upper is not None:
-        yield put(upper=None)
-
-
 def test_mutants_of_solutions_lose_points() -> None:
     survivors, count = [], 0
     for name in sorted(EXERCISES.keys() - TRAINS - INVENTS):
-        for mutant in mutants(EXERCISES[name].solution):
+        for mutant in make_mutants(EXERCISES[name].solution):
             count += 1
             if not find_failure(EXERCISES[name], mutant, seconds=3):
                 survivors.append((name, mutant))

@@ -193,7 +193,7 @@ def trace(
 
 
 def is_plain(value: Any) -> bool:
-    return isinstance(value, int | float | str | list | tuple | set | dict | np.ndarray | np.generic | None)
+    return isinstance(value, int | float | str | list | tuple | set | dict | None) or hasattr(value, "__array__")
 
 
 @pytest.mark.weekly

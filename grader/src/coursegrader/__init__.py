@@ -16,6 +16,6 @@ The modules, in the order in which a submission passes them:
 `protocol`, `keras_models`, `preload`     what travels to and from it, and what is loaded before
 `gradebook`, `report`, `files`            records, marks, tables and pages
 `asking`, `inputs`, `probing`             run an answer, to ask about it
-`questions`, `variants`, `forms`          make the questions, write and mark the forms
+`questions`, `line_changes`, `forms`      make the questions, write and mark the forms
 ========================================  ==============================================================================
 """

@@ -85,6 +85,24 @@ def read_code(notebook: bytes) -> str:
     return "\n".join(cell.code for cell in _code_cells(notebook))
 
 
+def find_other_values(notebook: bytes, exercises: list[Exercise]) -> set[str]:
+    """Return the ids of exercises whose values in the notebook are not the student's own, see `coursegrader.variants`.
+
+    How the cell is formatted makes no difference, and neither does it if the cell is missing.
+    """
+    ids = setup_ids(exercises)
+    own = {ids[exercise.values]: exercise for exercise in exercises if exercise.values}
+    cells = [cell for cell in _code_cells(notebook) if cell.name in own] if own else []
+    return {own[cell.name].id for cell in cells if cell.name and not _says_the_same(cell.code, own[cell.name].values)}
+
+
+def _says_the_same(code: str, other: str) -> bool:
+    try:
+        return code.strip() == other.strip() or ast.dump(ast.parse(code)) == ast.dump(ast.parse(other))
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return False
+
+
 @dataclass(frozen=True, eq=False)
 class _Cell:
     """A code cell: its grade id and its text."""

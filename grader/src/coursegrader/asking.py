@@ -6,15 +6,16 @@ Everything of an answer runs there. What comes back is JSON of numbers and short
 import ast
 import json
 import random
+import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from coursegrader.exercises import Exercise
 from coursegrader.forkserver import Forkserver, GraderError
+from coursegrader.line_changes import Change, deletions, replacements
 from coursegrader.probing import MAX_ATOMS, MAX_SEEN, MAX_STEPS, MAX_TEXT
 from coursegrader.questions import Material, Outcome, Question, Run, Value, make_questions
 from coursegrader.sandbox import Limits
-from coursegrader.variants import Change, deletions, replacements
 
 ITEMS = ("coursegrader.inputs", "coursegrader.probing")  # to preload: what runs in the student processes
 SECONDS = 60.0  # of each process
@@ -100,7 +101,8 @@ def _run(exercise: Exercise, forkserver: Forkserver, function: str, *args: Any) 
             student.run(cell)
         student.run(f"import coursegrader.{module}")
         student.run(f"def ask(*args): return coursegrader.{function}(globals(), *args)")
-        return student.fetch("ask")(*args)
+        with warnings.catch_warnings(action="ignore"):  # their texts are the student's
+            return student.fetch("ask")(*args)
 
 
 Report = tuple[list[Run], list[list[Outcome | None]]]

@@ -2,15 +2,30 @@
 
 import ast
 import re
+import secrets
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import nbformat
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
-from coursegrader.exercises import ASSIGNMENT_FILE, DIFFICULTY, Exercise, Test, defined_names, save, setup_ids
+from coursegrader.exercises import (
+    ASSIGNMENT_FILE,
+    DIFFICULTY,
+    Definition,
+    Exercise,
+    Test,
+    defined_names,
+    public_methods,
+    save,
+    setup_ids,
+)
 from coursegrader.files import make_folder, write
+from coursegrader.roster import Person
+from coursegrader.variants import Variants, draw, load_variants
 
+VARIANTS_FILE = "variants.csv"
 PLACEHOLDER = "# This cell is filled in when the notebook is graded: it holds further tests."
 
 _COVER = """# {name}
@@ -29,7 +44,9 @@ Each question is graded on its own, with what its answer needs from your other c
 Before you hand in your work, restart the kernel and run all cells."""
 
 
-def build_assignment(name: str, exercises: list[Exercise], folder: Path) -> tuple[Path, Path]:
+def build_assignment(
+    name: str, exercises: list[Exercise], folder: Path, *, people: Sequence[Person] = ()
+) -> tuple[Path, Path]:
     """Write an assignment, in the folder layout of nbgrader.
 
     Parameters
@@ -42,29 +59,77 @@ def build_assignment(name: str, exercises: list[Exercise], folder: Path) -> tupl
         Where to write ``release/NAME/NAME.ipynb`` for students; ``source/NAME/NAME.ipynb``, the same with solutions
         and hidden tests, for nbgrader; and ``assignment.json``, which `grade` reads. Publish only the first: nobody
         but their owner can read the others. What they replace is kept in ``earlier/``.
+    people
+        Who gets a notebook with values of their own, if an exercise has variants. These notebooks are
+        ``release/STUDENT/NAME/NAME.ipynb``, and ``variants.csv`` has the values. Built again, everybody keeps them.
 
     Returns
     -------
     release, file : Path
-        The students' notebook, and the file that `grade` reads.
+        The students' notebook, or the folder with one for each, and the file that `grade` reads.
 
     Raises
     ------
     ValueError
-        The name is no file name, there is no exercise, or an exercise is listed twice.
+        The name is no file name, there is no exercise, an exercise is listed twice, or `people` are missing or given
+        in vain.
     """
     if not re.fullmatch(r"[\w.-]+", name) or name.startswith("."):
         raise ValueError(f"name: expected letters, digits, dots and hyphens, got {name!r}")
     ids = [exercise.id for exercise in exercises]
     if not ids or len(set(ids)) < len(ids):
         raise ValueError(f"exercises: expected at least one, each once, got {', '.join(ids) or 'none'}")
+    drawn = [exercise.id for exercise in exercises if exercise.variant]
+    if bool(drawn) != bool(people):
+        expected = (
+            f"a class list, for the variants of {', '.join(drawn)}" if drawn else "none: no exercise has variants"
+        )
+        raise ValueError(f"people: expected {expected}")
     make_folder(folder)
-    paths = {kind: folder / kind / name / f"{name}.ipynb" for kind in ("release", "source")}
-    for kind, path in paths.items():
-        notebook = make_notebook(name, exercises, with_answers=kind == "source")
-        write(path, nbformat.writes(notebook) + "\n", root=folder, private=kind == "source")
-    save(exercises, folder / ASSIGNMENT_FILE, name=name)
-    return paths["release"], folder / ASSIGNMENT_FILE
+    release, file = folder / "release" / name / f"{name}.ipynb", folder / ASSIGNMENT_FILE
+    variants = _variants(file, people) if people else None
+    example = [draw(exercise, "", "") for exercise in exercises]  # nobody's values
+    source = folder / "source" / name / f"{name}.ipynb"
+    write(source, _as_text(name, example, with_answers=True), root=folder, private=True)
+    if variants:
+        release = folder / "release"
+        _write_variants(name, exercises, variants, folder)
+    else:
+        write(release, _as_text(name, exercises, with_answers=False), root=folder)
+    save(exercises, file, name=name, variants=variants.to_json() if variants else None)
+    return release, file
+
+
+def _as_text(name: str, exercises: list[Exercise], *, with_answers: bool) -> str:
+    text: str = nbformat.writes(make_notebook(name, exercises, with_answers=with_answers))
+    return text + "\n"
+
+
+def _variants(file: Path, people: Iterable[Person]) -> Variants:
+    """Return the variants of people, and of those who have one already."""
+    known = load_variants(file) if file.is_file() else None
+    return (known or Variants(secrets.token_hex(32), ())).add(people)
+
+
+def _write_variants(name: str, exercises: list[Exercise], variants: Variants, folder: Path) -> None:
+    """Write each student's notebook, and the table of their values."""
+    from coursegrader.report import as_csv  # slow to import
+
+    rows = [["student", *(exercise.id for exercise in exercises if exercise.variant)]]
+    for person in variants.people:
+        drawn = variants.exercises_of(exercises, person.label)
+        path = folder / "release" / _folder_name(person.label) / name / f"{name}.ipynb"
+        write(path, _as_text(name, drawn, with_answers=False), root=folder)
+        rows.append([person.label, *(e.values.partition("\n")[2] for e in drawn if e.values)])
+    write(folder / VARIANTS_FILE, as_csv(rows), root=folder, private=True)
+
+
+def _folder_name(label: str) -> str:
+    """Return a student's label as the name of a folder: `grade` reads it as the label again."""
+    name = re.sub(r"[^\w@.,'() -]", "_", label).encode()[:180].decode(errors="ignore").strip(" .")
+    if not name:
+        raise ValueError(f"people: expected a name or an id, got {label!r}")
+    return name
 
 
 def make_notebook(name: str, exercises: list[Exercise], *, with_answers: bool) -> nbformat.NotebookNode:
@@ -135,19 +200,29 @@ def _test_code(test: Test, *, with_answers: bool) -> str:
 def _mark_solution(solution: str) -> str:
     """Return a solution with nbgrader's markers around what students should write.
 
-    The signature and docstring of a function stay outside, so that nbgrader's own stub keeps them.
+    The signature and docstring of a function or method stay outside, so that nbgrader's own stub keeps them.
     """
     lines = solution.splitlines()
     marked: list[str] = []
     position = 0
-    for statement in ast.parse(solution).body:
-        start = statement.lineno - 1
-        if defined_names(statement) and isinstance(statement, ast.FunctionDef) and ast.get_docstring(statement):
-            start = statement.body[0].end_lineno or start
+    for start, end, indent in _find_code(ast.parse(solution).body):
+        marked += lines[position:start]
+        marked += [f"{indent}### BEGIN SOLUTION", *lines[start:end], f"{indent}### END SOLUTION"]
+        position = end
+    return "\n".join(marked + lines[position:])
+
+
+def _find_code(statements: list[ast.stmt]) -> Iterator[tuple[int, int, str]]:
+    """Yield the lines that students should write: first, end, and indentation."""
+    for statement in statements:
+        start, end, column = statement.lineno - 1, statement.end_lineno or statement.lineno, statement.col_offset
+        public = isinstance(statement, Definition) and (defined_names(statement) or statement.name.endswith("__"))
+        if isinstance(statement, ast.ClassDef) and public and public_methods(statement):
+            yield from _find_code(statement.body[1:] if ast.get_docstring(statement) else statement.body)
+            continue
+        if isinstance(statement, Definition) and public and ast.get_docstring(statement):
+            start, column = statement.body[0].end_lineno or start, statement.body[0].col_offset
         else:
             start = min([start, *(d.lineno - 1 for d in getattr(statement, "decorator_list", []))])
-        indent = "    " if start >= statement.lineno else ""
-        marked += lines[position:start]
-        position = statement.end_lineno or start
-        marked += [f"{indent}### BEGIN SOLUTION", *lines[start:position], f"{indent}### END SOLUTION"]
-    return "\n".join(marked + lines[position:])
+        if start < end:
+            yield start, end, " " * column

@@ -19,6 +19,7 @@ from coursegrader.commands import (
     override,
     regrade,
     replay,
+    similarity,
     tables,
 )
 
@@ -75,5 +76,6 @@ def _parser(program: str, source: Path) -> argparse.ArgumentParser:
     override.add(commands)
     replay.add(commands)
     feedback.add(commands)
+    similarity.add(commands)
     ask.add(commands)
     return parser

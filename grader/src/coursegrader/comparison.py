@@ -43,6 +43,8 @@ class Change:
         What differs between what the records were made with.
     tests : list of Difference
         The tests that differ.
+    by_hand : list of str
+        What counts in place of the tests, by question.
     """
 
     student: str
@@ -50,6 +52,7 @@ class Change:
     now: tuple[float, float]
     reason: str
     tests: list[Difference]
+    by_hand: list[str]
 
 
 def compare(before: Iterable[Record], now: Iterable[Record]) -> list[Change]:
@@ -69,7 +72,16 @@ def compare(before: Iterable[Record], now: Iterable[Record]) -> list[Change]:
 def _compare(before: Record, now: Record) -> Change:
     points = [(record["score"], record["max_score"]) for record in (before, now)]
     reason = explain(before.get("made_with", {}), now["made_with"])
-    return Change(now["student"], points[0], points[1], reason, list(_compare_tests(_tests(before), _tests(now))))
+    by_hand = [_set_by_hand(question) for question in now["questions"] if question.get("override")]
+    tests = list(_compare_tests(_tests(before), _tests(now)))
+    return Change(now["student"], points[0], points[1], reason, tests, by_hand)
+
+
+def _set_by_hand(question: Record) -> str:
+    """Return what an instructor decided about an answer, and what it has without that."""
+    other = question["override"]["automatic"]
+    instead = "nobody has marked the answer" if other is None else f"without them, it has {other:g}"
+    return f"{question['id']}: {question['score']:g} points set by hand count; {instead}"
 
 
 def _tests(record: Record) -> dict[str, Record]:
@@ -113,6 +125,7 @@ def describe_changes(changes: Iterable[Change]) -> Iterator[str]:
             difference = (test.now or 0) - (test.before or 0)
             gains[test.name] += difference > 0
             losses[test.name] += difference < 0
+        yield from (f"  {line}" for line in change.by_hand)
     for reason, count in reasons.items():
         students = "student" if count == 1 else "students"
         yield f"since the first grading, {reason or 'nothing has changed that is known'} ({count} {students})"

@@ -3,6 +3,7 @@
 An exercise is a run of cells in ``<chapter>.md``:
 
 - a Markdown cell of role *task*, after a line ``+++ {"exercise": {"id": ..., "role": "task", ...}}``;
+- perhaps one code cell of role *variant*, which draws values for each student, see `coursegrader.variants`;
 - any number of code cells of role *setup*, which students see and cannot change;
 - one code cell of role *solution*, tagged ``hide-input``: the page shows it collapsed, students get a stub of it;
 - code cells of role *test*, with points, which students see;
@@ -15,6 +16,9 @@ It is for marks only: a published book must refuse it, too.
 A set-up cell without an id belongs to all exercises of its file. Other cells are prose.
 A task with ``"assignment": true`` is for marks. A published book must refuse it (``public=True``), so that its solution
 and hidden tests never end up in a page or a cache. Keep such files elsewhere and name the folder with ``--source``.
+A task with ``"objects": true`` lets tests use objects that an answer returns, such as a figure or an estimator. An
+answer whose solution is a class or ``async`` needs no such mark.
+Files whose names end in ``.check.md`` hold no exercises, but answers for `check`.
 
 A file ``course.toml`` beside the exercises may contain ``preload = ["package.module:function"]``: functions without
 arguments that load what many answers need, such as a data set. The grader calls each of them once and caches it.
@@ -33,13 +37,17 @@ from coursegrader.files import write
 from coursegrader.rubrics import Criterion, Rubric, read_rubric
 
 _KEYS = {
-    "task": {"id", "role", "difficulty", "minutes", "seconds", "assignment"},
+    "task": {"id", "role", "difficulty", "minutes", "seconds", "assignment", "objects"},
+    "variant": {"id", "role"},
     "setup": {"id", "role"},
     "solution": {"id", "role"},
     "test": {"id", "role", "points"},
     "hidden": {"id", "role", "points"},
     "rubric": {"id", "role", "answer"},
 }
+CHECKS = ".check.md"  # the end of the names of files that `check` reads; they hold no exercises
+Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
+_METHOD_KINDS = frozenset({"property", "classmethod", "staticmethod"})
 _MARKDOWN = ("task", "rubric")
 _TAGS = {"solution": "hide-input", "hidden": "remove-cell", "rubric": "remove-cell"}
 ASSIGNMENT_FILE = "assignment.json"
@@ -89,6 +97,12 @@ class Exercise:
         The functions listed in `COURSE`, as "module:function".
     rubric : Rubric or None
         How a person marks it; None if tests do.
+    objects : bool
+        Whether answers may give tests objects that cannot be sent, see `remote`.
+    variant : str
+        The cell that draws a student's values, or empty.
+    values : str
+        The set-up cell with the values that were drawn, or empty.
     """
 
     id: str
@@ -103,6 +117,9 @@ class Exercise:
     tests: tuple[Test, ...]
     functions: tuple[str, ...] = ()
     rubric: Rubric | None = None
+    objects: bool = False
+    variant: str = ""
+    values: str = ""
 
     @property
     def points(self) -> int:
@@ -172,6 +189,7 @@ class _Draft:
     """The cells of one exercise while a file is being read."""
 
     task: _Cell
+    variant: _Cell | None = None
     setup: list[_Cell] = field(default_factory=list)
     solution: _Cell | None = None
     tests: list[_Cell] = field(default_factory=list)
@@ -195,6 +213,8 @@ def read_exercises(folder: Path, *, public: bool = False) -> list[Exercise]:
     """
     found: dict[str, tuple[Path, Exercise]] = {}
     for file in sorted(folder.glob("*.md")):
+        if file.name.endswith(CHECKS):
+            continue
         for exercise in read_file(file, public=public):
             if exercise.id in found:
                 before = file.read_text(encoding="utf-8").partition(f"(exercise-{exercise.id})=")[0]
@@ -213,7 +233,7 @@ def read_file(file: Path, *, public: bool = False) -> list[Exercise]:
             _check_prose(file, cell)
             continue
         _check_cell(file, cell)
-        if public and (cell.about.get("assignment") or cell.about["role"] == "rubric"):
+        if public and (cell.about.get("assignment") or cell.about["role"] in ("rubric", "variant")):
             _fail(
                 file, cell, "an exercise for marks: keep its file outside the book, and name its folder with --source"
             )
@@ -306,8 +326,9 @@ def _check_cell(file: Path, cell: _Cell) -> None:
         _fail(file, cell, f"a {role} cell needs the tag {_TAGS[role]}: pages would show it")
     if role in ("test", "hidden") and not (type(about.get("points")) is int and about["points"] > 0):
         _fail(file, cell, f"points: expected a positive whole number, got {about.get('points')!r}")
-    if type(about.get("assignment", False)) is not bool:
-        _fail(file, cell, f"assignment: expected true or false, got {about['assignment']!r}")
+    for key in ("assignment", "objects"):
+        if type(about.get(key, False)) is not bool:
+            _fail(file, cell, f"{key}: expected true or false, got {about[key]!r}")
     if re.search(r"###\s*(BEGIN|END)\b", cell.code):
         _fail(file, cell, "no markers here: a stub is made from the solution, hidden tests are cells of their own")
     if role not in _MARKDOWN:
@@ -320,7 +341,11 @@ def _check_cell(file: Path, cell: _Cell) -> None:
 def _add(file: Path, draft: _Draft, cell: _Cell) -> None:
     """Add a cell to an exercise; the order must be set-up, solution, tests."""
     role = cell.about["role"]
-    if role == "setup":
+    if role == "variant":
+        if draft.variant or draft.setup or draft.solution:
+            _fail(file, cell, "expected one variant cell, before the exercise's set-up and solution")
+        draft.variant = cell
+    elif role == "setup":
         if draft.solution:
             _fail(file, cell, "set-up must come before the solution")
         draft.setup.append(cell)
@@ -368,6 +393,8 @@ def _finish(file: Path, shared: list[_Cell], draft: _Draft, functions: tuple[str
         tests=tests,
         functions=functions,
         rubric=_read_rubric(file, draft.rubric, draft.solution) if draft.rubric else None,
+        objects=about.get("objects", False) or bool(draft.solution and _defines_objects(draft.solution.code)),
+        variant=draft.variant.code if draft.variant else "",
     )
     if not exercise.names and draft.solution and not draft.rubric:
         _fail(file, draft.solution, "the solution defines no name that could be tested")
@@ -395,13 +422,18 @@ def _read_rubric(file: Path, cell: _Cell, solution: _Cell | None) -> Rubric:
     return rubric
 
 
+def _defines_objects(code: str) -> bool:
+    return any(isinstance(statement, ast.ClassDef | ast.AsyncFunctionDef) for statement in ast.parse(code).body)
+
+
 def defined_names(statement: ast.stmt) -> list[str]:
     """Return the public names that a top-level statement defines, without imports."""
-    if isinstance(statement, ast.FunctionDef):
+    if isinstance(statement, Definition):
         names = [statement.name]
-    elif isinstance(statement, ast.Assign):
-        targets = [node for target in statement.targets for node in ast.walk(target)]
-        names = [node.id for node in targets if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)]
+    elif isinstance(statement, ast.Assign) or (isinstance(statement, ast.AnnAssign) and statement.value):
+        targets = statement.targets if isinstance(statement, ast.Assign) else [statement.target]
+        nodes = [node for target in targets for node in ast.walk(target)]
+        names = [node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)]
     else:
         names = []
     return [name for name in names if not name.startswith("_")]
@@ -415,14 +447,38 @@ def make_stub(solution: str) -> str:
     parts = []
     for statement in ast.parse(solution).body:
         names = defined_names(statement)
-        if names and isinstance(statement, ast.FunctionDef):
-            docstring = [statement.body[0]] if ast.get_docstring(statement) else []
-            statement.body = [*docstring, ast.parse("raise NotImplementedError").body[0]]
-            statement.decorator_list = []
-            parts.append(ast.unparse(statement))
+        if names and isinstance(statement, Definition):
+            parts.append(ast.unparse(_without_code(statement)))
         elif names:
-            parts.append("\n".join(f"{name} = ...  # your answer" for name in names) + "\nraise NotImplementedError")
+            kind = f": {ast.unparse(statement.annotation)}" if isinstance(statement, ast.AnnAssign) else ""
+            lines = [f"{name}{kind} = ...  # your answer" for name in names]
+            parts.append("\n".join([*lines, "raise NotImplementedError"]))
     return "\n\n\n".join(parts) + "\n"
+
+
+def _without_code(definition: Definition, kept: frozenset[str] = frozenset()) -> Definition:
+    """Return the definition of a function or class with its signature and docstring only, and decorators in `kept`.
+
+    The signature of a class has its public bases, and the methods that others call.
+    """
+    docstring = [definition.body[0]] if ast.get_docstring(definition) else []
+    methods: list[Definition] = []
+    if isinstance(definition, ast.ClassDef):
+        definition.bases = [base for base in definition.bases if not ast.unparse(base).startswith("_")]
+        methods = [_without_code(method, _METHOD_KINDS) for method in public_methods(definition)]
+    definition.decorator_list = [
+        decorator
+        for decorator in definition.decorator_list
+        if kept and (ast.unparse(decorator) in kept or ast.unparse(decorator).endswith(".setter"))
+    ]
+    definition.body = [*docstring, *(methods or ast.parse("raise NotImplementedError").body)]
+    return definition
+
+
+def public_methods(definition: ast.ClassDef) -> list[Definition]:
+    """Return the methods of a class that others call: those with a public name, and special ones."""
+    methods = [item for item in definition.body if isinstance(item, ast.FunctionDef | ast.AsyncFunctionDef)]
+    return [method for method in methods if not method.name.startswith("_") or method.name.endswith("__")]
 
 
 def setup_ids(exercises: list[Exercise]) -> dict[str, str]:
@@ -431,9 +487,11 @@ def setup_ids(exercises: list[Exercise]) -> dict[str, str]:
     return {code: f"setup-{number}" for number, code in enumerate(codes, start=1)}
 
 
-def save(exercises: list[Exercise], file: Path, *, name: str) -> None:
+def save(exercises: list[Exercise], file: Path, *, name: str, variants: dict[str, Any] | None = None) -> None:
     """Write the assignment file that `load` reads; nobody but its owner can read it."""
-    record = {"name": name, "exercises": [exercise.to_json() for exercise in exercises]}
+    record: dict[str, Any] = {"name": name, "exercises": [exercise.to_json() for exercise in exercises]}
+    if variants:
+        record["variants"] = variants
     write(file, json.dumps(record, indent=1), root=file.parent, private=True)
 
 

@@ -221,7 +221,7 @@ def _message(page: Page, address: str, text: str, *, assignment: str) -> bytes:
     message["Subject"] = f"Feedback: {assignment}"
     message.set_content(f"{text}\n")
     message.add_attachment(page.content, subtype="html", filename=f"feedback-{assignment}.html")
-    message.set_boundary(f"=={hashlib.sha256(page.content.encode()).hexdigest()}==")  # random by default
+    message.set_boundary(hashlib.sha256(page.content.encode()).hexdigest()[:32])  # random by default
     return message.as_bytes()
 
 

@@ -10,12 +10,15 @@ forkserver has read, so it must never read a test, a mark or a submission.
 """
 
 import array
+import asyncio
 import builtins
 import contextlib
 import functools
 import gc
+import itertools
 import json
 import math
+import operator
 import os
 import select
 import signal
@@ -26,7 +29,8 @@ import threading
 import time
 import traceback
 import warnings
-from collections.abc import Iterator, Sequence
+import weakref
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NoReturn
@@ -35,6 +39,7 @@ import numpy as np
 
 from coursegrader import preload, protocol, sandbox
 from coursegrader.notebook import Notebook
+from coursegrader.remote import Remote
 from coursegrader.sandbox import Limits
 
 
@@ -97,7 +102,9 @@ class Forkserver:
             os.waitpid(self.pid, 0)
 
     @contextlib.contextmanager
-    def student(self, *, limits: Limits, items: Sequence[str] = (), plain: bool = False) -> Iterator["Student"]:
+    def student(
+        self, *, limits: Limits, items: Sequence[str] = (), objects: bool = False, plain: bool = False
+    ) -> Iterator["Student"]:
         """Start a process for a student's code; when the context ends, it and everything it started have ended.
 
         Parameters
@@ -107,6 +114,8 @@ class Forkserver:
         items
             What the forkserver preloads before it forks, and what the process may read. From the assignment, never
             from a submission.
+        objects
+            Whether tests can use objects that stay in the process, see `remote`.
         plain
             Accept no models from it: rebuilding one can take long, or crash this process.
 
@@ -123,7 +132,8 @@ class Forkserver:
                 self._request(request, [theirs.fileno(), their_control.fileno()])
             try:
                 _await_start(channel)
-                yield Student(channel, deadline=time.monotonic() + limits.seconds, plain=plain)
+                deadline = time.monotonic() + limits.seconds
+                yield Student(channel, deadline=deadline, objects=objects, plain=plain)
             finally:
                 control.shutdown(socket.SHUT_WR)
                 if control.recv(1) != _ENDED:  # sent after the student process has ended
@@ -185,11 +195,13 @@ def _become(channel: socket.socket, *, unsafe: bool) -> NoReturn:
 class Student:
     """A student process, seen from the worker: run code in it, fetch values, call functions."""
 
-    def __init__(self, channel: socket.socket, *, deadline: float, plain: bool = False) -> None:
+    def __init__(self, channel: socket.socket, *, deadline: float, objects: bool = False, plain: bool = False) -> None:
         self._channel = channel
         self._deadline = deadline
+        self._objects = objects
         self._plain = plain
         self._lent: list[Any] = []
+        self._taken: weakref.WeakValueDictionary[int, Remote] = weakref.WeakValueDictionary()
 
     def run(self, code: str, *, keep: bool = False, deadline: float = math.inf) -> None:
         """Run a cell, until `deadline` at most; raise its error, or an EndedError if the process is lost.
@@ -204,14 +216,24 @@ class Student:
 
     def fetch(self, name: str) -> Any:
         """Return the value of a name, or a stand-in if it is a function; raise NameError if it is not defined."""
-        if self._ask({"is_function": name}):
+        if not self._objects and self._ask({"is_function": name}):
             return functools.partial(self._call, name)
         return self._ask({"fetch": name})
 
     def _call(self, name: str, *args: Any, **kwargs: Any) -> Any:
         return self._ask({"call": name, "args": args, "kwargs": kwargs})
 
+    def _use(self, operation: str, *args: Any, **kwargs: Any) -> Any:
+        return self._ask({"use": operation, "args": args, "kwargs": kwargs})
+
+    def _take(self, place: int, name: str) -> Remote:
+        taken = self._taken.get(place)
+        if taken is None:
+            taken = self._taken[place] = Remote(self._use, place, name)
+        return taken
+
     def _ask(self, question: dict[str, Any], deadline: float = math.inf) -> Any:
+        question["objects"] = self._objects
         deadline = min(deadline, self._deadline)
         answer = self._exchange(question, deadline)
         while isinstance(answer, dict) and "asked" in answer:  # a request about a function or iterator that it was lent
@@ -223,7 +245,8 @@ class Student:
     def _exchange(self, message: dict[str, Any], deadline: float) -> Any:
         try:
             protocol.send(self._channel, message, lent=self._lent, deadline=deadline)
-            return protocol.receive(self._channel, deadline=deadline, plain=self._plain)
+            take = self._take if self._objects else None
+            return protocol.receive(self._channel, take=take, deadline=deadline, plain=self._plain)
         except protocol.ClosedError as error:
             out_of_time = time.monotonic() >= deadline
             reason = "took longer than allowed" if out_of_time else "ended its own process or used too much memory"
@@ -401,6 +424,7 @@ class _Link:
         self._channel = channel
         self._turn = threading.RLock()
         self._notebook = notebook
+        self._kept = _Kept()
 
     def answer(self) -> dict[str, Any]:
         """Answer requests until a message is the reply to one of our own."""
@@ -409,11 +433,11 @@ class _Link:
             if {"value", "error"} & message.keys():
                 return message
             try:
-                answer = _answer_one(message, self._notebook)
+                answer = _answer_one(message, self._notebook, self._kept)
             except BaseException as error:  # SystemExit and KeyboardInterrupt too
-                answer = {"error": type(error).__name__, "text": _explain(error)}
+                answer = {"error": _name_error(error), "text": _explain(error)}
             try:
-                protocol.send(self._channel, answer)
+                protocol.send(self._channel, answer, kept=self._kept if message["objects"] else None)
             except protocol.ClosedError:
                 raise
             except Exception as error:  # the methods of a value may raise anything
@@ -427,6 +451,8 @@ class _Link:
     def _borrow(self, kind: str, place: int) -> Any:
         if kind == "function":
             return lambda *args, **kwargs: self._ask({"asked": place, "args": args, "kwargs": kwargs})
+        if kind == "object":
+            return self._kept[place]
         return self._iterate(place)
 
     def _iterate(self, place: int) -> Iterator[Any]:
@@ -434,13 +460,69 @@ class _Link:
             yield found[0]
 
 
-def _answer_one(question: dict[str, Any], notebook: Notebook) -> dict[str, Any]:
+class _Kept:
+    """The objects of a student process that tests use from outside."""
+
+    def __init__(self) -> None:
+        self._things: list[Any] = []
+        self._places: dict[int, int] = {}
+
+    def __contains__(self, thing: object) -> bool:
+        return id(thing) in self._places
+
+    def __getitem__(self, place: int) -> Any:
+        return self._things[place]
+
+    def place(self, thing: object) -> int:
+        if thing not in self:
+            self._places[id(thing)] = len(self._things)
+            self._things.append(thing)
+        return self._places[id(thing)]
+
+    def use(self, operation: str, thing: Any, *args: Any, **kwargs: Any) -> Any:
+        """Do with an object what a test does with its stand-in."""
+        result = _OPERATIONS[operation](thing, *args, **kwargs)
+        if operation == "iterate":
+            self.place(result)  # or all of it would be sent
+        return result
+
+
+_OPERATIONS: dict[str, Callable[..., Any]] = {
+    "call": operator.call,
+    "get": getattr,
+    "set": setattr,
+    "item": operator.getitem,
+    "set item": operator.setitem,
+    "length": len,
+    "iterate": iter,
+    "next": lambda thing: list(itertools.islice(thing, 1)),
+    "await": lambda thing: asyncio.run(_wait(thing)),
+    "truth": bool,
+    "text": str,
+    "==": operator.eq,
+    "<": operator.lt,
+    "<=": operator.le,
+    "+": operator.add,
+    "-": operator.sub,
+    "*": operator.mul,
+    "@": operator.matmul,
+    "/": operator.truediv,
+}
+
+
+async def _wait(thing: Awaitable[Any]) -> Any:
+    return await thing
+
+
+def _answer_one(question: dict[str, Any], notebook: Notebook, kept: _Kept) -> dict[str, Any]:
     """Return the reply to a request, with the warnings of a call."""
     if "run" in question:
         notebook.run(question["run"], keep=question["keep"])
         return {"value": None}
     if "used_shell" in question:
         return {"value": notebook.used_shell}
+    if "use" in question:
+        return _with_warnings(kept.use, question["use"], *question["args"], **question["kwargs"])
     names = notebook.user_ns
     name = question.get("is_function") or question.get("fetch") or question["call"]
     if name not in names:
@@ -450,10 +532,20 @@ def _answer_one(question: dict[str, Any], notebook: Notebook) -> dict[str, Any]:
         return {"value": callable(value) and not protocol.is_model(value)}
     if "fetch" in question:
         return {"value": value}
+    return _with_warnings(value, *question["args"], **question["kwargs"])
+
+
+def _with_warnings(function: Callable[..., Any], *args: Any, **kwargs: Any) -> dict[str, Any]:
     with warnings.catch_warnings(record=True, action="default") as caught:
-        result = value(*question["args"], **question["kwargs"])
+        result = function(*args, **kwargs)
     found = [(type(one.message).__name__, f"{one.message}"[:2000]) for one in caught[:_MAX_WARNINGS]]
     return {"value": result, "warnings": found} if found else {"value": result}
+
+
+def _name_error(error: BaseException) -> str:
+    """Return the name of an error's class, or of the built-in error that a class of its own is derived from."""
+    known = next(kind for kind in type(error).__mro__ if kind.__module__ == "builtins")
+    return (type(error) if known in (Exception, BaseException) else known).__name__
 
 
 def _explain(error: BaseException) -> str:

@@ -4,30 +4,29 @@ The tests come from the assignment file. A student's function looks like a funct
 to the student process, and the result is the value in its reply. That process can do nothing but reply.
 """
 
+import ast
+import asyncio
 import contextlib
 import functools
 import hashlib
-import hmac
+import inspect
 import io
-import itertools
 import json
 import math
-import random
 import resource
 import secrets
 import signal
 import time
 import traceback
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from coursegrader import preload
-from coursegrader.answers import Answer, UnreadableError, read_answers
+from coursegrader.answers import Answer, UnreadableError, find_other_values, read_answers
 from coursegrader.calls import Call, Calls, first_line
+from coursegrader.draws import drawing_from
 from coursegrader.essays import Essay, read_essays
 from coursegrader.exercises import Exercise, Test
 from coursegrader.forkserver import EndedError, Forkserver, Student, StudentError
@@ -45,6 +44,7 @@ MAX_ANSWER = 50_000  # characters of an answer in a record
 NO_ANSWER = "No answer was found."
 TEST_FILE = "test"  # the file that a traceback names for the lines of a test
 TOO_LONG = "The code took longer than allowed."
+OTHER_VALUES = "The notebook does not have the values that were drawn for you. The answer was graded with yours."
 
 
 class Observation(NamedTuple):
@@ -107,6 +107,7 @@ def grade_submission(
     start = time.monotonic()
     seed = submission.seed or secrets.token_hex(32)
     problem, answers, essays = submission.problem, {}, {}
+    others: set[str] = set()
     known = known or {}
     report("", None)
     if submission.notebook is not None and len(known) < len(exercises):
@@ -114,6 +115,7 @@ def grade_submission(
             with _bounded(start + READING):
                 answers = read_answers(submission.notebook, exercises)
                 essays = read_essays(submission.notebook, exercises)
+                others = find_other_values(submission.notebook, exercises)
         except UnreadableError as error:
             problem = f"{problem} {error}".strip()
         except (_OutOfTime, MemoryError):
@@ -127,6 +129,8 @@ def grade_submission(
             if exercise.rubric
             else grade_answer(exercise, answers.get(exercise.id), forkserver, seed=seed, stopped=stopped, begin=begin)
         )
+        if exercise.id in others and exercise.id not in known:
+            graded["remark"] = f"{OTHER_VALUES} {graded['remark']}".strip()
         code = answers[exercise.id].code if exercise.id in answers else ""
         graded = {"answer": code[:MAX_ANSWER], **graded}
         report(exercise.id, graded)
@@ -188,7 +192,8 @@ def grade_answer(
     seed = seed or secrets.token_hex(32)
     seconds, end = float(exercise.seconds), math.inf
     while True:
-        with forkserver.student(limits=Limits(seconds=seconds), items=exercise.preload) as student:
+        limits = Limits(seconds=seconds)
+        with forkserver.student(limits=limits, items=exercise.preload, objects=exercise.objects) as student:
             if math.isinf(end):  # counted from the first start, which may import modules
                 end = time.monotonic() + seconds
                 begin()
@@ -206,6 +211,17 @@ def leave_to_person(exercise: Exercise, essay: Essay | None) -> Record:
         return fail(exercise, NO_ANSWER)
     by_hand = {"figures": list(essay.figures), "remark": essay.remark}
     return {"remark": essay.remark, "tests": [], "answer": essay.text, "by_hand": by_hand}
+
+
+def grade_draws(
+    exercise: Exercise, answer: Answer, forkserver: Forkserver, *, seeds: Sequence[str], seconds: float
+) -> Iterator[Record]:
+    """Grade an answer once for each seed, in one process, with so many seconds each; see `grade_answer`."""
+    limits = Limits(seconds=len(seeds) * seconds)
+    with forkserver.student(limits=limits, items=exercise.preload, objects=exercise.objects) as student:
+        for seed in seeds:
+            end = time.monotonic() + seconds
+            yield Run(student, {}, end=end, others_end=end).grade(exercise, answer, seed)
 
 
 def fail(exercise: Exercise, message: str, remark: str = "") -> Record:
@@ -365,36 +381,11 @@ def _record(test: Test, message: str | None, call: str = "") -> Record:
     }
 
 
-@contextlib.contextmanager
-def _drawing_from(seed: str, name: str) -> Iterator[None]:
-    """Let random numbers follow from a seed and a name: those of `random`, of NumPy, and of what Keras initializes.
-
-    Generators that are given no seed get one each, from which no other can be computed.
-    """
-    default_rng, numbers = np.random.default_rng, itertools.count()
-
-    def derive() -> bytes:
-        return hmac.digest(seed.encode(), f"{name} {next(numbers)}".encode(), "sha256")
-
-    def derived_rng(seed: Any = None) -> np.random.Generator:
-        return default_rng(int.from_bytes(derive()) if seed is None else seed)
-
-    random.seed(derive())
-    np.random.seed(np.frombuffer(derive(), "uint32"))  # noqa: NPY002
-    np.random.default_rng = derived_rng
-    try:
-        yield
-    finally:
-        np.random.default_rng = default_rng
-        random.seed()
-        np.random.seed()  # noqa: NPY002
-
-
 def _set_up(exercise: Exercise, seed: str) -> dict[str, Any]:
     """Return the names that tests can use: those of the set-up cells in the assignment file, made for this answer."""
     names: dict[str, Any] = {"__name__": "tests"}
     preload.load(exercise.preload, own=True)
-    with _drawing_from(seed, exercise.id):
+    with drawing_from(seed, exercise.id):
         for code in exercise.setup:
             exec(_compile(code, "setup"), names)
     return names
@@ -425,10 +416,12 @@ def _run_test(
         with (
             contextlib.redirect_stdout(io.StringIO()),
             warnings.catch_warnings(action="ignore"),
-            _drawing_from(seed, test.id),
+            drawing_from(seed, test.id),
             _bounded(deadline),
         ):
-            exec(_compile(test.code, TEST_FILE), names)
+            found = eval(_compile(test.code, TEST_FILE), names)
+            if inspect.iscoroutine(found):
+                asyncio.run(found)
     except (_OutOfTime, Exception) as error:
         examine(error)
         return _explain(error, test)
@@ -448,7 +441,7 @@ def _explain(error: BaseException, test: Test) -> str:
 
 @functools.cache
 def _compile(code: str, name: str) -> Any:
-    return compile(code, name, "exec")
+    return compile(code, name, "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
 
 
 def _describe(error: BaseException) -> str:

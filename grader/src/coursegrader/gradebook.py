@@ -14,6 +14,7 @@ from coursegrader.grade import Record
 from coursegrader.platforms import split_label
 from coursegrader.roster import Roster, identify, match_people, read_roster
 from coursegrader.submissions import ExportedFile, Submission, find_files, find_submissions
+from coursegrader.variants import load_variants
 
 ABOUT = "grading.json"
 RECORDS = "records"
@@ -109,6 +110,12 @@ class Gradebook:
     def assignment(self) -> tuple[Path, str, list[Exercise]]:
         """Return the assignment that was graded, see `read_assignment`."""
         return read_assignment(Path(self.about["assignment"]))
+
+    def exercises_of(self, student: str) -> list[Exercise]:
+        """Return the exercises as a student has them: with the values that were drawn, if there are variants."""
+        file, _, exercises = self.assignment()
+        variants = load_variants(file)
+        return variants.exercises_of(exercises, student) if variants else exercises
 
     def submissions(self, tell: Callable[[str], object] = str) -> list[Callable[[], Submission]]:
         """Return for each student a function that reads what was handed in, see `submissions.find_submissions`."""

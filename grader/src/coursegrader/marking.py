@@ -3,8 +3,9 @@
 The folder ``marking`` in a folder of grades has one file for each marker, ``NAME.jsonl``. Each line is a mark, or takes
 the marker's last one back. Nothing in it is ever changed, so that whatever ends the program, all marks are there.
 
-A mark belongs to a student, a question and a hash of the answer. If something else is handed in, or the words of the
-rubric are others, the answer has to be marked again. If only the points of a criterion change, its marks follow.
+A mark belongs to a question and a hash of the answer, and names no student: equal answers, such as those of a group,
+are marked once. If something else is handed in, or the words of the rubric are others, the answer has to be marked
+again. If only the points of a criterion change, its marks follow.
 """
 
 import contextlib
@@ -30,6 +31,7 @@ MAX_COMMENT = 5_000  # characters
 _MARKER = re.compile(r"[^\W_](?:[\w -]{0,38}\w)?")
 
 State = Literal["unmarked", "marked", "differs"]
+Key = tuple[str, str]  # of an answer: the question, and the hash of what was handed in
 
 
 @dataclass(frozen=True)
@@ -38,8 +40,8 @@ class Mark:
 
     Attributes
     ----------
-    question, student, answer : str
-        The exercise's id, the student as in records, and the hash of the answer.
+    question, answer : str
+        The exercise's id, and the hash of the answer.
     criteria, met : tuple of str
         The criteria of the rubric, and those of them that the answer meets.
     adjustment : float
@@ -53,7 +55,6 @@ class Mark:
     """
 
     question: str
-    student: str
     answer: str
     criteria: tuple[str, ...]
     met: tuple[str, ...] = ()
@@ -76,9 +77,8 @@ class Mark:
 
 @dataclass(frozen=True)
 class Item:
-    """An answer to be marked: whose it is, the exercise with its rubric, and what was handed in."""
+    """An answer to be marked: the exercise with its rubric, and what was handed in; not by whom."""
 
-    student: str
     exercise: Exercise
     rubric: Rubric
     text: str
@@ -91,9 +91,9 @@ class Item:
         return hashlib.sha256("\0".join([self.text, *self.figures]).encode()).hexdigest()
 
     @property
-    def key(self) -> tuple[str, str, str]:
+    def key(self) -> Key:
         """What a mark of this answer names."""
-        return self.exercise.id, self.student, self.digest
+        return self.exercise.id, self.digest
 
 
 @dataclass
@@ -183,39 +183,38 @@ def read_marks(folder: Path) -> dict[str, list[Mark]]:
 
 
 def find_items(records: list[Record], exercises: list[Exercise]) -> list[Item]:
-    """Return the answers that people mark, question by question, in an order that says nothing of whose they are."""
-    rubrics = {exercise.id: (exercise, exercise.rubric) for exercise in exercises if exercise.rubric}
-    items = []
-    for record in records:
-        for question in record["questions"]:
-            exercise, rubric = rubrics.get(question["id"], (None, None))
-            if exercise and rubric and question.get("by_hand"):
-                essay = question["by_hand"]
-                figures = tuple(essay["figures"])
-                items.append(Item(record["student"], exercise, rubric, question["answer"], figures, essay["remark"]))
-    places = {name: place for place, name in enumerate(rubrics)}
-    return sorted(items, key=lambda item: (places[item.exercise.id], _order(item)))
+    """Return the answers that people mark, each once, question by question, in the order of their hashes."""
+    marked = {exercise.id: exercise for exercise in exercises if exercise.rubric}
+    found = [_read_item(question, marked) for record in records for question in record["questions"]]
+    items = {item.key: item for item in found if item}
+    places = {name: place for place, name in enumerate(marked)}
+    return sorted(items.values(), key=lambda item: (places[item.exercise.id], item.digest))
 
 
-def _order(item: Item) -> bytes:
-    return hashlib.sha256(f"{item.exercise.id}\0{item.student}".encode()).digest()
+def _read_item(question: Record, marked: dict[str, Exercise]) -> Item | None:
+    """Return the answer in a question's record, None if no person marks it, or there is none."""
+    exercise = marked.get(question["id"])
+    if exercise is None or exercise.rubric is None or "by_hand" not in question:
+        return None
+    essay = question["by_hand"]
+    return Item(exercise, exercise.rubric, question["answer"], tuple(essay["figures"]), essay["remark"])
 
 
 def latest(marks: list[Mark], item: Item) -> Mark | None:
     """Return the last of a marker's marks of an answer, None if there is none."""
-    return next((mark for mark in reversed(marks) if (mark.question, mark.student, mark.answer) == item.key), None)
+    return next((mark for mark in reversed(marks) if (mark.question, mark.answer) == item.key), None)
 
 
-def decide(items: list[Item], by_marker: dict[str, list[Mark]]) -> dict[tuple[str, str, str], Decision]:
+def decide(items: list[Item], by_marker: dict[str, list[Mark]]) -> dict[Key, Decision]:
     """Return what follows from all marks, by the key of each answer.
 
     A mark that settles counts alone. Marks that differ in their score are to be settled.
     """
-    found: dict[tuple[str, str, str], dict[str, Mark]] = {}
-    settled: dict[tuple[str, str, str], Mark] = {}
+    found: dict[Key, dict[str, Mark]] = {}
+    settled: dict[Key, Mark] = {}
     for marker, marks in by_marker.items():
         for mark in marks:
-            key = (mark.question, mark.student, mark.answer)
+            key = (mark.question, mark.answer)
             if not mark.settles:
                 found.setdefault(key, {})[marker] = mark
             elif key not in settled or settled[key].time <= mark.time:
@@ -239,13 +238,13 @@ def apply(records: list[Record], exercises: list[Exercise], by_marker: dict[str,
     """Return the records with what people gave in them; an answer without a mark keeps None, and gets its ``state``."""
     items = find_items(records, exercises)
     decisions = decide(items, by_marker)
-    by_question = {(item.student, item.exercise.id): item for item in items}
+    marked = {exercise.id: exercise for exercise in exercises}
     found = []
     for record in records:
         questions = []
         for question in record["questions"]:
             if question["score"] is None:
-                item = by_question.get((record["student"], question["id"]))
+                item = _read_item(question, marked)
                 decision = decisions[item.key] if item else Decision("unmarked")
                 if item and decision.final:
                     question = _marked(question, item.rubric, decision)

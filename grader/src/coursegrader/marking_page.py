@@ -1,6 +1,6 @@
 """The page on which a person marks answers: what it shows, and what its form sends.
 
-It never shows whose answer it is. Students' texts are shown as they are typed, not as Markdown, and nothing in them
+It does not know whose answer it is. Students' texts are shown as they are typed, not as Markdown, and nothing in them
 becomes part of the page.
 """
 
@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from coursegrader.marking import MAX_COMMENT, Decision, Item, Journal, Mark, latest
+from coursegrader.marking import MAX_COMMENT, Decision, Item, Journal, Key, Mark, latest
 
 MAX_REUSED = 9  # earlier comments that are offered
 _KEYS = (
@@ -55,7 +55,7 @@ class Session:
 
     items: Sequence[Item]
     journal: Journal
-    decisions: Mapping[tuple[str, str, str], Decision] = field(default_factory=dict)
+    decisions: Mapping[Key, Decision] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self._marks = self._read()
@@ -99,8 +99,7 @@ class Session:
         if not math.isfinite(adjustment) or abs(adjustment) > item.rubric.points:
             raise ValueError(f"adjustment: expected at most {item.rubric.points} points, got {adjustment}")
         comment = form.get("comment", [""])[0].replace("\r\n", "\n").strip()[:MAX_COMMENT]
-        question, student, answer = item.key
-        mark = Mark(question, student, answer, criteria, met, adjustment, comment, settles=bool(self.decisions))
+        mark = Mark(*item.key, criteria, met, adjustment, comment, settles=bool(self.decisions))
         before = self.mark(place)
         if before is None or not _says_the_same(before, mark):
             self.journal.add(mark)
@@ -113,7 +112,7 @@ class Session:
             return None
         self.journal.undo()
         self._marks = self._read()
-        key = (last.question, last.student, last.answer)
+        key = (last.question, last.answer)
         return next((place for place, item in enumerate(self.items) if item.key == key), None)
 
     def comments(self, place: int) -> list[str]:

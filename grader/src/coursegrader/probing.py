@@ -236,6 +236,8 @@ def describe(value: Any) -> dict[str, Any] | None:
         ``form``, the text with a letter for each number and word; ``atoms``, these numbers and words; ``exact``, the
         text with all digits; ``array``, the shape and type of an array, or None.
     """
+    if isinstance(value, np.ma.MaskedArray):
+        return None
     if hasattr(value, "__array__") and not isinstance(value, np.ndarray | np.generic):
         value = np.asarray(value)  # of a tensor
     array = [list(value.shape), value.dtype.name] if isinstance(value, np.ndarray) else None

@@ -1,10 +1,12 @@
-"""The messages between a worker and a student process: plain values, arrays, and Keras models as descriptions.
+"""The messages between a worker and a student process: plain values, arrays, tables, and Keras models as descriptions.
 
 A message is the length of a JSON text, the JSON text, then the bytes of its arrays. Nothing that is received is
 executed, unpickled or imported: arrays are numbers, and `keras_models` rebuilds models from known layers.
 A worker may also lend functions and iterators. It sends their index in a list that it keeps, and the student process
 sends back requests to call the function or to advance the iterator. An array that is read-only in the worker is
 read-only in the student process, too: code that must not change it fails there, as it would in a notebook.
+Where a question allows it, other objects stay in the student process. Their index in a list that it keeps is sent, and
+`remote.Remote` stands for them in the worker.
 """
 
 import hashlib
@@ -17,13 +19,17 @@ from collections import deque
 from collections.abc import Callable, ItemsView, Iterable, Iterator, KeysView, ValuesView
 from decimal import Decimal
 from fractions import Fraction
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
+
+from coursegrader import frames
+from coursegrader.remote import Remote
 
 MAX_TEXT = 8 << 20
 MAX_BYTES = 64 << 20
 
+_EXPECTED = "expected numbers, text, lists, arrays, tables or a Keras model"
 _GENERATORS = frozenset({"MT19937", "PCG64", "PCG64DXSM", "Philox", "SFC64"})
 
 
@@ -31,7 +37,23 @@ class ClosedError(Exception):
     """The other process ended, or did not answer in time."""
 
 
-def send(channel: socket.socket, value: Any, *, lent: list[Any] | None = None, deadline: float = math.inf) -> None:
+class Keeper(Protocol):
+    """The objects that a student process keeps; see `forkserver`."""
+
+    def __contains__(self, thing: object) -> bool: ...
+
+    def place(self, thing: object) -> int:
+        """Return the index of an object, which is kept from now on."""
+
+
+def send(
+    channel: socket.socket,
+    value: Any,
+    *,
+    lent: list[Any] | None = None,
+    kept: Keeper | None = None,
+    deadline: float = math.inf,
+) -> None:
     """Send one value.
 
     Parameters
@@ -43,6 +65,8 @@ def send(channel: socket.socket, value: Any, *, lent: list[Any] | None = None, d
     lent
         Collects the functions and iterators in `value`; their index in this list is sent. If None, iterators are sent
         as lists and functions are refused.
+    kept
+        Keeps the objects in `value` that cannot be sent. If None, these are refused.
     deadline
         When to give up, by `time.monotonic`.
 
@@ -54,7 +78,7 @@ def send(channel: socket.socket, value: Any, *, lent: list[Any] | None = None, d
         The other process ended, or did not read in time.
     """
     arrays: list[np.ndarray] = []
-    text = json.dumps(_encode(value, arrays, lent)).encode()
+    text = json.dumps(_encode(value, arrays, lent, kept)).encode()
     size = sum(array.nbytes for array in arrays)
     if len(text) > MAX_TEXT or size > MAX_BYTES:
         raise ValueError(f"value: expected at most {MAX_BYTES >> 20} MB of arrays and {MAX_TEXT >> 20} MB of text")
@@ -70,6 +94,7 @@ def receive(
     channel: socket.socket,
     *,
     borrow: Callable[[str, int], Any] | None = None,
+    take: Callable[[int, str], Any] | None = None,
     deadline: float = math.inf,
     plain: bool = False,
 ) -> Any:
@@ -80,8 +105,11 @@ def receive(
     channel
         The socket to receive from.
     borrow
-        Returns a stand-in for "function" or "iterator" and an index in the worker's list. If None, as in the worker,
-        neither these nor random generators are accepted.
+        Returns a stand-in for "function" or "iterator" and an index in the worker's list, or what the student process
+        keeps for "object" and an index. If None, as in the worker, neither these nor random generators are accepted.
+    take
+        Returns a stand-in for an object that the student process keeps, from its index and the name of its class. If
+        None, these are refused.
     deadline
         When to give up, by `time.monotonic`.
     plain
@@ -108,7 +136,7 @@ def receive(
         return _read(channel, size, deadline)
 
     try:
-        return _decode(json.loads(text), read_array, borrow, plain=plain)
+        return _decode(json.loads(text), read_array, borrow, take, plain=plain)
     except (ClosedError, ValueError):
         raise
     except Exception as error:  # a forged message can fail in any way
@@ -136,12 +164,16 @@ def _read(channel: socket.socket, size: int, deadline: float) -> bytes:
     return bytes(buffer)
 
 
-def _encode(value: Any, arrays: list[np.ndarray], lent: list[Any] | None = None) -> Any:
+def _encode(value: Any, arrays: list[np.ndarray], lent: list[Any] | None = None, kept: Keeper | None = None) -> Any:
     """Return `value` as JSON with tagged containers; append arrays and lent objects to the lists."""
 
     def encode(part: Any) -> Any:
-        return _encode(part, arrays, lent)
+        return _encode(part, arrays, lent, kept)
 
+    if isinstance(value, Remote):
+        return {"borrowed": "object", "place": value._place}
+    if kept is not None and (value in kept or isinstance(value, type) or _is_own(value)):
+        return _keep(value, kept)
     if value is None or type(value) in (bool, int, float, str):
         return value
     if isinstance(value, Iterator) and lent is not None:
@@ -158,6 +190,8 @@ def _encode(value: Any, arrays: list[np.ndarray], lent: list[Any] | None = None)
         from coursegrader.keras_models import describe_model
 
         return {"model": describe_model(value), "weights": encode(value.get_weights())}
+    if frames.is_table(value):
+        return {"table": encode(frames.describe_table(value))}
     if isinstance(value, np.generic | np.ndarray) or hasattr(value, "__array__"):
         return _encode_array(value, arrays)
     if isinstance(value, np.random.Generator) and lent is not None:
@@ -175,12 +209,23 @@ def _encode(value: Any, arrays: list[np.ndarray], lent: list[Any] | None = None)
     if callable(value) and lent is not None:
         lent.append(value)
         return {"borrowed": "function", "place": len(lent) - 1}
-    raise ValueError(f"value: expected numbers, text, lists, arrays or a Keras model, got {type(value).__name__}")
+    if kept is not None and not isinstance(value, bytes | bytearray | complex):
+        return _keep(value, kept)
+    raise ValueError(f"value: {_EXPECTED}, got {type(value).__name__}")
+
+
+def _keep(value: Any, kept: Keeper) -> dict[str, Any]:
+    return {"kept": kept.place(value), "name": (value if isinstance(value, type) else type(value)).__name__}
+
+
+def _is_own(value: Any) -> bool:
+    """Tell whether a value's class is the answer's own, and not just another name for a plain value."""
+    return type(value).__module__ == "__main__" and not isinstance(value, int | float | str)
 
 
 def is_model(value: Any) -> bool:
     """Tell whether a value is a Keras model or layer, without importing Keras."""
-    return hasattr(value, "get_weights")
+    return hasattr(value, "get_weights") and not isinstance(value, type)
 
 
 def _derive_generator(generator: np.random.Generator) -> np.random.BitGenerator:
@@ -212,11 +257,12 @@ def _decode(
     node: Any,
     read_array: Callable[[int], bytes],
     borrow: Callable[[str, int], Any] | None = None,
+    take: Callable[[int, str], Any] | None = None,
     *,
     plain: bool = False,
 ) -> Any:
     def decode(part: Any) -> Any:
-        return _decode(part, read_array, borrow, plain=plain)
+        return _decode(part, read_array, borrow, take, plain=plain)
 
     if not isinstance(node, dict):
         if isinstance(node, list):
@@ -230,6 +276,12 @@ def _decode(
         raise ValueError("message: expected no model")
     if "model" in node:
         return _rebuild_model(node["model"], decode(node["weights"]))
+    if "table" in node:
+        return frames.rebuild_table(decode(node["table"]))
+    if "kept" in node:
+        if take is None or type(node["kept"]) is not int:
+            raise ValueError(f"value: {_EXPECTED}, got {str(node['name'])[:100]}")
+        return take(node["kept"], str(node["name"])[:100])
     if borrow and "borrowed" in node:
         return borrow(node["borrowed"], node["place"])
     if borrow and "generator" in node:

@@ -13,11 +13,13 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from coursegrader.variants import Change, lines_alone
+from coursegrader.line_changes import Change, lines_alone
 
 OPTIONS = 4
 CLEAR = 0.05  # the share by which two floats must differ
 _TRIES = 60
+# Most lines cannot be left out without an error. With this share, it is right about once in four times.
+_FAILING = 0.08
 ERROR = "an error"
 _ORDINALS = {1: "first", 2: "second", 3: "third", 4: "fourth", 5: "fifth"}
 
@@ -342,7 +344,7 @@ def ask_times(material: Material, rng: random.Random) -> Iterator[Question]:
             if line not in plain or count < 2 or not elsewhere:
                 continue
             near = {count - 2, count - 1, count + 1, count + 2, count + 3} | set(run.counts.values()) | elsewhere
-            wrong = [Value(str(number), "i", (number,)) for number in sorted(near) if number > 0]
+            wrong = [Value(str(number), "i", (number,)) for number in sorted(near) if number >= 0]
             right = Value(str(count), "i", (count,))
             found = choose_options(right, wrong, rng)
             if found:
@@ -351,8 +353,8 @@ def ask_times(material: Material, rng: random.Random) -> Iterator[Question]:
 
 
 def ask_without(material: Material, rng: random.Random) -> Iterator[Question]:
-    """Yield questions of what a call does if a line is left out; one in four questions ends in an error."""
-    failing = rng.random() < 1 / OPTIONS
+    """Yield questions of what a call does if a line is left out."""
+    failing = rng.random() < _FAILING
     for call, run in _shuffled(material.pairs(), rng):
         before, results = _result(run), material.results(call)
         if not before:
@@ -364,7 +366,7 @@ def ask_without(material: Material, rng: random.Random) -> Iterator[Question]:
                 continue
             if outcome.value and outcome.value.exact != before.exact and not differ(right, before):
                 continue
-            if bool(outcome.error) != failing:
+            if bool(outcome.error) != failing or change.line not in run.counts:
                 continue
             must = None if right.exact == before.exact else before
             found = choose_options(right, _known(values), rng, must=must, count=OPTIONS - 1)
@@ -418,7 +420,7 @@ def ask_line(material: Material, rng: random.Random) -> Iterator[Question]:
     for call, run in _shuffled(_failing(material), rng):
         line = run.outcome.line
         ran = [number for number in run.counts if number != line]
-        rest = [number for number in alone if number not in run.counts]
+        rest = [number for number in _lines_near(material.code, run) if number not in run.counts]
         lines = [number for number in [*ran, *rest] if number in alone and number != line]
         if line not in alone or len(ran) < 1:
             continue
@@ -442,8 +444,9 @@ def ask_same(material: Material, rng: random.Random) -> Iterator[Question]:
             for change, outcome in results
             if outcome.value and outcome.value.text and differ(outcome.value, before)
         ]
+        near = _lines_near(material.code, run)
         for change in _shuffled(same, rng):
-            if not _matters(material, change):
+            if change.line not in near or not _matters(material, change):
                 continue
             wrong = [_word(_name(other)) for other in others]
             found = choose_options(_word(_name(change)), wrong, rng)
@@ -451,6 +454,13 @@ def ask_same(material: Material, rng: random.Random) -> Iterator[Question]:
                 text = "Which of these lines could stand in place of yours, and this call would still return the same?"
                 codes = {_name(other): other.code for other in [change, *others]}
                 yield Question("same", text, call, *found, {"codes": [codes[option] for option in found[0]]})
+
+
+def _lines_near(code: str, run: Run) -> list[int]:
+    """Return the lines of the functions of which some line ran."""
+    functions = [node for node in ast.walk(ast.parse(code)) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
+    parts = [range(node.lineno, (node.end_lineno or node.lineno) + 1) for node in functions]
+    return sorted({line for part in parts if run.counts.keys() & set(part) for line in part})
 
 
 def _matters(material: Material, change: Change) -> bool:

@@ -224,7 +224,8 @@ def _open_prompt(exercise: Exercise, answer: Answer, forkserver: Forkserver, see
     stopped: dict[str, float] = {}
     while True:
         with contextlib.suppress(RestartError):
-            with forkserver.student(limits=Limits(seconds=AT_THE_PROMPT), items=exercise.preload) as student:
+            limits = Limits(seconds=AT_THE_PROMPT)
+            with forkserver.student(limits=limits, items=exercise.preload, objects=exercise.objects) as student:
                 now = time.monotonic()
                 ends = {"end": now + AT_THE_PROMPT, "others_end": now + exercise.seconds / 2}
                 _talk(Run(student, stopped, **ends, observe=_show), exercise, answer, seed)

@@ -209,7 +209,8 @@ def _override(question: Record) -> str:
     if not decided:
         return ""
     instead = "" if decided["automatic"] is None else f", instead of {decided['automatic']}"
-    return f"<p>Points set by hand on {decided['time'][:10]}{instead}. {html.escape(decided['reason'])}</p>"
+    about = f"<p>Points set by hand on {html.escape(decided['time'][:10])}{instead}."
+    return f"{about} {html.escape(decided['reason'])}</p>"
 
 
 def _answer(code: str) -> str:

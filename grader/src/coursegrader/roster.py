@@ -157,13 +157,12 @@ def identify(roster: Roster, students: Collection[str]) -> tuple[dict[str, Perso
     found, reasons = {}, {}
     for student in students:
         people = roster.find(student)
-        name, number = split_label(student)
         if not people:
             reasons[student] = "not on the roster"
         elif len(people) > 1:
             reasons[student] = "several people on the roster have this name"
-        elif number and not _is_called(roster, people[0], name, number):
-            reasons[student] = f"on the roster, {number} is {people[0].label}"
+        elif _is_other(roster, people, student):
+            reasons[student] = f"on the roster, {split_label(student)[1]} is {people[0].label}"
         else:
             found[student] = people[0]
     counts = Counter(person.row for person in found.values())
@@ -189,17 +188,19 @@ def match_people(
     found: dict[str, list[Person]] = {
         student: roster.find(student) for student in (*(record["student"] for record in records), *ungraded)
     }
-    students = Counter(people[0].row for people in found.values() if len(people) == 1)
+    others = {
+        student for student, people in found.items() if roster.is_worksheet and _is_other(roster, people, student)
+    }
+    students = Counter(people[0].row for student, people in found.items() if len(people) == 1 and student not in others)
     scores: dict[int, str] = {}
     remarked = []
     for record in records:
         people = found[record["student"]]
         remark = ""
-        name, number = split_label(record["student"])
         if not people:
             remark = "Not on the roster."
-        elif number and roster.is_worksheet and len(people) == 1 and not _is_called(roster, people[0], name, number):
-            remark = f"On the roster, {number} is {people[0].label}."
+        elif record["student"] in others:
+            remark = "On the roster, this number is somebody else's."
         elif len(people) > 1:
             remark = "Several people on the roster have this name."
         elif students[people[0].row] > 1:
@@ -337,12 +338,17 @@ def _is_worksheet(table: list[list[str]]) -> bool:
     return all(re.fullmatch(r"[^\d@]*[^\W\d][^\d@]*\d+", row[0]) for row in table[1:]) and len(table[0]) > 3
 
 
-def _is_called(roster: Roster, person: Person, name: str, number: str) -> bool:
-    """Return whether somebody has a name, whatever separates its words; Moodle can hide names behind numbers."""
-    names = {_letters(known) for known in person.names}
-    return _letters(name) in names or (
-        roster.is_worksheet and _letters(name) + number == _letters(roster.table[person.row][0])
-    )
+def _is_other(roster: Roster, people: list[Person], student: str) -> bool:
+    """Return whether somebody was found by a number and has another name, whatever separates the words of names.
+
+    Moodle can hide names behind numbers; everybody is then called "Participant".
+    """
+    name, number = split_label(student)
+    if not number or len(people) != 1:
+        return False
+    names = {_letters(known) for known in people[0].names}
+    hidden = roster.is_worksheet and _letters(name) + number == _letters(roster.table[people[0].row][0])
+    return _letters(name) not in names and not hidden
 
 
 def _letters(text: str) -> str:

@@ -24,6 +24,7 @@ from coursegrader.files import write
 from coursegrader.forkserver import GraderError
 from coursegrader.grade import Record, fingerprint
 from coursegrader.submissions import Submission
+from coursegrader.variants import NOT_LISTED, Variants
 from coursegrader.worker import close_idle, grade_here
 
 _ALWAYS = ("ipython", "keras", "numpy", "tensorflow")
@@ -75,6 +76,7 @@ def grade_all(
     workers: int = 1,
     scheduler: str | None = None,
     unsafe: bool = False,
+    variants: Variants | None = None,
 ) -> Iterator[tuple[str, Record | None, str]]:
     """Grade submissions, and store the record of each as soon as it is finished.
 
@@ -96,6 +98,13 @@ def grade_all(
         The address of a Dask scheduler, to grade on its workers instead.
     unsafe
         Grade without isolation.
+    variants
+        Whose values the exercises get; None if they have no variants.
+
+    Raises
+    ------
+    ValueError
+        Exercises have variants, and `variants` is None.
 
     Yields
     ------
@@ -103,6 +112,8 @@ def grade_all(
         In the order in which they finish. If grading itself failed, the record is None, the problem says why, and
         nothing is stored.
     """
+    if variants is None and any(exercise.variant for exercise in exercises):
+        raise ValueError("variants: expected those of the assignment file, got None")
     grade = grade_here if scheduler is None else functools.partial(_grade_there, software=_software(made_with))
     folder.mkdir(parents=True, exist_ok=True)
     enough = 64 if scheduler else 2 * workers  # enough to keep every worker busy; other notebooks stay on disk
@@ -110,6 +121,9 @@ def grade_all(
     with _executor(workers, scheduler) as executor:
         for read in submissions:
             submission = read()
+            if variants and not variants.find(submission.student):
+                problem = f"{NOT_LISTED} {submission.problem}".strip()
+                submission = dataclasses.replace(submission, problem=problem)
             file = folder / file_name(submission.student)
             stored = _read_record(file, digest=submission.digest, made_with=made_with)
             if stored:
@@ -117,7 +131,8 @@ def grade_all(
                 continue
             submission = with_seed(submission, folder)
             results = (known or {}).get(submission.student, {})
-            future = executor.submit(grade, submission, exercises, unsafe=unsafe, known=results)
+            own = variants.exercises_of(exercises, submission.student) if variants else exercises
+            future = executor.submit(grade, submission, own, unsafe=unsafe, known=results)
             pending[future] = (submission, file)
             if len(pending) >= enough:
                 yield from _collect(pending, made_with)

@@ -1,165 +1,193 @@
-"""Change one line of a program: leave it out, or put a similar one in its place. Nothing is run here."""
+"""Give each student other numbers in the same exercise: values that follow from a secret and the student's id.
 
-import ast
-import copy
+An exercise's cell of role *variant* draws them, with ``np.random.default_rng()`` or `random`, both without a seed. Each
+public name that it leaves behind is a value. `draw` puts the values into the text, where it says ``{name}``, and into a
+set-up cell. What comes out is an exercise like any other, for the student's notebook as well as for the grader.
+"""
+
+import functools
+import json
+import math
 import re
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+import textwrap
+import types
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
 
-MAX_LINE = 90  # characters of a line that is shown
+import numpy as np
 
-_OPERATORS: dict[type, type] = {
-    ast.Add: ast.Sub, ast.Sub: ast.Add, ast.Mult: ast.Add, ast.Div: ast.Mult, ast.FloorDiv: ast.Mod, ast.Pow: ast.Mult,
-    ast.Lt: ast.GtE, ast.GtE: ast.Lt, ast.Gt: ast.LtE, ast.LtE: ast.Gt, ast.Eq: ast.NotEq, ast.NotEq: ast.Eq,
-    ast.And: ast.Or, ast.Or: ast.And, ast.In: ast.NotIn, ast.NotIn: ast.In, ast.MatMult: ast.Mult,
-    ast.BitAnd: ast.BitOr, ast.BitOr: ast.BitAnd,
-}  # fmt: skip
-_CLOSE: dict[type, type] = {ast.Lt: ast.LtE, ast.LtE: ast.Lt, ast.Gt: ast.GtE, ast.GtE: ast.Gt}
-_FUNCTIONS = {
-    "max": "min", "min": "max", "argmax": "argmin", "argmin": "argmax", "maximum": "minimum", "minimum": "maximum",
-    "sum": "mean", "mean": "sum", "std": "var", "var": "std", "any": "all", "all": "any", "ones": "zeros",
-    "zeros": "ones", "exp": "sqrt", "sqrt": "square", "ceil": "floor", "floor": "ceil", "rint": "floor",
-    "cumsum": "sum", "diagonal": "ravel", "sorted": "list", "argsort": "argmax", "append": "extend",
-}  # fmt: skip
-_SIMPLE = (ast.Assign, ast.AugAssign, ast.AnnAssign, ast.Expr, ast.Return)
-_HEADED = (ast.If, ast.While, ast.For)
-_FUNCTION = (ast.FunctionDef, ast.AsyncFunctionDef)
+from coursegrader.draws import drawing_from
+from coursegrader.exercises import Exercise
+from coursegrader.roster import Person, Roster
+
+MAX_ENTRIES = 1000  # of an array: it is written out in the student's notebook
+_PLACEHOLDER = re.compile(r"\{([^\W\d]\w*)(?::([^{}]*))?\}")
+_KEPT = "variants"
+
+NOT_LISTED = "Not on the class list for which variants were made."
 
 
 @dataclass(frozen=True)
-class Change:
-    """A program with one line changed.
+class Variants:
+    """Whom variants are made for, and the secret that values follow from.
 
     Attributes
     ----------
-    line : int
-        The number of the line.
-    text : str
-        What stands there instead, without indentation; empty if the line is left out.
-    code : str
-        The whole program. Its other lines keep their numbers.
+    secret : str
+        Whoever knows it and an id can compute the values.
+    people : tuple of Person
+        Everybody who has a variant. Their labels as they first were stay, since values follow from these.
     """
 
-    line: int
-    text: str
-    code: str
+    secret: str
+    people: tuple[Person, ...]
+
+    def add(self, people: Iterable[Person]) -> "Variants":
+        """Return the variants with those people, too, who are not among them yet: by id, or by name without ids."""
+        known = list(self.people)
+        for person in people:
+            if not any(_same(person, other) for other in known):
+                taken = {other.label.casefold() for other in known}
+                number = next(iter(sorted(person.ids)), str(len(known) + 1))
+                twice = person.label.casefold() in taken
+                known.append(replace(person, label=f"{person.label} ({number})") if twice else person)
+        return replace(self, people=tuple(known))
+
+    def find(self, label: str) -> Person | None:
+        """Return who is meant by a student's name and id, None if that is nobody or several people."""
+        found = Roster([], list(self.people)).find(label)
+        return found[0] if len(found) == 1 else None
+
+    def exercises_of(self, exercises: Sequence[Exercise], label: str) -> list[Exercise]:
+        """Return the exercises as a student has them. Who is not on the list has values that follow from the label."""
+        listed = {person.label: person for person in self.people}
+        person = listed.get(label) or self.find(label)
+        return [draw(exercise, self.secret, person.label if person else label) for exercise in exercises]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return a JSON-compatible dictionary."""
+        people = [
+            {"label": person.label, "ids": sorted(person.ids), "names": sorted(person.names)} for person in self.people
+        ]
+        return {"secret": self.secret, "people": people}
+
+    @classmethod
+    def from_json(cls, record: dict[str, Any]) -> "Variants":
+        """Return the variants from the result of `to_json`."""
+        people = [
+            Person(person["label"], number, frozenset(person["ids"]), frozenset(person["names"]))
+            for number, person in enumerate(record["people"], start=1)
+        ]
+        return cls(record["secret"], tuple(people))
 
 
-def lines_alone(code: str) -> dict[int, ast.stmt]:
-    """Return the statements in functions that have a line to themselves, by its number; of a loop, its first line.
+def _same(person: Person, other: Person) -> bool:
+    if person.ids and other.ids:
+        return bool(person.ids & other.ids)
+    return person.label == other.label
 
-    Docstrings are left out.
+
+def load_variants(file: Path) -> Variants | None:
+    """Return the variants in an assignment file, None if it has none."""
+    record = json.loads(file.read_text(encoding="utf-8")).get(_KEPT)
+    return Variants.from_json(record) if record else None
+
+
+def draw(exercise: Exercise, secret: str, student: str) -> Exercise:
+    """Return an exercise with the values of a student, by id; one without a variant cell as it is.
+
+    Raises
+    ------
+    ValueError
+        The variant cell fails, or leaves something that cannot be written into a notebook.
     """
-    tree = ast.parse(code)
-    found: dict[int, list[ast.stmt]] = {}
-    bodies = [node for node in ast.walk(tree) if isinstance(node, _FUNCTION)]
-    docstrings = {id(node.body[0]) for node in bodies if ast.get_docstring(node, clean=False) is not None}
-    inside = {id(part): part for function in bodies for part in ast.walk(function) if part is not function}
-    for node in (node for node in ast.walk(tree) if isinstance(node, ast.stmt)):
-        for number in range(node.lineno, _last_line(node) + 1):
-            found.setdefault(number, []).append(node)
-    return {
-        number: nodes[0]
-        for number, nodes in sorted(found.items())
-        if len(nodes) == 1
-        and nodes[0].lineno == _last_line(nodes[0])
-        and id(nodes[0]) in inside
-        and id(nodes[0]) not in docstrings
+    return _draw(exercise, secret, student) if exercise.variant else exercise
+
+
+@functools.lru_cache(maxsize=4096)
+def _draw(exercise: Exercise, secret: str, student: str) -> Exercise:
+    values = draw_values(exercise, secret, student)
+    code = _write(exercise, values)
+    return replace(
+        exercise,
+        title=_fill(exercise.title, values),
+        text=_fill(exercise.text, values),
+        setup=(code, *exercise.setup),
+        values=code,
+    )
+
+
+def draw_values(exercise: Exercise, secret: str, student: str) -> dict[str, Any]:
+    """Return a student's values by name, as Python's own numbers, strings and lists, and arrays; see `draw`."""
+    names: dict[str, Any] = {"__name__": "variant"}
+    with drawing_from(secret, f"{exercise.id} {student}"):
+        try:
+            exec(compile(exercise.variant, "variant", "exec"), names)
+        except Exception as error:
+            raise ValueError(
+                f"exercise {exercise.id}: the variant cell stopped with {type(error).__name__}: {error}"
+            ) from error
+    kept = {
+        name: value
+        for name, value in names.items()
+        if not (name.startswith("_") or isinstance(value, (types.ModuleType, np.random.Generator)) or callable(value))
     }
+    if not kept:
+        raise ValueError(f"exercise {exercise.id}: the variant cell leaves no value")
+    return {name: _plain(exercise, name, value) for name, value in kept.items()}
 
 
-def _last_line(node: ast.stmt) -> int:
-    """Return the last line of a statement without its body."""
-    body = getattr(node, "body", None)
-    return max(node.lineno, body[0].lineno - 1) if body else node.end_lineno or node.lineno
+def samples(exercise: Exercise, *, count: int = 10) -> list[Exercise]:
+    """Return an exercise with the values of so many invented students, to be checked; itself if nothing is drawn."""
+    return [draw(exercise, "", str(number)) for number in range(count)] if exercise.variant else [exercise]
 
 
-def deletions(code: str) -> list[Change]:
-    """Return the program without each line that can be left out."""
-    only = {block[0].lineno for block in _blocks(ast.parse(code)) if len(block) == 1}
-    return [
-        Change(number, "", _with_line(code, number, ""))
-        for number, node in lines_alone(code).items()
-        if isinstance(node, ast.Assign | ast.AugAssign | ast.Expr) and number not in only
-    ]
+def _plain(exercise: Exercise, name: str, value: Any) -> Any:
+    """Return a value as what can be written, or raise."""
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, np.ndarray):
+        if value.dtype.kind not in "biuf" or value.size > MAX_ENTRIES or not np.isfinite(value).all():
+            raise ValueError(
+                f"exercise {exercise.id}: {name}: expected an array of at most {MAX_ENTRIES} finite numbers, got "
+                f"{value.size} of type {value.dtype}; for more data, draw a seed, and the data in a set-up cell"
+            )
+        return value
+    if isinstance(value, list | tuple):
+        entries = [_plain(exercise, name, entry) for entry in value]
+        return entries if isinstance(value, list) else tuple(entries)
+    if isinstance(value, dict):
+        return {_plain(exercise, name, key): _plain(exercise, name, entry) for key, entry in value.items()}
+    if not isinstance(value, str | int | float | None) or (isinstance(value, float) and not math.isfinite(value)):
+        raise ValueError(
+            f"exercise {exercise.id}: {name}: expected numbers, strings, lists, dictionaries or arrays of them, "
+            f"got {value!r}"
+        )
+    return value
 
 
-def _blocks(tree: ast.AST) -> Iterator[list[ast.stmt]]:
-    for node in ast.walk(tree):
-        for name in ("body", "orelse", "finalbody"):
-            block = getattr(node, name, None)
-            if isinstance(block, list):
-                yield [part for part in block if not _is_text(part)]
+def _fill(text: str, values: dict[str, Any]) -> str:
+    """Replace ``{name}`` and ``{name:format}`` by a value; braces around anything else, as in formulas, stay."""
+
+    def fill(match: re.Match[str]) -> str:
+        name, spec = match.groups()
+        return format(values[name], spec or "") if name in values else match[0]
+
+    return _PLACEHOLDER.sub(fill, text)
 
 
-def _is_text(node: ast.stmt) -> bool:
-    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+def _write(exercise: Exercise, values: dict[str, Any]) -> str:
+    """Return the set-up cell with the values."""
+    lines = [f"# Your own values for exercise {exercise.id}. Changing them does not change how it is graded."]
+    arrays = any(isinstance(value, np.ndarray) for value in values.values())
+    lines += ["import numpy as np", ""] if arrays else []
+    return "\n".join(lines + [f"{name} = {_literal(value)}" for name, value in values.items()])
 
 
-def replacements(code: str) -> list[Change]:
-    """Return the program with one operator, number, function or argument of a line changed, in each way there is."""
-    found = {}
-    for number, node in lines_alone(code).items():
-        for text in _similar(node, code.split("\n")[number - 1].strip()):
-            found[number, text] = Change(number, text, _with_line(code, number, text))
-    return list(found.values())
-
-
-def _similar(statement: ast.stmt, line: str) -> Iterator[str]:
-    """Yield lines like that of a statement, with one thing changed."""
-    if not isinstance(statement, _SIMPLE + _HEADED):
-        return
-    head = copy.deepcopy(statement)
-    if isinstance(head, _HEADED):
-        head.body, head.orelse = [ast.Pass()], []
-    before = _first_line(head)
-    for place, node in enumerate(ast.walk(head)):
-        for change in _changes(node):
-            other = copy.deepcopy(head)
-            change(next(part for number, part in enumerate(ast.walk(other)) if number == place))
-            text = _first_line(other)
-            if text != before and len(text) <= MAX_LINE and not re.search(r"-0\b(?!\.)", text):
-                yield f"el{text}" if line.startswith("elif") else text
-
-
-def _first_line(node: ast.stmt) -> str:
-    return ast.unparse(ast.fix_missing_locations(node)).partition("\n")[0]
-
-
-def _changes(node: ast.AST) -> Iterator[Callable[[ast.AST], None]]:
-    """Yield functions that each change one thing about a node."""
-
-    def put(**fields: object) -> Callable[[ast.AST], None]:
-        return lambda target: vars(target).update(fields)
-
-    if isinstance(node, ast.BinOp | ast.BoolOp | ast.AugAssign) and type(node.op) in _OPERATORS:
-        yield put(op=_OPERATORS[type(node.op)]())
-    elif isinstance(node, ast.Compare):
-        for table in (_OPERATORS, _CLOSE):
-            if type(node.ops[0]) in table:
-                yield put(ops=[table[type(node.ops[0])](), *node.ops[1:]])
-    elif isinstance(node, ast.Constant) and type(node.value) in (int, float):
-        yield put(value=node.value + 1)  # type: ignore[operator]
-        if node.value:
-            yield put(value=node.value - 1)  # type: ignore[operator]
-    elif isinstance(node, ast.Constant) and isinstance(node.value, bool):
-        yield put(value=not node.value)
-    elif isinstance(node, ast.Attribute) and node.attr in _FUNCTIONS:
-        yield put(attr=_FUNCTIONS[node.attr])
-    elif isinstance(node, ast.Name) and node.id in _FUNCTIONS and isinstance(node.ctx, ast.Load):
-        yield put(id=_FUNCTIONS[node.id])
-    elif isinstance(node, ast.Call) and len(node.args) == 2:
-        yield put(args=node.args[::-1])
-    elif isinstance(node, ast.Tuple) and len(node.elts) == 2 and isinstance(node.ctx, ast.Load):
-        yield put(elts=node.elts[::-1])
-    elif isinstance(node, ast.Slice):
-        for end in ("lower", "upper"):
-            if getattr(node, end) is not None:
-                yield put(**{end: None})
-
-
-def _with_line(code: str, number: int, text: str) -> str:
-    lines = code.split("\n")
-    old = lines[number - 1]
-    lines[number - 1] = old[: len(old) - len(old.lstrip())] + text if text else ""
-    return "\n".join(lines)
+def _literal(value: Any) -> str:
+    if not isinstance(value, np.ndarray):
+        return repr(value)
+    entries = textwrap.fill(repr(value.tolist()), 100, subsequent_indent="    ", break_long_words=False)
+    return f'np.array({entries}, dtype="{value.dtype}")'

@@ -55,7 +55,7 @@ def _write(options: argparse.Namespace, book: "Gradebook", folder: Path) -> int:
     check_isolation(options.program, unsafe=options.unsafe, items=items, paths=[options.grades, folder])
     records = book.marks().records
     with Forkserver(unsafe=options.unsafe) as first, Forkserver(unsafe=options.unsafe) as second:
-        asker = _Asker(exercises, [first, second], count=options.count)
+        asker = _Asker(book, [first, second], count=options.count)
         forms = [asker.ask(record) for record in tqdm(records, unit="student")]
     written = [form for form in forms if form.asked]
     write_forms(written, folder, assignment=name)
@@ -67,11 +67,11 @@ def _write(options: argparse.Namespace, book: "Gradebook", folder: Path) -> int:
 class _Asker:
     """Asks students about answers to exercises; what is needed of an exercise is found once."""
 
-    def __init__(self, exercises: "list[Exercise]", forkservers: "list[Forkserver]", *, count: int) -> None:
-        self._exercises = {exercise.id: exercise for exercise in exercises}
+    def __init__(self, book: "Gradebook", forkservers: "list[Forkserver]", *, count: int) -> None:
+        self._book = book
         self._forkservers = forkservers
         self._count = count
-        self._inputs: dict[str, Any] = {}
+        self._inputs: dict[Exercise, Any] = {}
 
     def ask(self, record: dict[str, Any]) -> "Form":
         """Return the form of a student: as many questions as there can be, of as many exercises and kinds."""
@@ -79,30 +79,28 @@ class _Asker:
         from coursegrader.questions import shuffled
 
         seed = record["seed"]
+        exercises = {exercise.id: exercise for exercise in self._book.exercises_of(record["student"])}
         passed = [one for one in record["questions"] if one["score"] == one["max_score"] and one.get("answer")]
+        passed = [one for one in passed if one["id"] in exercises and not exercises[one["id"]].rubric]
         asked: list[Asked] = []
         rest: list[Asked] = []
         for question in shuffled(passed, seed):
             if len(asked) == self._count:
                 break
-            found = self._about(question, seed)
+            found = self._about(exercises[question["id"]], question["answer"], seed)
             kinds = {one.question.kind for one in asked}
             found.sort(key=lambda one: one.question.kind in kinds)
             asked, rest = asked + found[:1], rest + found[1:]
         asked += rest[: self._count - len(asked)]
         return Form(record["student"], record["file"], form_number(seed), tuple(asked))
 
-    def _about(self, question: dict[str, Any], seed: str) -> "list[Asked]":
+    def _about(self, exercise: "Exercise", code: str, seed: str) -> "list[Asked]":
         from coursegrader.asking import ask_about, find_inputs
         from coursegrader.forms import Asked
 
-        exercise = self._exercises.get(question["id"])
-        if exercise is None:
-            return []
-        if exercise.id not in self._inputs:
-            self._inputs[exercise.id] = find_inputs(exercise, self._forkservers[0], seed=1)
-        code, inputs = question["answer"], self._inputs[exercise.id]
-        found = ask_about(exercise, code, inputs, self._forkservers, seed=f"{seed} {exercise.id}")
+        if exercise not in self._inputs:
+            self._inputs[exercise] = find_inputs(exercise, self._forkservers[0], seed=1)
+        found = ask_about(exercise, code, self._inputs[exercise], self._forkservers, seed=f"{seed} {exercise.id}")
         return [Asked(exercise.id, exercise.title, code, one) for one in found]
 
 

@@ -53,6 +53,7 @@ def _grade(options: argparse.Namespace) -> int:
     from coursegrader import files, runner
     from coursegrader.gradebook import RECORDS, Gradebook, read_assignment
     from coursegrader.submissions import find_submissions
+    from coursegrader.variants import load_variants
 
     file, name, exercises = read_assignment(options.assignment)
     check_isolation(
@@ -86,6 +87,7 @@ def _grade(options: argparse.Namespace) -> int:
         workers=options.workers,
         scheduler=options.scheduler,
         unsafe=options.unsafe,
+        variants=load_variants(file),
     )
     records, failed = collect(graded, len(submissions))
     warn(_changes(records, earlier))

@@ -74,6 +74,7 @@ def _grade_into(
     """Grade into a folder of results that do not count yet; return the records, and reasons for those that failed."""
     from coursegrader import files, runner
     from coursegrader.gradebook import RECORDS
+    from coursegrader.variants import load_variants
 
     file, _, exercises = book.assignment()
     about = book.about
@@ -85,7 +86,10 @@ def _grade_into(
     )
     made_with = runner.describe(file, exercises, about["unsafe"])
     chosen = choose_questions(exercises, options.question)
-    known = {record["student"]: runner.still_valid(record, exercises, made_with) for record in before}
+    known = {
+        record["student"]: runner.still_valid(record, book.exercises_of(record["student"]), made_with)
+        for record in before
+    }
     known = {
         student: {name: known[student][name] for name in known[student] if name not in chosen} for student in known
     }
@@ -101,6 +105,7 @@ def _grade_into(
         known=known,
         workers=options.workers,
         unsafe=about["unsafe"],
+        variants=load_variants(file),
     )
     return collect(graded, len(before))
 

@@ -50,7 +50,8 @@ def _replay(options: argparse.Namespace) -> int:
     found = list(book.graded([record["student"]]))
     if not found:
         raise ValueError(f"{options.grades}: what was graded for {options.student} is no longer in the submissions")
-    return _explain(replay(Job(found[0], record, exercises, questions, prompt=options.shell), unsafe=about["unsafe"]))
+    job = Job(found[0], record, book.exercises_of(record["student"]), questions, prompt=options.shell)
+    return _explain(replay(job, unsafe=about["unsafe"]))
 
 
 def _explain(code: int) -> int:
