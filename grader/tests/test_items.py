@@ -91,19 +91,22 @@ def test_lateness_does_not_make_a_question_harder() -> None:
 def test_points_have_a_row_for_everybody_and_a_column_for_each_question_and_test() -> None:
     late = {"raw_score": 5, "penalty": 1, "score": 4, "late_hours": 2.5, "due": "D", "handed_in": "H", "group": "g"}
     absent = {"student": "Cid", "score": "", "max_score": 8, "problem": "Nothing was handed in.", "questions": []}
-    head, *rows = tabulate_points([record("Ada (101)", (4, 1)) | late, record("Bob", (0, 1)), absent])
+    similar = {"Ada (101)": (0.9, "Bob"), "Bob": (0.0, "")}
+    head, *rows = tabulate_points([record("Ada (101)", (4, 1)) | late, record("Bob", (0, 1)), absent], similar)
     assert [dict(zip(head, row, strict=True)) for row in rows] == [
         {
             **{"student": "Ada", "id": "101", "group": "g", "handed_in": "H", "due": "D", "late_hours": 2.5},
-            **{"raw_score": 5, "penalty": 1, "score": 4, "max_score": 8, "q1": 5, "q1-1": 4, "q1-2": 1, "remark": ""},
+            **{"raw_score": 5, "penalty": 1, "score": 4, "max_score": 8, "q1": 5, "q1-1": 4, "q1-2": 1},
+            **{"similarity": 0.9, "most_similar": "Bob", "remark": ""},
         },
         {
             **{"student": "Bob", "id": "", "group": "", "handed_in": "", "due": "", "late_hours": ""},
-            **{"raw_score": 1, "penalty": 0, "score": 1, "max_score": 8, "q1": 1, "q1-1": 0, "q1-2": 1, "remark": ""},
+            **{"raw_score": 1, "penalty": 0, "score": 1, "max_score": 8, "q1": 1, "q1-1": 0, "q1-2": 1},
+            **{"similarity": "", "most_similar": "", "remark": ""},
         },
         {
             **{"student": "Cid", "id": "", "group": "", "handed_in": "", "due": "", "late_hours": ""},
             **{"raw_score": "", "penalty": "", "score": "", "max_score": 8, "q1": "", "q1-1": "", "q1-2": ""},
-            "remark": "Nothing was handed in.",
+            **{"similarity": "", "most_similar": "", "remark": "Nothing was handed in."},
         },
     ]

@@ -135,10 +135,10 @@ def handout_link(app: Sphinx, page: str) -> str:
 def question_bank(app: Sphinx, page: str) -> str:
     """Return links to the questions of all quizzes as files for learning platforms, as `bank.py` writes them."""
     words = {
-        bank.MOODLE: "For Moodle",
-        bank.QTI_12: "For Canvas, and other platforms that read QTI 1.2",
-        bank.QTI_21: "For platforms that read QTI 2.1",
-        bank.GIFT: "As GIFT, a text to read and to edit",
+        bank.MOODLE: "Questions for Moodle",
+        bank.QTI_12: "Questions for Canvas and other platforms that read QTI 1.2",
+        bank.QTI_21: "Questions for platforms that read QTI 2.1",
+        bank.GIFT: "Questions as GIFT, a text to read and to edit",
     }
     top = "../" * page.count("/")
     items = "".join(f'<li><a href="{top}{name}" download>{says}</a></li>' for name, says in words.items())

@@ -13,6 +13,7 @@ from coursegrader.files import keep, make_folder, write
 from coursegrader.grade import Record
 from coursegrader.platforms import split_label
 from coursegrader.roster import Roster, identify, match_people, read_roster
+from coursegrader.similarity import similarities
 from coursegrader.submissions import ExportedFile, Submission, find_files, find_submissions
 from coursegrader.variants import load_variants
 
@@ -264,8 +265,16 @@ class Gradebook:
         if file := self.table("dates"):
             for who in dates.strangers(dates.Dates(file), students, roster=roster, groups=self.groups(students)):
                 tell(f"{file}: a row is for {who!r}, who is neither a group nor a student with a row in the tables")
-        _, name, _ = self.assignment()
-        report.write_reports(marks.records, self.folder, assignment=name, ungraded=marks.ungraded, worksheet=worksheet)
+        _, name, exercises = self.assignment()
+        single = [record for record in marks.records if not record.get("copied")]
+        report.write_reports(
+            marks.records,
+            self.folder,
+            assignment=name,
+            ungraded=marks.ungraded,
+            worksheet=worksheet,
+            similar=similarities(single, exercises),
+        )
 
     def _date(self, records: list[Record]) -> dict[str, str]:
         """Return for each student when the mark became what it is, and remember it."""

@@ -1,7 +1,7 @@
 """Statistics of questions and tests: how hard they were, and whether they tell good work from the rest."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from statistics import NormalDist
 from typing import Any
@@ -106,10 +106,11 @@ def tabulate(items: list[Item]) -> list[list[Any]]:
     return rows
 
 
-def tabulate_points(records: list[Record]) -> list[list[Any]]:
+def tabulate_points(records: list[Record], similar: Mapping[str, tuple[float, str]] | None = None) -> list[list[Any]]:
     """Return the rows of ``points.csv``: a student each, with the points of each question and test; a header first.
 
-    Students without a record, who have no questions, get empty cells.
+    Students without a record, who have no questions, get empty cells. `similar` has the share of equal code with the
+    most similar other student, and who that is, see `similarity.similarities`.
     """
     ids: dict[tuple[str, str], None] = {}
     points = []
@@ -118,13 +119,14 @@ def tabulate_points(records: list[Record]) -> list[list[Any]]:
         ids |= dict.fromkeys(scores)
         points.append(scores)
     about = ["group", "handed_in", "due", "late_hours"]
-    rows: list[list[Any]] = [
-        ["student", "id", *about, "raw_score", "penalty", "score", "max_score", *(key[1] for key in ids), "remark"]
-    ]
+    head = ["student", "id", *about, "raw_score", "penalty", "score", "max_score", *(key[1] for key in ids)]
+    rows: list[list[Any]] = [[*head, "similarity", "most_similar", "remark"]]
     for record, scores in zip(records, points, strict=True):
         known = ["" if record.get(key) is None else record[key] for key in about]
         final = [record.get("raw_score", record["score"]), record.get("penalty", "" if record["score"] == "" else 0)]
         final += [record["score"], record["max_score"]]
         each = [scores.get(key, "") for key in ids]
-        rows.append([*split_label(record["student"]), *known, *final, *each, record["problem"]])
+        share, other = (similar or {}).get(record["student"], ("", ""))
+        alike = [share, other] if other else ["", ""]
+        rows.append([*split_label(record["student"]), *known, *final, *each, *alike, record["problem"]])
     return rows

@@ -59,6 +59,7 @@ def write_reports(
     assignment: str,
     ungraded: Mapping[str, str] | None = None,
     worksheet: list[list[str]] | None = None,
+    similar: Mapping[str, tuple[float, str]] | None = None,
 ) -> None:
     """Write all tables and pages.
 
@@ -74,6 +75,8 @@ def write_reports(
         Students who get a row without a score, and why.
     worksheet
         Moodle's own table with the scores in it, to be written instead of one in English.
+    similar
+        How much of each student's code somebody else has, too, and who, see `similarity.similarities`.
 
     What a file replaces is kept in ``earlier/``, see `coursegrader.files.write`.
     """
@@ -86,7 +89,7 @@ def write_reports(
         "grades.csv": as_csv(_grades(rows, assignment)),
         "canvas.csv": as_csv(_canvas(rows, assignment)),
         "moodle.csv": as_csv(worksheet or _moodle(rows)),
-        "points.csv": as_csv(items.tabulate_points(rows)),
+        "points.csv": as_csv(items.tabulate_points(rows, similar)),
         "items.csv": as_csv(items.tabulate(items.analyze(records))),
         **{f"feedback/{record['file']}.html": make_feedback(record, assignment=assignment) for record in records},
         "summary.html": make_summary(records, assignment=assignment, ungraded=ungraded),
