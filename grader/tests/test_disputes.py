@@ -191,7 +191,7 @@ def test_points_set_by_hand_survive_regrading_and_are_shown_with_their_reason(
     course.run("regrade", str(course.grades))
     output = capfd.readouterr().out
     assert "bob: 4.5 -> 2.5 of 6 points" in output
-    assert "words-upper: 1.5 points set by hand count; the tests give 0" in output
+    assert "words-upper: 1.5 points set by hand count; without them, it has 0" in output
     assert course.scores()["bob"] == "2.5"
     assert "instead of 0. <b>half</b> right" in course.feedback("bob")
     assert course.run(*override, "--remove", "--reason", "an error") == 0

@@ -24,7 +24,7 @@ from coursegrader.agreement import cohen_kappa, compare_markers
 from coursegrader.essays import MAX_FIGURE, MAX_SIDE, clean_png, read_essays
 from coursegrader.exercises import Exercise, ExerciseError, read_exercises, read_file
 from coursegrader.gradebook import Gradebook
-from coursegrader.marking import Item, Journal, Mark, apply, decide, find_items, read_marks
+from coursegrader.marking import Item, Journal, Mark, apply, decide, find_items, find_unmarked, read_marks
 from coursegrader.rubrics import Criterion, read_rubric
 
 SOURCE = Path(__file__).parent / "by_hand"
@@ -278,19 +278,18 @@ def test_markers_who_differ_leave_no_mark_until_it_is_settled() -> None:
     }
     record["questions"][0]["by_hand"] = {"figures": [], "remark": ""}  # type: ignore[index]
     marks = {"Eve": [make_mark(item, 0, marker="Eve")], "Mo": [make_mark(item, 1, marker="Mo", comment="No.")]}
-    found, waiting = apply([record], EXERCISES, marks)
-    assert (found, waiting) == ([], {"Ada": "Markers differ: 1 question."})
+    assert find_unmarked(apply([record], EXERCISES, marks)) == {"Ada": "Markers differ: 1 question."}
     marks["Mo"].append(make_mark(item, marker="Mo", comment="Agreed.", settles=True))
-    (settled,), waiting = apply([record], EXERCISES, marks)
-    assert (settled["score"], settled["questions"][0]["remark"], waiting) == (0, "Agreed.", {})
+    (settled,) = apply([record], EXERCISES, marks)
+    assert (settled["score"], settled["questions"][0]["remark"], find_unmarked([settled])) == (0, "Agreed.", {})
     marks = {"Eve": [make_mark(item, 0, comment="Good.")], "Mo": [make_mark(item, 0, comment="Yes.")]}
-    (agreed,), _ = apply([record], EXERCISES, marks)
+    (agreed,) = apply([record], EXERCISES, marks)
     assert (agreed["score"], agreed["questions"][0]["remark"]) == (2, "Good. Yes.")
 
 
 def test_answer_whose_rubric_is_gone_is_not_marked() -> None:
     record = {"student": "Ada", "questions": [{"id": "gone", "score": None, "answer": "x"}]}
-    assert apply([record], EXERCISES, {}) == ([], {"Ada": "Not marked yet: 1 question."})
+    assert find_unmarked(apply([record], EXERCISES, {})) == {"Ada": "Not marked yet: 1 question."}
 
 
 def test_adjustment_never_leaves_the_range_of_the_rubric() -> None:

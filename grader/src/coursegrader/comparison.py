@@ -72,13 +72,16 @@ def compare(before: Iterable[Record], now: Iterable[Record]) -> list[Change]:
 def _compare(before: Record, now: Record) -> Change:
     points = [(record["score"], record["max_score"]) for record in (before, now)]
     reason = explain(before.get("made_with", {}), now["made_with"])
-    by_hand = [
-        f"{question['id']}: {question['score']:g} points set by hand count; the tests give {decided['automatic']:g}"
-        for question in now["questions"]
-        if (decided := question.get("override"))
-    ]
+    by_hand = [_set_by_hand(question) for question in now["questions"] if question.get("override")]
     tests = list(_compare_tests(_tests(before), _tests(now)))
     return Change(now["student"], points[0], points[1], reason, tests, by_hand)
+
+
+def _set_by_hand(question: Record) -> str:
+    """Return what an instructor decided about an answer, and what it has without that."""
+    other = question["override"]["automatic"]
+    instead = "nobody has marked the answer" if other is None else f"without them, it has {other:g}"
+    return f"{question['id']}: {question['score']:g} points set by hand count; {instead}"
 
 
 def _tests(record: Record) -> dict[str, Record]:

@@ -185,9 +185,10 @@ class Gradebook:
         What people decide about an answer comes before the groups, which share it, and lateness last.
         """
         records, ungraded = self._valid(self.records())
-        records, waiting = marking.apply(records, self.assignment()[2], marking.read_marks(self.folder))
+        records = self.decided(records)
+        waiting = marking.find_unmarked(records)
+        records = [record for record in records if record["student"] not in waiting]
         ungraded |= waiting
-        records = overrides.apply(records, overrides.read(self.folder))
         roster = self.roster()
         table = self.table("dates")
         deadlines = dates.Dates(table) if table else None
@@ -197,6 +198,14 @@ class Gradebook:
         if deadlines:
             records = dates.apply(records, deadlines, roster=roster, groups=members)
         return self._on_roster(records, ungraded)
+
+    def decided(self, records: list[Record]) -> list[Record]:
+        """Return records with what people decided: their marks, and the points that an instructor set over any other.
+
+        See `marking.find_unmarked` for those of whom not everything is decided.
+        """
+        records = marking.apply(records, self.assignment()[2], marking.read_marks(self.folder))
+        return overrides.apply(records, overrides.read(self.folder))
 
     def _valid(self, records: list[Record]) -> tuple[list[Record], dict[str, str]]:
         """Return the records that count, and for others a reason.

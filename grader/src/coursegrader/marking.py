@@ -234,29 +234,36 @@ def decide(items: list[Item], by_marker: dict[str, list[Mark]]) -> dict[Key, Dec
     return decisions
 
 
-def apply(
-    records: list[Record], exercises: list[Exercise], by_marker: dict[str, list[Mark]]
-) -> tuple[list[Record], dict[str, str]]:
-    """Return the records with what people gave in them, and students who have no mark yet, each with a remark."""
+def apply(records: list[Record], exercises: list[Exercise], by_marker: dict[str, list[Mark]]) -> list[Record]:
+    """Return the records with what people gave in them; an answer without a mark keeps None, and gets its ``state``."""
     items = find_items(records, exercises)
     decisions = decide(items, by_marker)
     marked = {exercise.id: exercise for exercise in exercises}
-    found, waiting = [], {}
+    found = []
     for record in records:
-        questions, states = [], Counter[str]()
+        questions = []
         for question in record["questions"]:
             if question["score"] is None:
                 item = _read_item(question, marked)
                 decision = decisions[item.key] if item else Decision("unmarked")
-                states[decision.state] += 1
-                question = _marked(question, item.rubric, decision) if item and decision.final else question
+                if item and decision.final:
+                    question = _marked(question, item.rubric, decision)
+                else:
+                    question = {**question, "state": decision.state}
             questions.append(question)
-        if states["unmarked"] + states["differs"]:
+        score = sum(question["score"] or 0 for question in questions)
+        found.append({**record, "questions": questions, "score": score})
+    return found
+
+
+def find_unmarked(records: list[Record]) -> dict[str, str]:
+    """Return the students of records, see `apply`, who have an answer without a mark, each with a remark."""
+    waiting = {}
+    for record in records:
+        states = Counter(question["state"] for question in record["questions"] if question["score"] is None)
+        if states:
             waiting[record["student"]] = _explain(states)
-        else:
-            score = sum(question["score"] for question in questions)
-            found.append({**record, "questions": questions, "score": score} if states else record)
-    return found, waiting
+    return waiting
 
 
 def _explain(states: Counter[str]) -> str:

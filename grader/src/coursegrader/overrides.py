@@ -166,8 +166,8 @@ def apply(records: Iterable[Record], overrides: Iterable[Override]) -> list[Reco
     -------
     records
         Each question that was decided about has the key ``override``: the `Override` as a dictionary, with
-        ``automatic``, the points of the tests, and ``stale``, whether another answer has been graded since then.
-        The ``problem`` of a record names the questions for which that is so.
+        ``automatic``, the points without it, None if nobody has marked the answer, and ``stale``, whether another
+        answer has been graded since then. The ``problem`` of a record names the questions for which that is so.
     """
     decided = {override.key: override for override in current(overrides)}
     return [_apply_to(record, decided) for record in records]
@@ -186,7 +186,7 @@ def _apply_to(record: Record, decided: dict[tuple[str, str], Override]) -> Recor
         changed = override.answer != fingerprint(question)
         about = {**asdict(override), "automatic": question["score"], "stale": changed}
         questions.append({**question, "score": points, "override": about})
-        change += points - question["score"]
+        change += points - (question["score"] or 0)
         stale += [question["title"]] if changed else []
     if not any("override" in question for question in questions):
         return record

@@ -211,7 +211,8 @@ def _override(question: Record) -> str:
     decided = question.get("override")
     if not decided:
         return ""
-    about = f"<p>Points set by hand on {html.escape(decided['time'][:10])}, instead of {decided['automatic']}."
+    instead = "" if decided["automatic"] is None else f", instead of {decided['automatic']}"
+    about = f"<p>Points set by hand on {html.escape(decided['time'][:10])}{instead}."
     return f"{about} {html.escape(decided['reason'])}</p>"
 
 

@@ -107,10 +107,10 @@ def _serve(session: "Session", port: int) -> None:
 
 def _finish(book: "Gradebook", folder: Path) -> None:
     """Write the tables, and print how many students are without a mark."""
-    from coursegrader.marking import apply, read_marks
+    from coursegrader.marking import find_unmarked
 
     book.write_tables(tell=lambda line: warn([line]))
-    _, waiting = apply(book.records(), book.assignment()[2], read_marks(folder))
+    waiting = find_unmarked(book.decided(book.records()))
     without = f"; without a mark yet: {len(waiting)}" if waiting else ""
     print(f"written: {folder / 'summary.html'}{without}")
 

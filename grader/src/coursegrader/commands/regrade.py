@@ -52,8 +52,7 @@ def _regrade(options: argparse.Namespace) -> int:
         before = [overrides.find_record(before, student) for student in options.student]
     pending = options.grades / PENDING / (options.question or "all")
     now, failed = _grade_into(pending, options, book, before)
-    decided = overrides.read(options.grades)
-    changes = compare(overrides.apply(before, decided), overrides.apply(now, decided))
+    changes = compare(book.decided(before), book.decided(now))
     for line in describe_changes(changes):
         print(line)
     marks = sum(change.before != change.now for change in changes)
