@@ -36,8 +36,8 @@ TABLE = """
 id     | name           | handed in                | when        | before | raw | penalty | final | remark
 moodle
 101    | Zoë Müller     | right right both         | 01-30 22:10 | 7      | 9   | 0       | 9     |
-102    | Jürgen Groß    | blank + right low first  | 01-30 23:59 | 4      | 6   | 0       | 6     |
-    Of several notebooks, week-1-1.ipynb was graded, not week-1.ipynb.
+102    | Jürgen Groß    | right low first + blank  | 01-30 23:59 | 4      | 6   | 0       | 6     |
+    Of several notebooks, week-1.ipynb was graded, not week-1-1.ipynb.
 103    | Bob O'Neill    | pdf                      | 01-29 08:00 | 0      | 0   | 0       | 0     |
     No notebook was handed in, only scan.pdf.
 104    | Eve Adams      | nothing                  |             |        |     |         |       |
