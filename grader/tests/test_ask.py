@@ -11,6 +11,7 @@ from coursegrader import cli, protocol, sandbox
 from coursegrader.asking import MAX_CODE, MAX_LINES, Calls, NoReportError, ask_about, find_inputs, read_report
 from coursegrader.exercises import Exercise
 from coursegrader.forkserver import Forkserver
+from coursegrader.line_changes import replacements
 
 SOURCE = str(Path(__file__).parent / "course")
 
@@ -32,6 +33,22 @@ def test_long_answer_is_not_asked_about(exercises: dict[str, Exercise], forkserv
     exercise = exercises["predict-top"]
     for code in (f"{exercise.solution}\n#{'x' * MAX_CODE}", exercise.solution + "\n" * MAX_LINES):
         assert ask_about(exercise, code, calls, [forkserver], seed="1") == []
+
+
+def test_line_with_a_thousand_numbers_is_not_changed() -> None:
+    start = time.monotonic()
+    assert replacements(f"def ones():\n    return [{'1, ' * 1000}]\n") == []
+    assert time.monotonic() - start < 5
+
+
+def test_reply_with_numbers_of_one_hash_is_refused(pair: tuple[socket.socket, socket.socket]) -> None:
+    """Half a million of them in a dictionary or set take hours."""
+    numbers = [number * (2**61 - 1) for number in range(3)]
+    for content in ({"dict": [[number, 0] for number in numbers]}, {"set": numbers}):
+        text = json.dumps({"list": [content]}).encode()
+        pair[0].sendall(struct.pack(">I", len(text)) + text)
+        with pytest.raises(ValueError, match="message: expected"):
+            protocol.receive(pair[1], plain=True)
 
 
 def test_reply_with_a_model_is_refused(pair: tuple[socket.socket, socket.socket]) -> None:
@@ -70,6 +87,7 @@ def test_answer_that_interferes_is_not_asked_about(
 
 
 NOTHING = {"value": None, "error": None, "line": None}
+HUGE = {"text": "1", "form": "i", "atoms": [10**400], "exact": "1", "array": None}  # no float can be subtracted from it
 RUN = {"outcome": NOTHING, "counts": [[1, 1]], "seen": [], "order": []}
 
 
@@ -79,6 +97,7 @@ RUN = {"outcome": NOTHING, "counts": [[1, 1]], "seen": [], "order": []}
         {"runs": []},
         {"runs": [RUN | {"outcome": NOTHING | {"error": "\x1b[31m"}}]},
         {"runs": [RUN | {"outcome": NOTHING | {"error": "not a name"}}]},
+        {"runs": [RUN | {"outcome": NOTHING | {"value": HUGE}}]},
         {"runs": [RUN | {"counts": [[1, 1.5]]}]},
         {"runs": [RUN | {"seen": [[1]]}]},
         {"changed": [[]]},

@@ -63,14 +63,16 @@ def ask_about(
         What is drawn follows from this.
     """
     rng = random.Random(seed)
+    if len(code) > MAX_CODE or code.count("\n") > MAX_LINES:
+        return []
     try:
         changes = _draw(deletions(code), _DELETIONS, rng) + _draw(replacements(code), _REPLACEMENTS, rng)
-    except (SyntaxError, ValueError, RecursionError):  # what only IPython can read
+    except (SyntaxError, ValueError, RecursionError, MemoryError):  # what only IPython can read
         return []
     first = [call for working, _ in calls.values() for call in _draw(working, _CHANGED_CALLS, rng)]
     rest = [call for lists in calls.values() for call in _draw_calls(lists, rng) if call not in first]
     texts = [*first, *rest]
-    if not texts or len(code) > MAX_CODE or code.count("\n") > MAX_LINES:
+    if not texts:
         return []
     programs = [change.code for change in changes]
     reports = []
@@ -160,13 +162,20 @@ def _read_value(value: Any) -> Value | None:
     if value is None:
         return None
     atoms = tuple(value["atoms"])
-    if len(atoms) > MAX_ATOMS or not all(atom is None or type(atom) in (bool, int, float, str) for atom in atoms):
+    if len(atoms) > MAX_ATOMS or not all(map(_is_atom, atoms)):
         raise ValueError("value: expected a few numbers and words")
     array = value["array"]
     if array is not None:
         array = (tuple(map(_number, array[0])), _text(array[1], identifier=True))
     text = None if value["text"] is None else _text(value["text"])
     return Value(text, _text(value["form"]), atoms, str(value["exact"])[:500], array)
+
+
+def _is_atom(value: Any) -> bool:
+    """Tell whether a value is one that `probing.describe` reports as an atom: with others, no one could calculate."""
+    if type(value) in (int, float):
+        return abs(value) < 1e9  # neither infinite nor NaN
+    return value is None or type(value) is bool or (type(value) is str and len(value) <= 2 * MAX_TEXT)
 
 
 def _number(value: Any) -> int:

@@ -117,7 +117,7 @@ class Forkserver:
         objects
             Whether tests can use objects that stay in the process, see `remote`.
         plain
-            Accept no models from it: rebuilding one can take long, or crash this process.
+            Accept no models or tables from it: rebuilding one can take long, or crash this process.
 
         Raises
         ------

@@ -113,6 +113,8 @@ def _similar(statement: ast.stmt, line: str) -> Iterator[str]:
     if isinstance(head, _HEADED):
         head.body, head.orelse = [ast.Pass()], []
     before = _first_line(head)
+    if len(before) > 2 * MAX_LINE:  # a list of a thousand numbers would take minutes
+        return
     for place, node in enumerate(ast.walk(head)):
         for change in _changes(node):
             other = copy.deepcopy(head)

@@ -95,13 +95,27 @@ class _Asker:
         return Form(record["student"], record["file"], form_number(seed), tuple(asked))
 
     def _about(self, exercise: "Exercise", code: str, seed: str) -> "list[Asked]":
-        from coursegrader.asking import ask_about, find_inputs
+        from coursegrader.asking import ask_about
         from coursegrader.forms import Asked
 
         if exercise not in self._inputs:
-            self._inputs[exercise] = find_inputs(exercise, self._forkservers[0], seed=1)
+            self._inputs[exercise] = self._find_inputs(exercise)
         found = ask_about(exercise, code, self._inputs[exercise], self._forkservers, seed=f"{seed} {exercise.id}")
         return [Asked(exercise.id, exercise.title, code, one) for one in found]
+
+    def _find_inputs(self, exercise: "Exercise") -> Any:
+        """Return calls for an exercise; none, with a warning, if its own code cannot run here."""
+        from coursegrader.asking import find_inputs
+        from coursegrader.calls import printable
+        from coursegrader.forkserver import GraderError
+
+        try:
+            return find_inputs(exercise, self._forkservers[0], seed=1)
+        except GraderError:
+            raise
+        except Exception as error:  # of set-up, solution or tests: anything, and no reason to ask nobody anything
+            warn([printable(f"not asked about: {exercise.id}, since no inputs were found: {error!r}")])
+            return {}
 
 
 def _mark(options: argparse.Namespace, folder: Path) -> int:
