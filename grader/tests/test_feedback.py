@@ -204,16 +204,19 @@ def test_canvas_gives_each_page_to_its_student_under_a_name_that_opens(tmp_path:
         tmp_path,
         *("müllerzoë_101_501_week-1.ipynb", "müllerzoë_101_507_week-1-1.ipynb", "oneillbob_LATE_102_502_link_9.ipynb"),
         *("evea_103_503_work_104_504.zip", "danb_104_text.html", "cyc_105_505_scan.pdf", "fayd_106_506_page.HTML"),
+        "101_107_508_week-1.ipynb",
     )
     pages = [make_page(student) for student in files]
     parcel = for_canvas(pages, files)
     handed_in = {
         "101": {"501": "week-1.ipynb", "507": "week-1-1.ipynb"}, "102": {"502": "link_9.ipynb"},
         "103": {"503": "work_104_504.zip"}, "105": {"505": "scan.pdf"}, "106": {"506": "page.HTML"},
+        "107": {"508": "week-1.ipynb"},
     }  # fmt: skip
     found = upload_to_canvas(parcel.files, handed_in, groups=("müllerzoë", "101"))
     assert {user: [*found[user]] for user in sorted(found)} == {
         "101": ["week-1-1.ipynb"], "102": ["link_9.ipynb"], "103": ["work_104_504.zip"], "106": ["page.HTML"],
+        "107": ["week-1.ipynb"],
     }  # fmt: skip
     notebook = nbformat.reads(found["102"]["link_9.ipynb"].decode(), as_version=4)
     nbformat.validate(notebook)

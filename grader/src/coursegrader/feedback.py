@@ -113,6 +113,7 @@ def for_canvas(pages: list[Page], files: Mapping[str, list[ExportedFile]]) -> Pa
         last = max(usable, key=lambda attachment: attachment.number)
         ending, dress = _dress(last.name) or ("", _as_page)
         name = _plain_name(page.student).replace(" ", "")
+        name = f"student{name}" if name.isdecimal() else name  # or it would be taken for the user
         user = last.user if last.user.startswith("anon_") else f"{name}_{last.user}"
         packed[f"{user}_{last.number}_feedback{ending}"] = dress(page)
     return Parcel(packed, missing)

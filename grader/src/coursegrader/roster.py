@@ -238,7 +238,11 @@ def read_table(file: Path) -> list[list[str]]:
     """Return the rows of a CSV file that have something in them, as a spreadsheet or a platform writes it."""
     text = _decode(file.read_bytes())
     delimiter = max(",;\t", key=text.partition("\n")[0].count)
-    table = [row for row in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter) if any(map(str.strip, row))]
+    rows = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+    try:
+        table = [row for row in rows if any(map(str.strip, row))]
+    except csv.Error as error:
+        raise ValueError(f"{file}, line {rows.line_num}: expected a table (CSV): {error}") from error
     width = max(map(len, table), default=0)
     return [row + [""] * (width - len(row)) for row in table]
 

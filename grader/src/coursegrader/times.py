@@ -21,12 +21,13 @@ _MONTHS = (
     "november novembre noviembre novembro",
     "december dezember décembre diciembre dicembre dezembro",
 )
+# Only years with which one can calculate: 9999 has no next day, and students can write times into some exports.
 _DIGITS = re.compile(
-    r"(?P<day>\d{4}-\d\d-\d\d)([T -](?P<hour>\d\d)[:-](?P<minute>\d\d)([:-](?P<second>\d\d)(\.\d+)?)?)?"
+    r"(?P<day>(19|20)\d\d-\d\d-\d\d)([T -](?P<hour>\d\d)[:-](?P<minute>\d\d)([:-](?P<second>\d\d)(\.\d+)?)?)?"
     r" ?(?P<zone>Z|UTC|GMT|[+-]\d\d:?\d\d|[A-Z][A-Za-z]+(/[A-Za-z_]+)*)?",
     re.ASCII,
 )
-_YEAR = re.compile(r"\b\d{4}\b", re.ASCII)
+_YEAR = re.compile(r"\b(19|20)\d\d\b", re.ASCII)
 _CLOCK = re.compile(r"\b(?P<hour>\d{1,2})[:.h]?(?P<minute>\d\d)( (?P<half>[AP])\.?M\b)?", re.ASCII | re.IGNORECASE)
 _DAYS = (
     re.compile(r"\b(?P<day>\d{1,2})(er|\.|º)?,? (de )?(?P<month>[^\W\d_]{3,})"),
