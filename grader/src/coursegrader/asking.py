@@ -174,7 +174,7 @@ def _read_value(value: Any) -> Value | None:
 def _is_atom(value: Any) -> bool:
     """Tell whether a value is one that `probing.describe` reports as an atom: with others, no one could calculate."""
     if type(value) in (int, float):
-        return abs(value) < 1e9  # neither infinite nor NaN
+        return bool(abs(value) < 1e9)  # neither infinite nor NaN
     return value is None or type(value) is bool or (type(value) is str and len(value) <= 2 * MAX_TEXT)
 
 
