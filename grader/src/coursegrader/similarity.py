@@ -67,7 +67,7 @@ class Question:
     chosen : dict of str to frozenset of int
         Those fingerprints that are not in what everybody was given.
     counts : Counter of int
-        How many answers have each of them.
+        For each of them, the number of answers that contain it.
     rarity : dict of int to float
         How much each of them counts.
     """
