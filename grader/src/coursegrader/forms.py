@@ -15,6 +15,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from coursegrader import pages
 from coursegrader.answers import UnreadableError, read_code
 from coursegrader.files import write
 from coursegrader.platforms import split_label
@@ -33,26 +34,14 @@ _INTRO = (
 _GIVEN = re.compile(r"""(?m)^[ \t]*answer_(\d{1,2})[ \t]*=[ \t]*["']?[ \t]*([A-Da-d])\b""")
 _FORM = re.compile(r"""(?m)^[ \t]*form[ \t]*=[ \t]*["']([0-9a-f]{16})["']""")
 
-_PAGE = """<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{title}</title>
-<style>
-body {{ font: 1rem/1.4 system-ui, sans-serif; max-width: 45rem; margin: 2rem auto; padding: 0 1rem; }}
-pre {{ font-size: .85rem; white-space: pre-wrap; overflow-wrap: anywhere; border: 1px solid #8888; padding: .5rem; }}
-ol {{ list-style: none; padding: 0; }}
-li code {{ white-space: pre-wrap; overflow-wrap: anywhere; }}
-section + section {{ break-before: page; }}
-article {{ break-inside: avoid; }}
-</style>
-</head>
-<body>
-{body}
-</body>
-</html>
-"""
+_HEAD = pages.style("""
+body { font: 1rem/1.4 system-ui, sans-serif; max-width: 45rem; margin: 2rem auto; padding: 0 1rem; }
+pre { font-size: .85rem; white-space: pre-wrap; overflow-wrap: anywhere; border: 1px solid #8888; padding: .5rem; }
+ol { list-style: none; padding: 0; }
+li code { white-space: pre-wrap; overflow-wrap: anywhere; }
+section + section { break-before: page; }
+article { break-inside: avoid; }
+""")
 
 
 @dataclass(frozen=True)
@@ -176,7 +165,7 @@ def make_page(forms: Iterable[Form], *, assignment: str) -> str:
         parts.append(f"<p>{html.escape(form.student)}</p><p>{html.escape(_INTRO)}</p>")
         parts += [_article(number, asked) for number, asked in enumerate(form.asked, start=1)]
         sections.append(f"<section>{''.join(parts)}</section>")
-    return _PAGE.format(title=html.escape(f"Questions: {assignment}"), body="\n".join(sections))
+    return pages.assemble(f"Questions: {assignment}", "\n".join(sections), head=_HEAD)
 
 
 def _article(number: int, asked: Asked) -> str:

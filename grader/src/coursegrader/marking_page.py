@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from coursegrader import pages
 from coursegrader.marking import MAX_COMMENT, Decision, Item, Journal, Key, Mark, latest
 
 MAX_REUSED = 9  # earlier comments that are offered
@@ -22,21 +23,9 @@ _KEYS = (
     ("c", "comment; Escape leaves it, Ctrl and Enter save"),
 )
 
-_PAGE = """<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{title}</title>
-<link rel="icon" href="data:,">
+_HEAD = """<link rel="icon" href="data:,">
 <link rel="stylesheet" href="/{token}/mark.css">
-<script src="/{token}/mark.js" defer></script>
-</head>
-<body>
-{body}
-</body>
-</html>
-"""
+<script src="/{token}/mark.js" defer></script>"""
 
 
 @dataclass
@@ -152,7 +141,7 @@ def make_page(session: Session, place: int, *, token: str, note: str = "") -> st
 <footer><details><summary>Keys</summary>{_make_keys()}</details>
 <form method="post"><input type="hidden" name="token" value="{token}">
 <p class="row"><button name="action" value="end">End, and write the tables</button></p></form></footer>"""
-    return _PAGE.format(title=html.escape(f"{place + 1}: {exercise.title}"), token=token, body=body)
+    return pages.assemble(f"{place + 1}: {exercise.title}", body, head=_HEAD.format(token=token))
 
 
 def make_message(title: str, text: str, *, token: str, can_end: bool = False) -> str:
@@ -162,7 +151,7 @@ def make_message(title: str, text: str, *, token: str, can_end: bool = False) ->
 <p class="row"><button class="main" name="action" value="end">End, and write the tables</button>
 <button name="action" value="undo">Take back the last mark</button></p></form>"""
     body = f"<main><h1>{html.escape(title)}</h1><p>{html.escape(text)}</p>{end if can_end else ''}</main>"
-    return _PAGE.format(title=html.escape(title), token=token, body=body)
+    return pages.assemble(title, body, head=_HEAD.format(token=token))
 
 
 def _make_answer(item: Item, place: int, token: str) -> str:

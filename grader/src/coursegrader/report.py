@@ -14,7 +14,7 @@ import matplotlib
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from coursegrader import items
+from coursegrader import items, pages
 from coursegrader.files import write
 from coursegrader.grade import Record
 from coursegrader.platforms import split_label
@@ -25,31 +25,18 @@ MAX_SHOWN = 10_000  # characters of an answer on a feedback page
 _SEPARATORS = ",;|\t\r\n"
 _NUMBER = ' class="number"'
 
-_PAGE = """<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{title}</title>
-<style>
-:root {{ color-scheme: light dark; }}
-body {{ font: 1rem/1.5 system-ui, sans-serif; max-width: 45rem; margin: 2rem auto; padding: 0 1rem; }}
-table {{ border-collapse: collapse; width: 100%; }}
-th, td {{ text-align: left; vertical-align: top; padding: .3rem .6rem; border-bottom: 1px solid #8888; }}
-td {{ overflow-wrap: anywhere; }}
-th[scope=row] {{ font-weight: normal; }}
-td.number, th.number {{ text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums; }}
-pre {{ overflow-x: auto; padding: .5rem; border: 1px solid #8888; }}
-figure {{ margin: 1.5rem 0; max-width: 36rem; }}
-svg {{ width: 100%; height: auto; fill: currentColor; }}
-</style>
-</head>
-<body>
-<h1>{title}</h1>
-{body}
-</body>
-</html>
-"""
+_HEAD = pages.style("""
+:root { color-scheme: light dark; }
+body { font: 1rem/1.5 system-ui, sans-serif; max-width: 45rem; margin: 2rem auto; padding: 0 1rem; }
+table { border-collapse: collapse; width: 100%; }
+th, td { text-align: left; vertical-align: top; padding: .3rem .6rem; border-bottom: 1px solid #8888; }
+td { overflow-wrap: anywhere; }
+th[scope=row] { font-weight: normal; }
+td.number, th.number { text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums; }
+pre { overflow-x: auto; padding: .5rem; border: 1px solid #8888; }
+figure { margin: 1.5rem 0; max-width: 36rem; }
+svg { width: 100%; height: auto; fill: currentColor; }
+""")
 
 
 def write_reports(
@@ -181,7 +168,11 @@ def make_feedback(record: Record, *, assignment: str) -> str:
     if record.get("notebook"):
         parts.append(f"<p>Graded notebook: {html.escape(record['notebook'])}</p>")
     parts += [_question(question) for question in record["questions"]]
-    return _PAGE.format(title=html.escape(f"Feedback: {assignment}"), body="\n".join(parts))
+    return _page(f"Feedback: {assignment}", "\n".join(parts))
+
+
+def _page(title: str, body: str) -> str:
+    return pages.assemble(title, f"<h1>{html.escape(title)}</h1>\n{body}", head=_HEAD)
 
 
 def _question(question: Record) -> str:
@@ -230,9 +221,9 @@ def _answer(code: str) -> str:
 
 def make_summary(records: list[Record], *, assignment: str, ungraded: Mapping[str, str] | None = None) -> str:
     """Return the instructor's page: distribution of points, hardest questions, all scores."""
-    title = html.escape(f"Grades: {assignment}")
+    title = f"Grades: {assignment}"
     if not records:
-        return _PAGE.format(title=title, body="<p>No submission was graded.</p>")
+        return _page(title, "<p>No submission was graded.</p>")
     scores = sorted(record["score"] for record in records)
     most = records[0]["max_score"]
     middle = (scores[(len(scores) - 1) // 2] + scores[len(scores) // 2]) / 2
@@ -249,7 +240,7 @@ def make_summary(records: list[Record], *, assignment: str, ungraded: Mapping[st
 <p>Difficulty is the mean share of the points. Discrimination is the correlation with all other points, with its 95 %
 confidence interval; a low or negative one can mean that a test is ambiguous or wrong. Lateness plays no part.</p>
 {_list_items(items.analyze(records))}"""
-    return _PAGE.format(title=title, body=body)
+    return _page(title, body)
 
 
 def _table(titles: Mapping[str, bool], rows: list[str]) -> str:

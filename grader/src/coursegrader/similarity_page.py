@@ -5,6 +5,7 @@ import statistics
 import unicodedata
 from collections.abc import Iterator
 
+from coursegrader import pages
 from coursegrader.similarity import BASELINES, Comparison, Match, Question, baseline
 
 MOST = 50  # matches on the page
@@ -13,38 +14,23 @@ _COLUMNS = 160  # of a line
 _QUESTIONS = 10  # of a match
 _SHORT = 15  # words
 
-_PAGE = """<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{title}</title>
-<style>
-:root {{ color-scheme: light dark; --mark: #ffe9a8; --ink: #111; --paper: #fff; }}
-@media (prefers-color-scheme: dark) {{ :root {{ --mark: #5c4a00; --ink: #eee; --paper: #161616; }} }}
-body {{ font: 1rem/1.5 system-ui, sans-serif; max-width: 75rem; margin: 2rem auto; padding: 0 1rem;
-  color: var(--ink); background: var(--paper); }}
-main > p {{ max-width: 45rem; }}
-a {{ color: inherit; }}
-.wide {{ overflow-x: auto; }}
-table {{ border-collapse: collapse; }}
-th, td {{ text-align: left; vertical-align: top; padding: .3rem .6rem; border-bottom: 1px solid #8888; }}
-th[scope=row] {{ font-weight: normal; overflow-wrap: anywhere; }}
-td.number, th.number {{ text-align: right; font-variant-numeric: tabular-nums; }}
-.sides {{ display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 24rem), 1fr)); gap: 1rem; }}
-.sides > div {{ min-width: 0; }}
-pre {{ overflow-x: auto; padding: .5rem; border: 1px solid #8888; line-height: 1.35; }}
-mark {{ background: var(--mark); color: inherit; }}
-</style>
-</head>
-<body>
-<main>
-<h1>{title}</h1>
-{body}
-</main>
-</body>
-</html>
-"""
+_HEAD = pages.style("""
+:root { color-scheme: light dark; --mark: #ffe9a8; --ink: #111; --paper: #fff; }
+@media (prefers-color-scheme: dark) { :root { --mark: #5c4a00; --ink: #eee; --paper: #161616; } }
+body { font: 1rem/1.5 system-ui, sans-serif; max-width: 75rem; margin: 2rem auto; padding: 0 1rem;
+  color: var(--ink); background: var(--paper); }
+main > p { max-width: 45rem; }
+a { color: inherit; }
+.wide { overflow-x: auto; }
+table { border-collapse: collapse; }
+th, td { text-align: left; vertical-align: top; padding: .3rem .6rem; border-bottom: 1px solid #8888; }
+th[scope=row] { font-weight: normal; overflow-wrap: anywhere; }
+td.number, th.number { text-align: right; font-variant-numeric: tabular-nums; }
+.sides { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 24rem), 1fr)); gap: 1rem; }
+.sides > div { min-width: 0; }
+pre { overflow-x: auto; padding: .5rem; border: 1px solid #8888; line-height: 1.35; }
+mark { background: var(--mark); color: inherit; }
+""")
 _INTRODUCTION = """<p>This page shows where the code of two answers is alike. It does not say why. A pair that worked
 together, a tutor, a page that both read, a task that has one obvious answer: all of them leave equal code, and nothing
 here can tell them apart. Read the code, and talk to people before you draw a conclusion.</p>
@@ -59,7 +45,8 @@ def make_page(comparison: Comparison, *, assignment: str) -> str:
     for number, match in enumerate(matches, start=1):
         parts += _details(comparison, match, number)
     parts += _baselines()
-    return _PAGE.format(title=html.escape(f"Equal code: {assignment}"), body="\n".join(parts))
+    title, body = f"Equal code: {assignment}", "\n".join(parts)
+    return pages.assemble(title, f"<main>\n<h1>{html.escape(title)}</h1>\n{body}\n</main>", head=_HEAD)
 
 
 def _table(header: list[str], rows: list[list[str]], label: str) -> str:
