@@ -3,7 +3,7 @@
 import datetime
 import json
 import shutil
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -112,18 +112,21 @@ class Gradebook:
         """Return the assignment that was graded, see `read_assignment`."""
         return read_assignment(Path(self.about["assignment"]))
 
-    def exercises_of(self, student: str) -> list[Exercise]:
-        """Return the exercises as a student has them: with the values that were drawn, if there are variants."""
+    def exercises_of(self, students: Iterable[str]) -> dict[str, list[Exercise]]:
+        """Return the exercises as each student has them: with the values that were drawn, if there are variants."""
         file, _, exercises = self.assignment()
         variants = load_variants(file)
-        return variants.exercises_of(exercises, student) if variants else exercises
+        return {student: variants.exercises_of(exercises, student) if variants else exercises for student in students}
 
-    def submissions(self, tell: Callable[[str], object] = str) -> list[Callable[[], Submission]]:
-        """Return for each student a function that reads what was handed in, see `submissions.find_submissions`."""
+    def submissions(self, paths: list[Path] | None = None) -> list[Callable[[], Submission]]:
+        """Return for each student a function that reads what was handed in, see `submissions.find_submissions`.
+
+        `paths` are some of those that were graded, by default all.
+        """
         _, name, exercises = self.assignment()
         about = self.about
-        paths = [Path(path) for path in about["submissions"]]
-        return find_submissions(paths, assignment=name, exercises=exercises, platform=about["platform"], tell=tell)
+        paths = [Path(path) for path in about["submissions"]] if paths is None else paths
+        return find_submissions(paths, assignment=name, exercises=exercises, platform=about["platform"])
 
     def graded(self, students: Collection[str], *, missing: Callable[[str], object] = str) -> Iterator[Submission]:
         """Yield the submissions that the records of these students were made from, with the seeds of their draws.
@@ -132,13 +135,11 @@ class Gradebook:
         `missing` is called with each student whose submission is no longer there.
         """
         records = {record["student"]: record for record in self.records() if record["student"] in students}
-        _, name, exercises = self.assignment()
-        about = self.about
-        paths = [Path(path) for path in about["submissions"]]
+        paths = [Path(path) for path in self.about["submissions"]]
         for some in [paths, *([path] for path in paths if len(paths) > 1)]:
             if not records:
                 break
-            for read in find_submissions(some, assignment=name, exercises=exercises, platform=about["platform"]):
+            for read in self.submissions(some):
                 submission = runner.with_seed(read(), self.folder / RECORDS)
                 if records.get(submission.student, {}).get("seed") == submission.seed:
                     del records[submission.student]

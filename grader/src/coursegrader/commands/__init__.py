@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from coursegrader.exercises import Exercise
+    from coursegrader.gradebook import Gradebook
 
     Commands = argparse._SubParsersAction[argparse.ArgumentParser]
 
@@ -102,6 +103,24 @@ def warn(lines: Iterable[str]) -> None:
     """Print lines to stderr."""
     for line in lines:
         print(line, file=sys.stderr)
+
+
+def check_isolation_again(program: str, book: "Gradebook") -> None:
+    """Refuse to run what is in a folder of grades again, unless it can be isolated as when it was graded.
+
+    Raises
+    ------
+    ValueError
+        It says what is in the way.
+    """
+    file, _, exercises = book.assignment()
+    about = book.about
+    check_isolation(
+        program,
+        unsafe=about["unsafe"],
+        items=[item for exercise in exercises for item in exercise.preload],
+        paths=[file.parent, book.folder, *map(Path, about["submissions"])],
+    )
 
 
 def check_isolation(program: str, *, unsafe: bool, items: list[str], paths: Iterable[Path], here: bool = True) -> None:

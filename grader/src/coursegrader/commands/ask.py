@@ -55,8 +55,9 @@ def _write(options: argparse.Namespace, book: "Gradebook", folder: Path) -> int:
     check_isolation(options.program, unsafe=options.unsafe, items=items, paths=[options.grades, folder])
     records = book.marks().records
     with Forkserver(unsafe=options.unsafe) as first, Forkserver(unsafe=options.unsafe) as second:
-        asker = _Asker(book, [first, second], count=options.count)
-        forms = [asker.ask(record) for record in tqdm(records, unit="student")]
+        asker = _Asker([first, second], count=options.count)
+        own = book.exercises_of(record["student"] for record in records)
+        forms = [asker.ask(record, own[record["student"]]) for record in tqdm(records, unit="student")]
     written = [form for form in forms if form.asked]
     write_forms(written, folder, assignment=name)
     warn(f"no question: {form.student}" for form in forms if not form.asked)
@@ -67,19 +68,21 @@ def _write(options: argparse.Namespace, book: "Gradebook", folder: Path) -> int:
 class _Asker:
     """Asks students about answers to exercises; what is needed of an exercise is found once."""
 
-    def __init__(self, book: "Gradebook", forkservers: "list[Forkserver]", *, count: int) -> None:
-        self._book = book
+    def __init__(self, forkservers: "list[Forkserver]", *, count: int) -> None:
         self._forkservers = forkservers
         self._count = count
         self._inputs: dict[Exercise, Any] = {}
 
-    def ask(self, record: dict[str, Any]) -> "Form":
-        """Return the form of a student: as many questions as there can be, of as many exercises and kinds."""
+    def ask(self, record: dict[str, Any], own: "list[Exercise]") -> "Form":
+        """Return the form of a student: as many questions, exercises and kinds as there can be.
+
+        `own` are the exercises as the student has them.
+        """
         from coursegrader.forms import Form, form_number
         from coursegrader.questions import shuffled
 
         seed = record["seed"]
-        exercises = {exercise.id: exercise for exercise in self._book.exercises_of(record["student"])}
+        exercises = {exercise.id: exercise for exercise in own}
         passed = [one for one in record["questions"] if one["score"] == one["max_score"] and one.get("answer")]
         passed = [one for one in passed if one["id"] in exercises and not exercises[one["id"]].rubric]
         asked: list[Asked] = []

@@ -10,7 +10,7 @@ from coursegrader.commands import (
     EXIT_INCOMPLETE,
     WIDE,
     add_grades,
-    check_isolation,
+    check_isolation_again,
     choose_questions,
     collect,
     positive,
@@ -78,21 +78,14 @@ def _grade_into(
 
     file, _, exercises = book.assignment()
     about = book.about
-    check_isolation(
-        options.program,
-        unsafe=about["unsafe"],
-        items=[item for exercise in exercises for item in exercise.preload],
-        paths=[file.parent, options.grades, *map(Path, about["submissions"])],
-    )
+    check_isolation_again(options.program, book)
     made_with = runner.describe(file, exercises, about["unsafe"])
     chosen = choose_questions(exercises, options.question)
-    known = {
-        record["student"]: runner.still_valid(record, book.exercises_of(record["student"]), made_with)
-        for record in before
-    }
-    known = {
-        student: {name: known[student][name] for name in known[student] if name not in chosen} for student in known
-    }
+    own = book.exercises_of(record["student"] for record in before)
+    known = {}
+    for record in before:
+        valid = runner.still_valid(record, own[record["student"]], made_with)
+        known[record["student"]] = {name: result for name, result in valid.items() if name not in chosen}
     if others := [student for student in known if len(known[student]) < len(exercises) - len(chosen)]:
         warn([f"other questions, too, are graded again for {len(others)} students, because their results do not hold"])
     secret = book.folder / RECORDS / runner.SECRET

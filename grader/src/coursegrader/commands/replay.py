@@ -2,10 +2,9 @@
 
 import argparse
 import signal
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from coursegrader.commands import EXIT_INTERRUPTED, WIDE, add_grades, check_isolation, choose_questions, warn
+from coursegrader.commands import EXIT_INTERRUPTED, WIDE, add_grades, check_isolation_again, choose_questions, warn
 
 if TYPE_CHECKING:
     from coursegrader.commands import Commands
@@ -39,18 +38,14 @@ def _replay(options: argparse.Namespace) -> int:
     file, _, exercises = book.assignment()
     questions = choose_questions(exercises, options.question)
     about = book.about
-    check_isolation(
-        options.program,
-        unsafe=about["unsafe"],
-        items=[item for exercise in exercises for item in exercise.preload],
-        paths=[file.parent, options.grades, *map(Path, about["submissions"])],
-    )
+    check_isolation_again(options.program, book)
     reason = runner.explain(record.get("made_with", {}), runner.describe(file, exercises, about["unsafe"]))
     warn([f"this can differ from the record: {reason}"] if reason else [])
     found = list(book.graded([record["student"]]))
     if not found:
         raise ValueError(f"{options.grades}: what was graded for {options.student} is no longer in the submissions")
-    job = Job(found[0], record, book.exercises_of(record["student"]), questions, prompt=options.shell)
+    student = record["student"]
+    job = Job(found[0], record, book.exercises_of([student])[student], questions, prompt=options.shell)
     return _explain(replay(job, unsafe=about["unsafe"]))
 
 
