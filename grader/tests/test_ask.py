@@ -12,6 +12,7 @@ from coursegrader.asking import MAX_CODE, MAX_LINES, Calls, NoReportError, ask_a
 from coursegrader.exercises import Exercise
 from coursegrader.forkserver import Forkserver
 from coursegrader.line_changes import replacements
+from coursegrader.runner import SECRET
 
 SOURCE = str(Path(__file__).parent / "course")
 
@@ -124,6 +125,8 @@ def test_forms_are_written_handed_in_and_marked(
         (tmp_path / "in" / student / "week 1.ipynb").write_bytes(notebook)
     unsafe = [] if isolation else ["--unsafe"]
     grades, folder = tmp_path / "out", tmp_path / "questions"
+    (grades / "records").mkdir(parents=True)
+    (grades / "records" / SECRET).write_text("0", encoding="utf-8")  # of others, about one in eight gives one question
     grade = ["grade", str(tmp_path / "in"), "--assignment", str(tmp_path / "week-1"), "--out", str(grades), *unsafe]
     assert cli.main(grade) == 0
     assert cli.main(["ask", str(grades), "--out", str(folder), *unsafe]) == 0
