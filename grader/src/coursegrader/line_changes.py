@@ -6,6 +6,8 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from coursegrader.mutants import CLOSE, change_one, put
+
 MAX_LINE = 90  # characters of a line that is shown
 
 _OPERATORS: dict[type, type] = {
@@ -14,7 +16,6 @@ _OPERATORS: dict[type, type] = {
     ast.And: ast.Or, ast.Or: ast.And, ast.In: ast.NotIn, ast.NotIn: ast.In, ast.MatMult: ast.Mult,
     ast.BitAnd: ast.BitOr, ast.BitOr: ast.BitAnd,
 }  # fmt: skip
-_CLOSE: dict[type, type] = {ast.Lt: ast.LtE, ast.LtE: ast.Lt, ast.Gt: ast.GtE, ast.GtE: ast.Gt}
 _FUNCTIONS = {
     "max": "min", "min": "max", "argmax": "argmin", "argmin": "argmax", "maximum": "minimum", "minimum": "maximum",
     "sum": "mean", "mean": "sum", "std": "var", "var": "std", "any": "all", "all": "any", "ones": "zeros",
@@ -115,13 +116,10 @@ def _similar(statement: ast.stmt, line: str) -> Iterator[str]:
     before = _first_line(head)
     if len(before) > 2 * MAX_LINE:  # a list of a thousand numbers would take minutes
         return
-    for place, node in enumerate(ast.walk(head)):
-        for change in _changes(node):
-            other = copy.deepcopy(head)
-            change(next(part for number, part in enumerate(ast.walk(other)) if number == place))
-            text = _first_line(other)
-            if text != before and len(text) <= MAX_LINE and not re.search(r"-0\b(?!\.)", text):
-                yield f"el{text}" if line.startswith("elif") else text
+    for other in change_one(head, _changes):
+        text = _first_line(other)
+        if text != before and len(text) <= MAX_LINE and not re.search(r"-0\b(?!\.)", text):
+            yield f"el{text}" if line.startswith("elif") else text
 
 
 def _first_line(node: ast.stmt) -> str:
@@ -130,14 +128,10 @@ def _first_line(node: ast.stmt) -> str:
 
 def _changes(node: ast.AST) -> Iterator[Callable[[ast.AST], None]]:
     """Yield functions that each change one thing about a node."""
-
-    def put(**fields: object) -> Callable[[ast.AST], None]:
-        return lambda target: vars(target).update(fields)
-
     if isinstance(node, ast.BinOp | ast.BoolOp | ast.AugAssign) and type(node.op) in _OPERATORS:
         yield put(op=_OPERATORS[type(node.op)]())
     elif isinstance(node, ast.Compare):
-        for table in (_OPERATORS, _CLOSE):
+        for table in (_OPERATORS, CLOSE):
             if type(node.ops[0]) in table:
                 yield put(ops=[table[type(node.ops[0])](), *node.ops[1:]])
     elif isinstance(node, ast.Constant) and type(node.value) in (int, float):

@@ -2,7 +2,8 @@
 
 import ast
 import copy
-from collections.abc import Iterator
+import functools
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 _SWAPS = {
@@ -10,7 +11,7 @@ _SWAPS = {
     ast.Lt: ast.GtE, ast.GtE: ast.Lt, ast.Gt: ast.LtE, ast.LtE: ast.Gt, ast.Eq: ast.NotEq, ast.NotEq: ast.Eq,
     ast.And: ast.Or, ast.Or: ast.And, ast.In: ast.NotIn, ast.MatMult: ast.Mult,
 }  # fmt: skip
-_CLOSE = {ast.Lt: ast.LtE, ast.LtE: ast.Lt, ast.Gt: ast.GtE, ast.GtE: ast.Gt}  # off by one
+CLOSE: dict[type, type] = {ast.Lt: ast.LtE, ast.LtE: ast.Lt, ast.Gt: ast.GtE, ast.GtE: ast.Gt}  # off by one
 _FUNCTIONS = {
     "max": "min", "min": "max", "sum": "mean", "mean": "sum", "exp": "sqrt", "log": "log2", "argmax": "argmin",
     "maximum": "minimum", "argsort": "sort", "std": "var", "any": "all", "cos": "sin", "tanh": "sin",
@@ -22,26 +23,33 @@ def make_mutants(solution: str) -> Iterator[str]:
     """Yield the solution with one thing changed: an operator, a number, a function, an argument, a statement."""
     tree = ast.parse(solution)
     seeds = {node.value for node in ast.walk(tree) if isinstance(node, ast.keyword) and node.arg == "seed"}
+    before = ast.unparse(tree)
+    for mutant in change_one(tree, lambda node: () if node in seeds else _changes(node)):  # any seed is right
+        code = ast.unparse(mutant)
+        if code != before:
+            yield code
+
+
+def change_one(tree: ast.AST, changes: Callable[[ast.AST], Iterable[Callable[[Any], None]]]) -> Iterator[Any]:
+    """Yield copies of a tree with one node changed, by each of the functions that `changes` gives for a node."""
     for place, node in enumerate(ast.walk(tree)):
-        for change in _changes(node) if node not in seeds else ():  # any seed is right
-            mutant = copy.deepcopy(tree)
-            target = next(n for number, n in enumerate(ast.walk(mutant)) if number == place)
-            change(target)
-            code = ast.unparse(mutant)
-            if code != ast.unparse(tree):
-                yield code
+        for change in changes(node):
+            other = copy.deepcopy(tree)
+            change(next(part for number, part in enumerate(ast.walk(other)) if number == place))
+            yield other
 
 
-def _changes(node: ast.AST) -> Iterator[Any]:
+def put(**fields: object) -> Callable[[Any], None]:
+    """Return a function that sets fields of a node."""
+    return lambda node: vars(node).update(fields)
+
+
+def _changes(node: ast.AST) -> Iterator[Callable[[Any], None]]:
     """Yield functions that each change one thing about a node."""
-
-    def put(**fields: Any) -> Any:
-        return lambda target: target.__dict__.update(fields)
-
     if isinstance(node, ast.BinOp | ast.BoolOp) and type(node.op) in _SWAPS:
         yield put(op=_SWAPS[type(node.op)]())
     if isinstance(node, ast.Compare):
-        for table in (_SWAPS, _CLOSE):
+        for table in (_SWAPS, CLOSE):
             if type(node.ops[0]) in table:
                 yield put(ops=[table[type(node.ops[0])]()])
     if isinstance(node, ast.Constant) and isinstance(node.value, int | float) and not isinstance(node.value, bool):
@@ -69,6 +77,10 @@ def _changes(node: ast.AST) -> Iterator[Any]:
         for number, statement in enumerate(node.body):
             docstring = isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)
             if isinstance(statement, ast.AugAssign | ast.Expr) and not docstring:
-                yield lambda target, number=number: target.body.__setitem__(number, ast.Pass())
+                yield functools.partial(_leave_out, number)
     if isinstance(node, ast.Slice) and node.upper is not None:
         yield put(upper=None)
+
+
+def _leave_out(number: int, node: Any) -> None:
+    node.body[number] = ast.Pass()
