@@ -320,6 +320,20 @@ PAIRS = {
 INSIDE = {"GRUCell", "LSTMCell", "SimpleRNNCell", "StackedRNNCells", "InputLayer"}
 
 
+def test_layer_that_is_stopped_within_its_call_does_not_tell_later_ones_to_train() -> None:
+    class Endless(keras.layers.Layer):  # type: ignore[misc]
+        def _clear_losses(self) -> None:  # Keras calls it before it guards against errors
+            while True:
+                pass
+
+    numbers = np.ones((1, 100), "float32")
+    with pytest.raises(grade._OutOfTime), grade._bounded(time.monotonic() + 0.1):
+        Endless()(numbers)
+    dropout = keras.layers.Dropout(0.5)
+    dropout(numbers, training=True)
+    np.testing.assert_array_equal(dropout(numbers), numbers)
+
+
 @pytest.mark.weekly
 @pytest.mark.parametrize("name", sorted(set(" ".join(keras_models.LAYERS.values()).split()) - INSIDE))
 def test_every_layer_that_is_allowed_computes_the_same_when_it_is_rebuilt(name: str) -> None:

@@ -2,6 +2,7 @@
 
 import secrets
 import signal
+import sys
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -63,7 +64,11 @@ def find_failure(
     Tests that draw run once for each seed. With a `kind`, functions compute in this type.
     """
 
+    stopped = False
+
     def stop(*_: Any) -> None:
+        nonlocal stopped
+        stopped = True
         raise TimeoutError
 
     names = grade._set_up(exercise, "")
@@ -83,6 +88,8 @@ def find_failure(
         return repr(error)
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
+        if stopped and "keras" in sys.modules:  # as grade._bounded does
+            sys.modules["keras"].utils.clear_session(free_memory=False)
     return ""
 
 

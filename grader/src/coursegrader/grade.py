@@ -16,6 +16,7 @@ import math
 import resource
 import secrets
 import signal
+import sys
 import time
 import traceback
 import warnings
@@ -357,16 +358,23 @@ def _bounded(deadline: float) -> Iterator[None]:
         return
     before = signal.signal(signal.SIGALRM, stop)
     soft, hard = resource.getrlimit(resource.RLIMIT_AS)
+    stopped = False
     in_use = int(Path("/proc/self/statm").read_text(encoding="utf-8").split()[0]) * resource.getpagesize()
     try:
         resource.setrlimit(resource.RLIMIT_AS, (in_use + MEMORY, hard))
         # Again and again, since Python ignores what is raised while it deletes an object.
         signal.setitimer(signal.ITIMER_REAL, max(deadline - time.monotonic(), 1e-6), 0.5)
         yield
+    except (MemoryError, _OutOfTime):
+        stopped = True
+        raise
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
         signal.signal(signal.SIGALRM, before)
+        if stopped and "keras" in sys.modules:
+            # A layer that is stopped within its call could leave to all later ones that they are being trained.
+            sys.modules["keras"].utils.clear_session(free_memory=False)
 
 
 def _record(test: Test, message: str | None, call: str = "") -> Record:
