@@ -303,6 +303,7 @@ def test_fork_on_gitlab_is_refused_before_anything_is_executed(fork: Path, url: 
     assert not (fork / "_build").exists()
 
 
+@pytest.mark.weekly
 def test_links_of_a_fork_lead_into_the_fork(fork: Path, measure: Callable[[Path], None]) -> None:
     """Built from the outputs that are there, with every form at once that could get into a link."""
     measure(fork)

@@ -77,7 +77,7 @@ async function keyboard(page) {
   // Blocks of code that scroll are stops, too.
   const limit = 2 * (await page.evaluate(() => wanted.length)) + 5;
   for (let press = 0; press < limit; press += 1) {
-    await page.keyboard.press("Tab");
+    await page.keyboard.down("Tab"); // held, which saves the browser half of the events
     const at = await page.evaluate(() => {
       const element = /** @type {HTMLElement} */ (document.activeElement);
       if (element === document.body) return null;
