@@ -13,7 +13,8 @@ from coursegrader import exercises, grade
 from coursegrader.answers import Answer
 from coursegrader.exercises import Exercise
 from coursegrader.forkserver import Forkserver
-from coursegrader.grade import grade_answer, grade_submission
+from coursegrader.grade import fingerprint, grade_answer, grade_submission
+from coursegrader.rubrics import Rubric
 from coursegrader.submissions import Submission
 
 # An alarm that rings while an object is deleted is ignored, and rings again half a second later.
@@ -338,3 +339,11 @@ def test_last_call_of_a_test_that_takes_too_long_has_no_outcome(forkserver: Fork
     answer = Answer.of(exercise, "def f(x):\n    while True: pass")
     shown, _ = grade_answer(exercise, answer, forkserver)["tests"]
     assert shown["call"] == "f(1) failed: The code took longer than allowed."
+
+
+def test_only_what_students_read_leaves_results_as_they_are(exercises: dict[str, Exercise]) -> None:
+    exercise = exercises["predict-top"]
+    assert fingerprint(dataclasses.replace(exercise, title="Another", text="Another.")) == fingerprint(exercise)
+    changes: list[dict[str, Any]] = [{"objects": True}, {"seconds": 9}, {"rubric": Rubric("figure", ())}]
+    for change in changes:
+        assert fingerprint(dataclasses.replace(exercise, **change)) != fingerprint(exercise), change
