@@ -217,7 +217,7 @@ def test_page_shows_code_side_by_side_and_nothing_of_it_is_markup() -> None:
 
 def test_page_of_a_class_that_is_all_equal_is_bounded() -> None:
     long = "\n".join(f"value_{number} = function_{number}({number}, x={number})" for number in range(2000))
-    codes = a_class(80) | {f"Twin {number}": long for number in range(40)}
+    codes = a_class(20) | {f"Twin {number}": long for number in range(12)}
     found = compare(records(**codes))
     page = make_page(found, assignment="x")
     assert found.matches(most=0)[1] > MOST
