@@ -95,7 +95,8 @@ def works(records: Iterable[Record]) -> dict[str, list[Record]]:
     """
     found: dict[object, list[Record]] = {}
     for record in records:
-        file, alone = record.get("notebook"), record.get("group") or record["student"]
+        file, group = record.get("notebook"), record.get("group")
+        alone = ("", group) if group else record["student"]
         found.setdefault((file, record["seed"]) if file else alone, []).append(record)
     named = {theirs[0]["student"]: theirs for theirs in found.values() if len(theirs) == 1}
     for theirs in found.values():

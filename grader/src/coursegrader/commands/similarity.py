@@ -34,8 +34,8 @@ def _similarity(options: argparse.Namespace) -> int:
 
     book = Gradebook.open(options.grades)
     _, name, exercises = book.assignment()
-    works = {name: theirs[0] for name, theirs in book.works().items()}
-    if without := [name for name, record in works.items() if not any("answer" in q for q in record["questions"])]:
+    works = {who: theirs[0] for who, theirs in book.works().items()}
+    if without := [who for who, record in works.items() if not any("answer" in q for q in record["questions"])]:
         warn([f"{len(without)} records hold no code, since an older version made them: run `grade` again"])
     comparison = compare(works, exercises)
     file = options.out or options.grades / "similarity.html"
