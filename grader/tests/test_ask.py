@@ -1,5 +1,6 @@
 import csv
 import json
+import shutil
 import socket
 import struct
 import time
@@ -8,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from coursegrader import cli, protocol, sandbox
-from coursegrader.asking import MAX_CODE, MAX_LINES, Calls, NoReportError, ask_about, find_inputs, read_report
+from coursegrader.asking import MAX_CODE, MAX_LINES, Inputs, NoReportError, ask_about, find_inputs, read_report
 from coursegrader.exercises import Exercise
 from coursegrader.forkserver import Forkserver
 from coursegrader.line_changes import replacements
@@ -18,11 +19,11 @@ SOURCE = str(Path(__file__).parent / "course")
 
 
 @pytest.fixture(scope="module")
-def calls(exercises: dict[str, Exercise], forkserver: Forkserver) -> Calls:
+def calls(exercises: dict[str, Exercise], forkserver: Forkserver) -> Inputs:
     return find_inputs(exercises["predict-top"], forkserver, seed=1)
 
 
-def test_answer_is_asked_about(exercises: dict[str, Exercise], forkserver: Forkserver, calls: Calls) -> None:
+def test_answer_is_asked_about(exercises: dict[str, Exercise], forkserver: Forkserver, calls: Inputs) -> None:
     exercise = exercises["predict-top"]
     code = exercise.solution.replace("argsort(-probabilities, ", "argsort(-1.0 * probabilities, ")
     questions = ask_about(exercise, code, calls, [forkserver] * 2, seed="1")
@@ -30,7 +31,7 @@ def test_answer_is_asked_about(exercises: dict[str, Exercise], forkserver: Forks
     assert questions == ask_about(exercise, code, calls, [forkserver] * 2, seed="1")
 
 
-def test_long_answer_is_not_asked_about(exercises: dict[str, Exercise], forkserver: Forkserver, calls: Calls) -> None:
+def test_long_answer_is_not_asked_about(exercises: dict[str, Exercise], forkserver: Forkserver, calls: Inputs) -> None:
     exercise = exercises["predict-top"]
     for code in (f"{exercise.solution}\n#{'x' * MAX_CODE}", exercise.solution + "\n" * MAX_LINES):
         assert ask_about(exercise, code, calls, [forkserver], seed="1") == []
@@ -80,7 +81,7 @@ HEAD = "import coursegrader.probing as probing\n"
     ],
 )  # fmt: skip
 def test_answer_that_interferes_is_not_asked_about(
-    code: str, exercises: dict[str, Exercise], forkserver: Forkserver, calls: Calls
+    code: str, exercises: dict[str, Exercise], forkserver: Forkserver, calls: Inputs
 ) -> None:
     start = time.monotonic()
     assert ask_about(exercises["predict-top"], code, calls, [forkserver], seed="1") == []
@@ -117,7 +118,7 @@ def test_forms_are_written_handed_in_and_marked(
 ) -> None:
     build = ["assignment", "build", "week-1", "--exercises", "predict-top", "--source", SOURCE]
     assert cli.main([*build, "--out", str(tmp_path / "week-1")]) == 0
-    for student, kind in {"Ada": "source", "Bob": "release", "Cy": "source"}.items():
+    for student, kind in {"Ada": "source", "Bob": "release", "Cy": "source", "Dan": "source"}.items():
         (tmp_path / "in" / student).mkdir(parents=True)
         notebook = (tmp_path / f"week-1/{kind}/week-1/week-1.ipynb").read_bytes()
         if student == "Cy":
@@ -132,19 +133,22 @@ def test_forms_are_written_handed_in_and_marked(
     assert cli.main(["ask", str(grades), "--out", str(folder), *unsafe]) == 0
     assert {"no question: Bob", "no question: Cy"} <= set(capsys.readouterr().err.splitlines())
 
-    (form,) = folder.glob("forms/*/week-1-questions.ipynb")
-    (asked,) = json.loads((folder / "key.json").read_text(encoding="utf-8"))["forms"]
+    form, other = sorted(folder.glob("forms/*/week-1-questions.ipynb"))
+    asked, _ = json.loads((folder / "key.json").read_text(encoding="utf-8"))["forms"]
     letters = ["abcd"[one["question"]["right"]] for one in asked["asked"]]
     assert len(letters) == 2
     filled = form.read_text(encoding="utf-8").replace(r"answer_1 = \"\"", rf"answer_1 = \"{letters[0]}\"")
     back = tmp_path / "back" / "Ada" / "week-1-questions.ipynb"
     back.parent.mkdir(parents=True)
     back.write_text(filled, encoding="utf-8")
+    shutil.copytree(back.parent, tmp_path / "back" / "Dan")
     assert cli.main(["ask", str(grades), "--out", str(folder), "--mark", str(tmp_path / "back")]) == 0
     with (folder / "ask.csv").open(encoding="utf-8") as file:
-        (row,) = csv.DictReader(file)
+        row, of_other = csv.DictReader(file)
     assert (row["student"], row["right"], row["questions"]) == ("Ada", "1", "2")
     assert (row["given_1"], row["given_2"]) == (letters[0], "")
+    assert other.read_text(encoding="utf-8") != form.read_text(encoding="utf-8"), "whose notebooks are equal"
+    assert of_other["remark"] == "This is another form than the student was given."
 
 
 def test_forms_are_made_only_where_code_is_isolated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -124,7 +124,12 @@ WRONG = {
     "no hint": (WHOLE.replace("<details class", "<div class"), "needs one hint", 15),
     "open hint": (WHOLE.replace("</details>", ""), "needs one hint", 15),
     "no label": (WHOLE.replace("(exercise-a-root)=", ""), "expected the lines (exercise-a-root)=", 15),
-    "no minutes": (WHOLE.replace(', "minutes": 5', ""), "minutes: expected a whole number", 15),
+    "no minutes": (WHOLE.replace(', "minutes": 5', ""), "minutes: expected a positive whole number", 15),
+    "seconds in words": (
+        WHOLE.replace('"minutes": 5', '"minutes": 5, "seconds": "9"'),
+        "seconds: expected a positive whole number, got '9'",
+        15,
+    ),
     "set-up after the solution": (
         HEAD + TASK + SOLUTION + SOLUTION.replace("role: solution", "role: setup"),
         "set-up must come before the solution",

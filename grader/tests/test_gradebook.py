@@ -1,26 +1,37 @@
 import csv
 import json
+import shutil
 from pathlib import Path
 
 import pytest
 
-from coursegrader import cli, sandbox
+from coursegrader import cli
 from coursegrader.gradebook import Gradebook
 
 SOURCE = str(Path(__file__).parent / "course")
 
 
-@pytest.fixture
-def grades(isolation: bool, tmp_path: Path) -> Path:
-    """A folder of grades: Ada handed in the solution, Bob the release."""
+@pytest.fixture(scope="module")
+def graded(isolation: bool, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A graded class: Ada handed in the solution, Bob the release."""
+    course = tmp_path_factory.mktemp("course")
     command = ["assignment", "build", "week-1", "--exercises", "predict-top", "--source", SOURCE]
-    assert cli.main([*command, "--out", str(tmp_path / "week-1")]) == 0
+    assert cli.main([*command, "--out", str(course / "week-1")]) == 0
     for student, kind in {"Ada": "source", "Bob": "release"}.items():
-        folder = tmp_path / "in" / student
+        folder = course / "in" / student
         folder.mkdir(parents=True)
-        (folder / "week 1.ipynb").write_bytes((tmp_path / f"week-1/{kind}/week-1/week-1.ipynb").read_bytes())
-    command = ["grade", str(tmp_path / "in"), "--assignment", str(tmp_path / "week-1"), "--out", str(tmp_path / "out")]
-    assert cli.main([*command, *(["--unsafe"] if sandbox.obstacle() else [])]) == 0
+        (folder / "week 1.ipynb").write_bytes((course / f"week-1/{kind}/week-1/week-1.ipynb").read_bytes())
+    command = ["grade", str(course / "in"), "--assignment", str(course / "week-1"), "--out", str(course / "out")]
+    assert cli.main([*command, *([] if isolation else ["--unsafe"])]) == 0
+    return course
+
+
+@pytest.fixture
+def grades(graded: Path, tmp_path: Path) -> Path:
+    """The folder of grades in a copy of `graded`."""
+    shutil.copytree(graded, tmp_path, dirs_exist_ok=True)
+    about = tmp_path / "out" / "grading.json"
+    about.write_text(about.read_text(encoding="utf-8").replace(str(graded), str(tmp_path)), encoding="utf-8")
     return tmp_path / "out"
 
 
@@ -97,7 +108,7 @@ def test_row_of_dates_for_nobody_is_named(grades: Path, tmp_path: Path, capsys: 
 
 
 def test_same_notebook_handed_in_again_gets_its_new_time_and_is_not_graded_again(
-    grades: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    isolation: bool, grades: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (before, _) = Gradebook.open(grades).records()
     folder = tmp_path / "in" / "Ada" / "week-1"
@@ -105,7 +116,7 @@ def test_same_notebook_handed_in_again_gets_its_new_time_and_is_not_graded_again
     (tmp_path / "in" / "Ada" / "week 1.ipynb").rename(folder / "week-1.ipynb")
     (folder / "timestamp.txt").write_text("2026-01-31 11:00:00 UTC", encoding="utf-8")
     command = ["grade", str(tmp_path / "in"), "--assignment", str(tmp_path / "week-1"), "--out", str(grades)]
-    assert cli.main([*command, *(["--unsafe"] if sandbox.obstacle() else [])]) == 0
+    assert cli.main([*command, *([] if isolation else ["--unsafe"])]) == 0
     (after, _) = Gradebook.open(grades).records()
     new = {"handed_in": "2026-01-31T11:00:00+00:00", "notebook": "Ada/week-1/week-1.ipynb"}
     assert after == before | new

@@ -65,9 +65,21 @@ def test_most_points_count_if_a_time_is_unknown() -> None:
 
 def test_member_who_handed_in_nothing_gets_the_mark_and_a_page() -> None:
     found, ungraded = groups.apply([record("Ada", 5), record("Eve", 1)], {}, {"Ada": "G1", "Bob": "G1", "Cid": "G2"})
-    about = {record["student"]: (record["score"], record.get("copied"), record["file"][:4]) for record in found}
-    assert about == {"Eve": (1, None, "Eve"), "Ada": (5, False, "Ada"), "Bob": (5, True, "Bob-")}
+    about = {record["student"]: (record["score"], record.get("group"), record["file"][:4]) for record in found}
+    assert about == {"Eve": (1, None, "Eve"), "Ada": (5, "G1", "Ada"), "Bob": (5, "G1", "Bob-")}
     assert ungraded == {"Cid": "The group G2 handed in nothing."}
+
+
+def test_work_is_named_after_a_student_or_a_group_with_its_members() -> None:
+    alone = [record("Ada; Bob", 1), record("Eve", 2) | {"notebook": ""}]
+    found, _ = groups.apply([record("Ada", 5), *alone], {}, {"Ada": "G1", "Bob": "G1", "Eve": "G2"})
+    platforms = [record(student, 3, seed="same") | {"notebook": "submission_1/x.ipynb"} for student in "AB"]
+    impostor = record("G1: Ada; Bob", 0)  # whose name is that of a group
+    works = groups.works([*found, *platforms, impostor])
+    assert {name: len(records) for name, records in works.items()} == {
+        **{"Ada; Bob": 1, "Eve": 1, "G1: Ada; Bob": 1},
+        **{"group G1: Ada; Bob": 2, "A; B": 2},
+    }
 
 
 def test_group_waits_until_the_work_of_all_members_is_graded() -> None:

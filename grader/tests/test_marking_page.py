@@ -39,6 +39,7 @@ def session(tmp_path: Path) -> Iterator[Session]:
 @pytest.fixture
 def server(session: Session) -> Iterator[MarkingServer]:
     with MarkingServer(session) as server:
+        server.timeout = 0.02  # seconds until it sees that it has ended
         thread = threading.Thread(target=server.run)
         thread.start()
         yield server

@@ -1,9 +1,6 @@
 """Objects that stay in the student process, and what tests can do with them."""
 
 import ast
-from typing import Any
-
-import pytest
 
 from coursegrader import exercises
 from coursegrader.answers import Answer
@@ -74,17 +71,16 @@ def answer():
 """
 
 
-def failure(solution: str, test: str, forkserver: Forkserver, *, objects: bool = True) -> str:
-    """Return the message of the only test of an exercise whose answer is its solution."""
-    tests = (exercises.Test("an-answer-1", test, 1, hidden=True),)
-    exercise = Exercise("an-answer", "page", "Title", 1, 1, 5, "", (), solution, tests, objects=objects)
-    (graded,) = grade_answer(exercise, Answer.of(exercise, solution), forkserver)["tests"]
-    return str(graded["message"])
+def failures(solution: str, tests: list[str], forkserver: Forkserver, *, objects: bool = True) -> dict[str, str]:
+    """Return the message of each test of an exercise whose answer is its solution."""
+    cells = tuple(exercises.Test(test, test, 1, hidden=True) for test in tests)
+    exercise = Exercise("an-answer", "page", "Title", 1, 1, 20, "", (), solution, cells, objects=objects)
+    graded = grade_answer(exercise, Answer.of(exercise, solution), forkserver)["tests"]
+    return {test["id"]: test["message"] for test in graded}
 
 
-@pytest.mark.parametrize(
-    "test",
-    [
+def test_stand_in_is_used_like_the_object(forkserver: Forkserver) -> None:
+    tests = [
         "s = Stack()\nassert s.push(1).push(2) is s\nassert (len(s), s.top, s.pop(), list(s)) == (2, 2, 2, [1])",
         "assert Stack.limit == 3 and Stack('ab')[1] == 'b' and 'a' in Stack('ab') and not Stack()",
         "s = Stack('ab')\ns[0] = 'c'\ns.limit = 1\nassert (s[0], s.limit, Stack().limit) == ('c', 1, 3)",
@@ -94,40 +90,36 @@ def failure(solution: str, test: str, forkserver: Forkserver, *, objects: bool =
         "s = Stack()\nassert s.same() is s and not s",
         "assert (Place(1, y=2).y, tuple(Place(3, 4))) == (2, (3, 4))",
         "assert list(map(Stack().push, 'ab'))[0] == Stack('ab')",
-    ],
-)
-def test_stand_in_is_used_like_the_object(test: Any, forkserver: Forkserver) -> None:
-    assert failure(STACK, test, forkserver) == ""
+    ]
+    assert failures(STACK, tests, forkserver) == dict.fromkeys(tests, "")
 
 
-@pytest.mark.parametrize(
-    "test",
-    [
+def test_object_that_agrees_with_everything_fools_no_comparison(forkserver: Forkserver) -> None:
+    comparisons = [
         "abs(answer() - 3) < 1e-9", "abs(3 - answer()) < 1e-9", "answer() == 3", "3 == answer()", "not answer() != 3",
         "2 < answer() < 4", "3 in answer()", "answer()[0] == 3", "float(answer()) == 3", "[answer()] == [3]",
         "math.isclose(answer(), 3)", "np.allclose(answer(), 3)", "(np.full(1, 3) == answer()).all()",
         "np.testing.assert_array_equal(answer(), np.full(1, 3)) is None", "np.isclose(np.array(answer()), 3)",
         "max(answer(), 3) == 3 != answer()", "list(range(9))[answer()] == 3", "{answer(): 1} == {3: 1}",
         "round(answer()) == 3", "np.abs(np.ones(1) - answer()).max() < 9", "answer().__array_interface__",
-    ],
-)  # fmt: skip
-def test_object_that_agrees_with_everything_fools_no_comparison(test: Any, forkserver: Forkserver) -> None:
-    assert failure(FORGED, f"import math\nimport numpy as np\nassert {test}", forkserver)
+    ]  # fmt: skip
+    tests = [f"import math\nimport numpy as np\nassert {comparison}" for comparison in comparisons]
+    alive = "assert answer().agree(3) == 0"
+    assert [test for test, message in failures(FORGED, [*tests, alive], forkserver).items() if not message] == [alive]
 
 
 def test_objects_are_refused_where_the_exercise_does_not_allow_them(forkserver: Forkserver) -> None:
     """Otherwise a method such as `startswith` of what an answer returns would be the answer's own."""
-    for test in ("answer()", "[answer()]", "answer().agree(3)"):
-        assert "expected numbers, text, lists, arrays, tables or a Keras model, got Agree" in failure(
-            FORGED, test, forkserver, objects=False
-        )
+    refused = "expected numbers, text, lists, arrays, tables or a Keras model, got Agree"
+    found = failures(FORGED, ["answer()", "[answer()]", "answer().agree(3)"], forkserver, objects=False)
+    assert [refused in message for message in found.values()] == [True] * 3
 
 
 def test_async_answer_is_awaited_by_a_test(forkserver: Forkserver) -> None:
     solution = "import asyncio\nasync def double(x):\n    await asyncio.sleep(0)\n    return 2 * x\n"
     test = "import asyncio\nassert await double(2) == 4\nassert await asyncio.gather(double(1), double(3)) == [2, 6]"
-    assert failure(solution, test, forkserver) == ""
-    assert "4 == 5" in failure(solution, "assert await double(2) == 5, '4 == 5'", forkserver)
+    wrong = "assert await double(2) == 5, '4 == 5'"
+    assert failures(solution, [test, wrong], forkserver) == {test: "", wrong: "Expected: 4 == 5"}
 
 
 def test_every_operation_of_a_stand_in_is_known_to_the_student_process() -> None:

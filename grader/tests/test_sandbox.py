@@ -122,7 +122,7 @@ def test_modules_are_not_imported_from_the_folder_of_submissions(
     for name in ("numpy", "json", "keras", "array"):
         (tmp_path / f"{name}.py").write_text(f"open({str(tmp_path / 'imported')!r}, 'w')", encoding="utf-8")
     monkeypatch.chdir(tmp_path)
-    assert sandbox.obstacle() is None
+    assert sandbox.obstacle.__wrapped__() is None
     with Forkserver() as forkserver:
         assert run(forkserver, "import numpy\nresult = 1") == 1
     assert not (tmp_path / "imported").exists()
@@ -179,17 +179,16 @@ def test_new_processes_and_privileges_are_refused(forkserver: Forkserver, statem
     assert run(forkserver, tried(statement)) is False
 
 
-@pytest.mark.parametrize("name", sandbox._FORBIDDEN)
-def test_forbidden_system_calls_fail(forkserver: Forkserver, name: Any) -> None:
+def test_forbidden_system_calls_fail(forkserver: Forkserver) -> None:
     column = sandbox._ARCHITECTURES[os.uname().machine]["column"]
-    number = sandbox._FORBIDDEN[name][column]
+    calls = {name: numbers[column] for name, numbers in sandbox._FORBIDDEN.items() if numbers[column] is not None}
     code = f"""
 import ctypes
 libc = ctypes.CDLL(None, use_errno=True)
 nothing = [ctypes.c_long(0)] * 5
-result = [libc.syscall({number}, *nothing), ctypes.get_errno()]
+result = {{name: [libc.syscall(call, *nothing), ctypes.get_errno()] for name, call in {calls}.items()}}
 """
-    assert number is None or run(forkserver, code) == [-1, 1]
+    assert run(forkserver, code) == {name: [-1, 1] for name in calls}
 
 
 def test_thread_with_files_of_its_own_is_refused(forkserver: Forkserver) -> None:
@@ -256,7 +255,7 @@ def test_student_has_no_capabilities_and_is_not_root(forkserver: Forkserver) -> 
 )
 def test_endless_code_is_killed_at_the_time_limit(forkserver: Forkserver, code: str) -> None:
     with pytest.raises(StudentError):
-        run(forkserver, code, seconds=2)
+        run(forkserver, code, seconds=1)
     assert left_behind(forkserver) == []
 
 
@@ -381,10 +380,13 @@ def test_setting_that_forbids_namespaces_is_explained_with_its_remedy(
 def test_isolation_tests_are_skipped_locally_and_fail_in_ci(ci: str, outcome: str, tmp_path: Path) -> None:
     names = ["test_ordinary_code_runs", "test_network_is_unreachable"]
     chosen = [f"{__file__}::{name}" for name in names]
-    chosen.append(os.path.join(os.path.dirname(__file__), "test_exercises.py::test_ordinary_page_has_no_exercises"))
-    options = ["-p", "no:cacheprovider", "--basetemp", str(tmp_path / "tests"), "--no-cov"]
+    chosen.append(
+        os.path.join(os.path.dirname(__file__), "test_times.py::test_time_that_clocks_showed_twice_is_the_first")
+    )
+    options = ["-p", "no:cacheprovider", "--basetemp", str(tmp_path / "tests")]
     command = [*NO_NAMESPACES, sys.executable, "-m", "pytest", *options, *chosen]
-    done = subprocess.run(command, capture_output=True, encoding="utf-8", env=os.environ | {"CI": ci})
+    quick = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}  # to import plugins takes seconds
+    done = subprocess.run(command, capture_output=True, encoding="utf-8", env=os.environ | quick | {"CI": ci})
     assert outcome in done.stdout
     assert "isolation cannot be tested here: user.max_user_namespaces is 0" in done.stdout
     assert done.stdout.count("skipped 2: isolation") == (not ci)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from coursegrader import cli
+from coursegrader import cli, report
 from coursegrader.assignment import build_assignment
 from coursegrader.exercises import Exercise
 from coursegrader.fingerprints import MAX_CODE, RUN, WINDOW, fingerprint
@@ -65,18 +65,18 @@ def best(rows, k=3):
 """
 
 
-def records(**codes: str | list[str]) -> list[dict[str, Any]]:
-    """Return records of students with the code of their answers."""
-    return [
-        {
+def records(**codes: str | list[str]) -> dict[str, dict[str, Any]]:
+    """Return records of students with the code of their answers, by student."""
+    return {
+        student: {
             "student": student,
             "questions": [
-                {"id": f"q-{number}", "title": f"Question {number}", "answer": answer}
+                {"id": f"q-{number}", "title": f"Question {number}", "answer": answer, "score": 1}
                 for number, answer in enumerate([code] if isinstance(code, str) else code)
             ],
         }
         for student, code in codes.items()
-    ]
+    }
 
 
 def a_class(count: int, seed: int = 0) -> dict[str, str | list[str]]:
@@ -191,11 +191,11 @@ def test_copy_stands_out_in_a_class_and_what_everybody_has_does_not_count() -> N
 def test_what_everybody_was_given_does_not_count(exercises: dict[str, Exercise]) -> None:
     exercise = exercises["model-softmax"]
     given = [{"id": exercise.id, "title": "", "answer": exercise.stub + "\n".join(exercise.setup)}]
-    graded = [{"student": student, "questions": given} for student in "ab"]
+    graded = {student: {"questions": given} for student in "ab"}
     (with_all,), (without,) = compare(graded).questions, compare(graded, [exercise]).questions
     assert with_all.share("a", "b")[0] == 1
     assert without.share("a", "b") == (0, 0)
-    assert similarities([]) == {}
+    assert similarities({}) == {}
     assert similarities(records(a=ANSWER)) == {"a": (0.0, "")}
     assert similarities(records(a=ANSWER, b=DISGUISED))["a"][1] == "b"
 
@@ -217,7 +217,7 @@ def test_page_shows_code_side_by_side_and_nothing_of_it_is_markup() -> None:
 
 def test_page_of_a_class_that_is_all_equal_is_bounded() -> None:
     long = "\n".join(f"value_{number} = function_{number}({number}, x={number})" for number in range(2000))
-    codes = a_class(80) | {f"Twin {number}": long for number in range(40)}
+    codes = a_class(20) | {f"Twin {number}": long for number in range(12)}
     found = compare(records(**codes))
     page = make_page(found, assignment="x")
     assert found.matches(most=0)[1] > MOST
@@ -225,22 +225,65 @@ def test_page_of_a_class_that_is_all_equal_is_bounded() -> None:
     assert len(page) < 5_000_000
 
 
+def graded(exercise: Exercise, folder: Path, works: dict[str, dict[str, Any]]) -> Gradebook:
+    """Return a folder of grades with these records."""
+    build_assignment("week-1", [exercise], folder / "week-1")
+    book = Gradebook(folder / "grades")
+    book.remember(folder / "week-1", [], platform="", unsafe=True)
+    (book.folder / "records").mkdir()
+    for student, record in works.items():
+        about = {
+            "file": student,
+            "digest": "",
+            "problem": "",
+            "score": 1,
+            "max_score": 1,
+            "notebook": f"{student}.ipynb",
+        }
+        record = {**about, "seed": student, **record}
+        (book.folder / "records" / f"{student}.json").write_text(json.dumps(record), encoding="utf-8")
+    return book
+
+
 def test_command_writes_a_private_page_and_changes_no_mark(
     exercises: dict[str, Exercise], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    build_assignment("week-1", [exercises["predict-top"]], tmp_path / "week-1")
-    book = Gradebook(tmp_path / "grades")
-    book.remember(tmp_path / "week-1", [], platform="", unsafe=False)
-    (tmp_path / "grades" / "records").mkdir()
-    for number, record in enumerate(records(Ada=ANSWER, Bob=DISGUISED, Cy=OTHER)):
-        record |= {"file": str(number), "digest": "", "score": 1}
-        (tmp_path / "grades" / "records" / f"{number}.json").write_text(json.dumps(record), encoding="utf-8")
-    before = {file: file.read_bytes() for file in (tmp_path / "grades").rglob("*") if file.is_file()}
-    assert cli.main(["similarity", str(tmp_path / "grades")]) == 0
-    assert capsys.readouterr().out.startswith("3 people, 1 matches: ")
-    page = tmp_path / "grades" / "similarity.html"
+    book = graded(exercises["predict-top"], tmp_path, records(Ada=ANSWER, Bob=DISGUISED, Cy=OTHER))
+    before = {file: file.read_bytes() for file in book.folder.rglob("*") if file.is_file()}
+    assert cli.main(["similarity", str(book.folder)]) == 0
+    assert capsys.readouterr().out.startswith("3 pieces of work, 1 matches: ")
+    page = book.folder / "similarity.html"
     assert page.stat().st_mode & 0o77 == 0
     assert "Ada and Bob" in page.read_text(encoding="utf-8")
     assert {file: file.read_bytes() for file in before} == before
-    assert cli.main(["similarity", str(tmp_path / "grades"), "--out", str(tmp_path / "page.html")]) == 0
+    assert cli.main(["similarity", str(book.folder), "--out", str(tmp_path / "page.html")]) == 0
     assert (tmp_path / "page.html").read_bytes() == page.read_bytes()
+
+
+def test_work_of_a_group_is_compared_once_and_with_others_only(
+    exercises: dict[str, Exercise],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    works = records(Ada=ANSWER, Bob=ANSWER, Cy=ANSWER.replace("low", "least"), Dan=OTHER, Eva=OTHER)
+    for student in ("Dan", "Eva"):
+        works[student] |= {"notebook": "submission_1/week-1.ipynb", "seed": "one"}  # a group of Gradescope's
+    book = graded(exercises["predict-top"], tmp_path, works)
+    table = tmp_path / "groups.csv"
+    table.write_text("group,student\nTeam <1>,Ada\nTeam <1>,Bob\n", encoding="utf-8")
+    book.remember_table("groups", table)
+    assert cli.main(["similarity", str(book.folder)]) == 0
+    assert capsys.readouterr().out.startswith("3 pieces of work, 1 matches: ")
+    page = (book.folder / "similarity.html").read_text(encoding="utf-8")
+    assert "Cy and Team &lt;1&gt;: Ada; Bob</a>" in page
+    similar: dict[str, tuple[float, str]] = {}
+    monkeypatch.setattr(report, "write_reports", lambda *_, **tables: similar.update(tables["similar"]))
+    book.write_tables(tell=print)
+    assert {student: closest for student, (_, closest) in similar.items()} == {
+        "Ada": "Cy",
+        "Bob": "Cy",
+        "Cy": "Team <1>: Ada; Bob",
+        "Dan": "",
+        "Eva": "",
+    }

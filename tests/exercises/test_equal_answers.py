@@ -17,10 +17,10 @@ def measure() -> dict[int, list[float]]:
     shares: dict[int, list[float]] = {}
     for name, answers in codes.items():
         for one, other in itertools.combinations(answers, 2):
-            pair = [
-                {"student": student, "questions": [{"id": name, "title": "", "answer": code}]}
-                for student, code in (("one", one), ("other", other))
-            ]
+            pair = {
+                work: {"questions": [{"id": name, "title": "", "answer": code}]}
+                for work, code in (("one", one), ("other", other))
+            }
             (question,) = compare(pair, [EXERCISES[name]]).questions
             words = min(len(fingerprint(one).words), len(fingerprint(other).words))
             shares.setdefault(baseline(words).words, []).append(question.share("one", "other")[0])

@@ -25,14 +25,14 @@ _WORKING, _FAILING = 8, 4  # calls of each function
 _DELETIONS, _REPLACEMENTS = 10, 24
 _CHANGED_CALLS = 4  # of the first function, and of each other one
 
-Calls = Mapping[str, tuple[Sequence[str], Sequence[str]]]
+Inputs = Mapping[str, tuple[Sequence[str], Sequence[str]]]
 
 
 class NoReportError(ValueError):
     """A student process did not report what it was asked for."""
 
 
-def find_inputs(exercise: Exercise, forkserver: Forkserver, *, seed: int) -> Calls:
+def find_inputs(exercise: Exercise, forkserver: Forkserver, *, seed: int) -> Inputs:
     """Return for each function of an exercise small calls that work and that fail, made from those of its tests.
 
     Only the course's code runs for this, in a process of its own.
@@ -47,7 +47,7 @@ def find_inputs(exercise: Exercise, forkserver: Forkserver, *, seed: int) -> Cal
 
 
 def ask_about(
-    exercise: Exercise, code: str, calls: Calls, forkservers: Sequence[Forkserver], *, seed: str
+    exercise: Exercise, code: str, inputs: Inputs, forkservers: Sequence[Forkserver], *, seed: str
 ) -> list[Question]:
     """Return a question of each kind that an answer allows, in random order.
 
@@ -55,7 +55,7 @@ def ask_about(
     ----------
     exercise, code
         The exercise, and the cell with the answer.
-    calls
+    inputs
         What `find_inputs` found.
     forkservers
         Where to run it: once in each, with other random numbers. What differs is not asked about.
@@ -69,8 +69,8 @@ def ask_about(
         changes = _draw(deletions(code), _DELETIONS, rng) + _draw(replacements(code), _REPLACEMENTS, rng)
     except (SyntaxError, ValueError, RecursionError, MemoryError):  # what only IPython can read
         return []
-    first = [call for working, _ in calls.values() for call in _draw(working, _CHANGED_CALLS, rng)]
-    rest = [call for lists in calls.values() for call in _draw_calls(lists, rng) if call not in first]
+    first = [call for working, _ in inputs.values() for call in _draw(working, _CHANGED_CALLS, rng)]
+    rest = [call for lists in inputs.values() for call in _draw_calls(lists, rng) if call not in first]
     texts = [*first, *rest]
     if not texts:
         return []

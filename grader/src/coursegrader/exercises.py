@@ -53,6 +53,7 @@ _TAGS = {"solution": "hide-input", "hidden": "remove-cell", "rubric": "remove-ce
 ASSIGNMENT_FILE = "assignment.json"
 COURSE = "course.toml"
 _FUNCTION = re.compile(r"[^\W\d][\w.]*:[^\W\d]\w*")
+_SECONDS = 30  # to grade an answer, where the task names no other number
 DIFFICULTY = {1: "easy", 2: "medium", 3: "hard"}
 _ID = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)+")
 
@@ -367,15 +368,16 @@ def _add(file: Path, draft: _Draft, cell: _Cell) -> None:
 
 def _finish(file: Path, shared: list[_Cell], draft: _Draft, functions: tuple[str, ...]) -> Exercise:
     """Return the exercise, or raise if anything is missing."""
-    about, task = draft.task.about, draft.task
+    task = draft.task
+    about = {"seconds": _SECONDS, **task.about}
     heading = re.match(rf"\(exercise-{about['id']}\)=\n#+ (.+)\n", task.code)
     if not heading:
         _fail(file, task, f"expected the lines (exercise-{about['id']})= and ## Title first")
     if draft.rubric is None:
         _check_tested(file, draft)
-    for key in ("difficulty", "minutes"):
-        if type(about.get(key)) is not int:
-            _fail(file, task, f"{key}: expected a whole number, got {about.get(key)!r}")
+    for key in ("difficulty", "minutes", "seconds"):
+        if type(about.get(key)) is not int or about[key] < 1:
+            _fail(file, task, f"{key}: expected a positive whole number, got {about.get(key)!r}")
     tests = tuple(
         Test(f"{about['id']}-{number}", cell.code, cell.about["points"], cell.about["role"] == "hidden")
         for number, cell in enumerate(draft.tests, start=1)
@@ -386,7 +388,7 @@ def _finish(file: Path, shared: list[_Cell], draft: _Draft, functions: tuple[str
         title=heading[1],
         difficulty=about["difficulty"],
         minutes=about["minutes"],
-        seconds=about.get("seconds", 30),
+        seconds=about["seconds"],
         text=task.code.partition("\n")[2],
         setup=tuple(cell.code for cell in shared + draft.setup),
         solution=draft.solution.code if draft.solution else "",

@@ -4,10 +4,8 @@ A form is a notebook in which a student writes one letter for each question. Not
 with the instructor.
 """
 
-import csv
 import hashlib
 import html
-import io
 import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
@@ -18,9 +16,9 @@ from typing import Any
 from coursegrader import pages
 from coursegrader.answers import UnreadableError, read_code
 from coursegrader.files import write
-from coursegrader.platforms import split_label
+from coursegrader.platforms import identify
 from coursegrader.questions import Question
-from coursegrader.report import escape_formulas
+from coursegrader.report import as_csv
 from coursegrader.submissions import Submission
 
 KEY = "key.json"
@@ -183,11 +181,11 @@ def _article(number: int, asked: Asked) -> str:
 
 def mark_forms(forms: Sequence[Form], submissions: Iterable[Submission]) -> Iterator[Marked]:
     """Yield what each student answered, in the order of the forms, then who has no form."""
-    by_label = {_identity(form.student): form for form in forms}
+    by_label = {identify(form.student): form for form in forms}
     found: dict[str, Marked] = {}
     others = []
     for submission in submissions:
-        form = by_label.get(_identity(submission.student))
+        form = by_label.get(identify(submission.student))
         if form is None:
             others.append(Marked(submission.student, remark="There is no form for this student."))
         else:
@@ -195,12 +193,6 @@ def mark_forms(forms: Sequence[Form], submissions: Iterable[Submission]) -> Iter
     for form in forms:
         yield found.get(form.student) or Marked(form.student, [""] * len(form.asked), "No form was handed in.")
     yield from others
-
-
-def _identity(student: str) -> str:
-    """Return the platform's id of a student, or else the name."""
-    name, number = split_label(student)
-    return number or name
 
 
 def _read_given(form: Form, submission: Submission) -> Marked:
@@ -230,6 +222,4 @@ def make_table(forms: Sequence[Form], marked: Iterable[Marked]) -> str:
             right += given == letter
             cells += [question.exercise, question.question.kind, given, letter]
         rows.append([one.student, right if asked else "", len(asked) or "", one.remark, *cells])
-    stream = io.StringIO(newline="")
-    csv.writer(stream).writerows([[escape_formulas(value) for value in row] for row in rows])
-    return stream.getvalue()
+    return as_csv(rows)

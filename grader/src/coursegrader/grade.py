@@ -157,7 +157,8 @@ def grade_submission(
 def fingerprint(exercise: Exercise) -> str:
     """Return a hash of all of an exercise that can change a mark: what students read cannot."""
     tests = [(test.id, test.code, test.points, test.hidden) for test in exercise.tests]
-    decides = [exercise.setup, exercise.names, tests, exercise.seconds, exercise.functions]
+    decides = [exercise.setup, exercise.names, tests, exercise.seconds, exercise.functions, exercise.objects]
+    decides += [exercise.rubric.answer] if exercise.rubric else []
     return hashlib.sha256(json.dumps(decides).encode()).hexdigest()
 
 

@@ -190,15 +190,23 @@ class Gradebook:
         waiting = marking.find_unmarked(records)
         records = [record for record in records if record["student"] not in waiting]
         ungraded |= waiting
-        roster = self.roster()
-        table = self.table("dates")
-        deadlines = dates.Dates(table) if table else None
-        members = self.groups([*(record["student"] for record in records), *ungraded])
-        records = dates.add_times(records, dates=deadlines, roster=roster, groups=members)
-        records, ungraded = groups.apply(records, ungraded, members)
-        if deadlines:
-            records = dates.apply(records, deadlines, roster=roster, groups=members)
+        records, ungraded, members = self._share(records, ungraded)
+        if deadlines := self.deadlines():
+            records = dates.apply(records, deadlines, roster=self.roster(), groups=members)
         return self._on_roster(records, ungraded)
+
+    def works(self) -> dict[str, list[Record]]:
+        """Return the records, whether or not they count, of each piece of work, by whose it is, see `groups.works`."""
+        records, _, _ = self._share(self.records(), {})
+        return groups.works(records)
+
+    def _share(
+        self, records: list[Record], ungraded: dict[str, str]
+    ) -> tuple[list[Record], dict[str, str], dict[str, str]]:
+        """Give the members of a group the same record, see `groups.apply`; return the group of each of them, too."""
+        members = self.groups([*(record["student"] for record in records), *ungraded])
+        records = dates.add_times(records, dates=self.deadlines(), roster=self.roster(), groups=members)
+        return *groups.apply(records, ungraded, members), members
 
     def decided(self, records: list[Record]) -> list[Record]:
         """Return records with what people decided: their marks, and the points that an instructor set over any other.
@@ -246,6 +254,11 @@ class Gradebook:
         file = self.table("roster")
         return read_roster(file) if file else None
 
+    def deadlines(self) -> dates.Dates | None:
+        """Return the table of dates, if there is one."""
+        file = self.table("dates")
+        return dates.Dates(file) if file else None
+
     def groups(self, students: Collection[str]) -> dict[str, str]:
         """Return the group of each student who is in one, see `groups.read_groups`."""
         file = self.table("groups")
@@ -263,18 +276,20 @@ class Gradebook:
             people, _ = identify(roster, list(times))
             worksheet = roster.dated(worksheet, {people[student].row: times[student] for student in people})
         students = [*(record["student"] for record in marks.records), *marks.ungraded]
-        if file := self.table("dates"):
-            for who in dates.strangers(dates.Dates(file), students, roster=roster, groups=self.groups(students)):
-                tell(f"{file}: a row is for {who!r}, who is neither a group nor a student with a row in the tables")
+        if deadlines := self.deadlines():
+            for who in dates.strangers(deadlines, students, roster=roster, groups=self.groups(students)):
+                tell(
+                    f"{deadlines.file}: a row is for {who!r}, who is neither a group nor a student with a row in the "
+                    "tables"
+                )
         _, name, exercises = self.assignment()
-        single = [record for record in marks.records if not record.get("copied")]
         report.write_reports(
             marks.records,
             self.folder,
             assignment=name,
             ungraded=marks.ungraded,
             worksheet=worksheet,
-            similar=similarities(single, exercises),
+            similar=_compare(groups.works(marks.records), exercises),
         )
 
     def _date(self, records: list[Record]) -> dict[str, str]:
@@ -295,6 +310,12 @@ class Gradebook:
         _, name, _ = self.assignment()
         about = self.about
         return find_files([Path(path) for path in about["submissions"]], assignment=name, platform=about["platform"])
+
+
+def _compare(works: dict[str, list[Record]], exercises: list[Exercise]) -> dict[str, tuple[float, str]]:
+    """Return for each student the most similar other work, see `similarity.similarities`."""
+    similar = similarities({name: theirs[0] for name, theirs in works.items()}, exercises)
+    return {record["student"]: similar[name] for name, theirs in works.items() for record in theirs}
 
 
 def read_assignment(folder: Path) -> tuple[Path, str, list[Exercise]]:

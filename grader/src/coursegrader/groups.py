@@ -66,7 +66,7 @@ def apply(
     -------
     records
         Those of a group's members are copies of the one that counts, with the ``group``, the student's own name and
-        file, and a remark. ``copied`` is whether another member has the same.
+        file, and a remark.
     ungraded
         With members of groups that handed in nothing, and of groups in which somebody's work is not graded yet.
     """
@@ -86,6 +86,27 @@ def apply(
             counts = _choose(theirs)
             found |= {student: _copy(counts, student, group, own.get(student)) for student in sorted(students)}
     return list(found.values()), left
+
+
+def works(records: Iterable[Record]) -> dict[str, list[Record]]:
+    """Return the records of each piece of work, by whose it is: a student, or a group with the names of all members.
+
+    Members of a group, see `apply`, have the same notebook. So have those whom a platform lists for one submission.
+    """
+    found: dict[object, list[Record]] = {}
+    for record in records:
+        file, group = record.get("notebook"), record.get("group")
+        alone = ("", group) if group else record["student"]
+        found.setdefault((file, record["seed"]) if file else alone, []).append(record)
+    named = {theirs[0]["student"]: theirs for theirs in found.values() if len(theirs) == 1}
+    for theirs in found.values():
+        if len(theirs) > 1:
+            group = theirs[0].get("group", "")
+            name = f"{group}: " * bool(group) + "; ".join(sorted(record["student"] for record in theirs))
+            while name in named:  # a student who is called like that must not hide the group
+                name = f"group {name}"
+            named[name] = theirs
+    return named
 
 
 def _choose(records: list[Record]) -> Record:
@@ -118,6 +139,5 @@ def _copy(counts: Record, student: str, group: str, own: Record | None) -> Recor
         "student": student,
         "file": own["file"] if own else file_name(student).removesuffix(".json"),
         "group": group,
-        "copied": counts["student"] != student,
         "problem": f"{counts['problem']} {remark}.".strip(),
     }

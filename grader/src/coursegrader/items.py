@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from coursegrader.grade import Record
+from coursegrader.groups import works
 from coursegrader.platforms import split_label
 
 
@@ -47,10 +48,9 @@ class Item:
 
 def analyze(records: list[Record]) -> list[Item]:
     """Return the statistics of all questions, each followed by its tests; lateness plays no part in them."""
-    records = [record for record in records if not record.get("copied")]
     points: dict[tuple[str, str], list[tuple[float, float]]] = {}
     about: dict[tuple[str, str], tuple[str, str, float]] = {}
-    for record in records:
+    for record, *_ in works(records).values():
         total = sum(question["score"] for question in record["questions"])
         for key, title, kind, score, most in _scores(record):
             points.setdefault(key, []).append((score, total - score))
@@ -110,7 +110,7 @@ def tabulate_points(records: list[Record], similar: Mapping[str, tuple[float, st
     """Return the rows of ``points.csv``: a student each, with the points of each question and test; a header first.
 
     Students without a record, who have no questions, get empty cells. `similar` has the share of equal code with the
-    most similar other student, and who that is, see `similarity.similarities`.
+    most similar other work, and whose that is, see `similarity.similarities`.
     """
     ids: dict[tuple[str, str], None] = {}
     points = []

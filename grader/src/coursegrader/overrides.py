@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from coursegrader.grade import Record
-from coursegrader.platforms import split_label
+from coursegrader.platforms import identify, split_label
 
 JOURNAL = "overrides.jsonl"
 MAX_REASON = 2000  # characters
@@ -49,12 +49,7 @@ class Override:
     @property
     def key(self) -> tuple[str, str]:
         """Whose answer to which question it is: a student is known by an id if there is one."""
-        return identity(self.student), self.question
-
-
-def identity(student: str) -> str:
-    """Return what a student is known by: the id in a label, or else the label."""
-    return split_label(student)[1] or student
+        return identify(self.student), self.question
 
 
 def fingerprint(question: Record) -> str:
@@ -174,7 +169,7 @@ def apply(records: Iterable[Record], overrides: Iterable[Override]) -> list[Reco
 
 
 def _apply_to(record: Record, decided: dict[tuple[str, str], Override]) -> Record:
-    student = identity(record["student"])
+    student = identify(record["student"])
     questions, stale = [], []
     change: float = 0
     for question in record["questions"]:

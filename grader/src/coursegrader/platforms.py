@@ -85,6 +85,12 @@ def split_label(label: str) -> tuple[str, str]:
     return (match[1], match[2]) if match else (label, "")
 
 
+def identify(label: str) -> str:
+    """Return what tells a student from others: the id in a label, or else the name."""
+    name, number = split_label(label)
+    return number or name
+
+
 def canonical(text: str) -> str:
     """Return a name in the one form in which names are compared and written: NFC, without control characters."""
     text = unicodedata.normalize("NFC", text[:_LONGEST])

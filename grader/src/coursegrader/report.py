@@ -52,7 +52,8 @@ def write_reports(
 
     ``grades.csv`` has nbgrader's columns, ``canvas.csv`` and ``moodle.csv`` those of the platforms,
     ``points.csv`` has the points of each question and test, ``items.csv`` how hard they were, ``feedback/`` one page
-    per student, ``summary.html`` the distribution and the hardest questions.
+    per student, ``summary.html`` the distribution and the hardest questions. What a file replaces is kept in
+    ``earlier/``, see `coursegrader.files.write`.
 
     Parameters
     ----------
@@ -64,8 +65,6 @@ def write_reports(
         Moodle's own table with the scores in it, to be written instead of one in English.
     similar
         How much of each student's code somebody else has, too, and who, see `similarity.similarities`.
-
-    What a file replaces is kept in ``earlier/``, see `coursegrader.files.write`.
     """
     records = sorted(records, key=lambda record: record["student"])
     most = records[0]["max_score"] if records else ""

@@ -355,10 +355,11 @@ def other_system() -> str | None:
     return f"grading needs Linux, and this is {platform.system()}; use a container or a virtual machine"
 
 
+@functools.cache
 def obstacle() -> str | None:
     """Return why processes cannot be sandboxed on this machine and what to do about it; None if they can.
 
-    Tries it in a separate process.
+    Tries it in a separate process, once.
     """
     if reason := other_system():
         return reason

@@ -8,7 +8,7 @@ have it. How alike two answers are is what they share of what either has, counte
 import math
 import statistics
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,7 +17,7 @@ import numpy as np
 from coursegrader.exercises import Exercise
 from coursegrader.fingerprints import Prints, fingerprint
 
-ENOUGH = 8  # fingerprints, counted by how rare they are, that two people must share for the match to be listed
+ENOUGH = 8  # fingerprints, counted by how rare they are, that two must share for the match to be listed
 FEW = 10  # a class that is smaller counts as one of this size where rarity is concerned
 ALIKE = 0.4  # share from which an answer is listed
 _CHUNK = 4096  # fingerprints that are compared at a time
@@ -61,7 +61,7 @@ class Question:
     id, title : str
         Of the question.
     codes : dict of str to str
-        The code of each student's answer.
+        The code of each answer, by whose it is.
     prints : dict of str to Prints
         Its fingerprints.
     chosen : dict of str to frozenset of int
@@ -109,12 +109,12 @@ class Question:
 
 @dataclass(frozen=True)
 class Match:
-    """Two people and how alike their answers are.
+    """Two pieces of work and how alike their answers are.
 
     Attributes
     ----------
     one, other : str
-        The students.
+        Whose they are.
     share : float
         Of the code of all their answers, which share is in both.
     worth : float
@@ -136,8 +136,8 @@ class Comparison:
 
     Attributes
     ----------
-    students : list of str
-        Who was compared.
+    works : list of str
+        Whose work was compared: students and groups.
     questions : list of Question
         The questions, in order.
     shares : array of float, shape (n, n)
@@ -148,7 +148,7 @@ class Comparison:
         What matches are sorted by, 0 for those that are not to be listed.
     """
 
-    students: list[str]
+    works: list[str]
     questions: list[Question]
     shares: "np.ndarray[Any, Any]"
     worth: "np.ndarray[Any, Any]"
@@ -161,7 +161,7 @@ class Comparison:
         return [self._match(int(rows[place]), int(columns[place])) for place in order], len(rows)
 
     def _match(self, row: int, column: int) -> Match:
-        one, other = self.students[row], self.students[column]
+        one, other = self.works[row], self.works[column]
         questions = {}
         for question in self.questions:
             share, common = question.share(one, other)
@@ -170,47 +170,47 @@ class Comparison:
         return Match(one, other, float(self.shares[row, column]), float(self.worth[row, column]), questions)
 
 
-def compare(records: Sequence[Record], exercises: Sequence[Exercise] = ()) -> Comparison:
+def compare(works: Mapping[str, Record], exercises: Sequence[Exercise] = ()) -> Comparison:
     """Return how alike the answers of a class are.
 
     Parameters
     ----------
-    records
-        The records of graded submissions, with the code of the answers.
+    works
+        The record of each piece of work, with the code of the answers, by whose it is, see `groups.works`.
     exercises
         The exercises: what is in their stubs, set-up cells and visible tests does not count.
     """
-    students = sorted({record["student"] for record in records})
+    names = sorted(works)
     given = {exercise.id: _given(exercise) for exercise in exercises}
-    questions = [_question(name, records, given.get(name, frozenset())) for name in _ids(records)]
-    size = (len(students), len(students))
+    questions = [_question(name, works, given.get(name, frozenset())) for name in _ids(works)]
+    size = (len(names), len(names))
     worth, remarkable = np.zeros(size, "float32"), np.zeros(size, "float32")
-    totals = np.zeros(len(students), "float32")
+    totals = np.zeros(len(names), "float32")
     for question in questions:
-        common = _common(question, students)
-        own = np.array([question.count(question.chosen.get(student, ())) for student in students], "float32")
+        common = _common(question, names)
+        own = np.array([question.count(question.chosen.get(name, ())) for name in names], "float32")
         share = _ratio(common, own)
         remarkable += np.where(share >= ALIKE, common * share, 0)
         worth += common
         totals += own
     shares = np.where(worth >= ENOUGH, _ratio(worth, totals), 0)
-    return Comparison(students, questions, shares, worth, np.where(remarkable >= ENOUGH / 2, remarkable, 0))
+    return Comparison(names, questions, shares, worth, np.where(remarkable >= ENOUGH / 2, remarkable, 0))
 
 
-def similarities(records: Sequence[Record], exercises: Sequence[Exercise] = ()) -> dict[str, tuple[float, str]]:
-    """Return for each student the share of equal code with the most similar other student, and who that is.
+def similarities(works: Mapping[str, Record], exercises: Sequence[Exercise] = ()) -> dict[str, tuple[float, str]]:
+    """Return for each piece of work the share of equal code with the most similar other one, and whose that is.
 
     The share is 0, and the other is empty, where nobody shares enough rare code to tell; see `compare`.
     """
-    found = compare(records, exercises)
-    if len(found.students) < 2:
-        return dict.fromkeys(found.students, (0.0, ""))
+    found = compare(works, exercises)
+    if len(found.works) < 2:
+        return dict.fromkeys(found.works, (0.0, ""))
     shares = found.shares.copy()
     np.fill_diagonal(shares, 0)
     closest = shares.argmax(axis=1)
     return {
-        student: (round(float(shares[row, column]), 3), found.students[column] if shares[row, column] else "")
-        for row, (student, column) in enumerate(zip(found.students, closest, strict=True))
+        name: (round(float(shares[row, column]), 3), found.works[column] if shares[row, column] else "")
+        for row, (name, column) in enumerate(zip(found.works, closest, strict=True))
     }
 
 
@@ -219,9 +219,9 @@ def baseline(words: int) -> Baseline:
     return next(known for known in BASELINES if words <= known.words)
 
 
-def _ids(records: Sequence[Record]) -> list[str]:
+def _ids(works: Mapping[str, Record]) -> list[str]:
     """Return the ids of the questions in order."""
-    return list(dict.fromkeys(question["id"] for record in records for question in record["questions"]))
+    return list(dict.fromkeys(question["id"] for record in works.values() for question in record["questions"]))
 
 
 def _given(exercise: Exercise) -> frozenset[int]:
@@ -230,16 +230,16 @@ def _given(exercise: Exercise) -> frozenset[int]:
     return frozenset(run for code in codes for run in fingerprint(code).runs)
 
 
-def _question(name: str, records: Sequence[Record], given: frozenset[int]) -> Question:
+def _question(name: str, works: Mapping[str, Record], given: frozenset[int]) -> Question:
     codes, title = {}, name
-    for record in records:
+    for work, record in works.items():
         for question in record["questions"]:
             if question["id"] == name:
                 title = question["title"]
                 if isinstance(code := question.get("answer", ""), str) and code.strip():
-                    codes[record["student"]] = code
-    prints = {student: fingerprint(code) for student, code in codes.items()}
-    chosen = {student: found.chosen - given for student, found in prints.items()}
+                    codes[work] = code
+    prints = {work: fingerprint(code) for work, code in codes.items()}
+    chosen = {work: found.chosen - given for work, found in prints.items()}
     counts = Counter(number for numbers in chosen.values() for number in numbers)
     rarity = {number: _rarity(count, len(codes)) for number, count in counts.items()}
     return Question(name, title, codes, prints, chosen, counts, rarity)
@@ -251,19 +251,19 @@ def _rarity(count: int, answers: int) -> float:
     return min(1.0, math.log(answers / count) / math.log(answers / 2))
 
 
-def _common(question: Question, students: list[str]) -> "np.ndarray[Any, Any]":
-    """Return how much the fingerprints count that each two students share, shape (n, n)."""
+def _common(question: Question, works: list[str]) -> "np.ndarray[Any, Any]":
+    """Return how much the fingerprints count that each two pieces of work share, shape (n, n)."""
     several = sorted(number for number, count in question.counts.items() if count > 1)
     columns = {number: place for place, number in enumerate(several)}
     places = [
-        np.array([columns[number] for number in question.chosen.get(student, ()) if number in columns], int)
-        for student in students
+        np.array([columns[number] for number in question.chosen.get(name, ()) if number in columns], int)
+        for name in works
     ]
     roots = np.sqrt(np.array([question.rarity[number] for number in columns], "float32"))
-    common = np.zeros((len(students), len(students)), "float32")
+    common = np.zeros((len(works), len(works)), "float32")
     for start in range(0, len(columns), _CHUNK):
         part = roots[start : start + _CHUNK]
-        table = np.zeros((len(students), len(part)), "float32")
+        table = np.zeros((len(works), len(part)), "float32")
         for row, found in enumerate(places):
             here = found[(found >= start) & (found < start + len(part))] - start
             table[row, here] = part[here]

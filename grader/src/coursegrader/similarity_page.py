@@ -78,19 +78,22 @@ def _questions(comparison: Comparison) -> Iterator[str]:
         rows.append([_escape(question.title), *map(str, cells)])
     header = ["Question", "Answers", "Median length, words", "Usual code", "Largest group of equal ones", "Remark"]
     yield _table(header, rows, "Questions")
-    yield "<p>Usual code is what a tenth of the class or more have, as a share of an answer.</p>"
+    yield (
+        "<p>The work of a group counts once. Usual code is what a tenth of the class or more have, as a share of an "
+        "answer.</p>"
+    )
 
 
 def _class(comparison: Comparison) -> Iterator[str]:
-    if len(comparison.students) > 2:
+    if len(comparison.works) > 2:
         shares = comparison.shares.copy()
         for place in range(len(shares)):
             shares[place, place] = 0
         closest = sorted(float(share) for share in shares.max(axis=1))
         middle, high = statistics.median(closest), closest[int(0.9 * (len(closest) - 1))]
         yield (
-            f"<p>Of {len(closest)} people, half share at most {middle:.0%} of all their code with whoever is closest "
-            f"to them, and nine in ten at most {high:.0%}.</p>"
+            f"<p>Of {len(closest)} pieces of work, half share at most {middle:.0%} of all their code with the closest "
+            f"other one, and nine in ten at most {high:.0%}.</p>"
         )
 
 
@@ -119,15 +122,15 @@ def _details(comparison: Comparison, match: Match, number: int) -> Iterator[str]
         ours, theirs = question.prints[match.one], question.prints[match.other]
         common = frozenset(ours.runs) & frozenset(theirs.runs)
         sides = "".join(
-            f"<div><p>{_escape(student)}</p>{_code(question, student, prints.lines(common), number)}</div>"
-            for student, prints in ((match.one, ours), (match.other, theirs))
+            f"<div><p>{_escape(name)}</p>{_code(question, name, prints.lines(common), number)}</div>"
+            for name, prints in ((match.one, ours), (match.other, theirs))
         )
         yield f'<div class="sides">{sides}</div>'
 
 
 def _compared(question: Question, match: Match) -> str:
     """Return in a sentence how often independent answers of this length are that much alike."""
-    words = min(len(question.prints[student].words) for student in (match.one, match.other))
+    words = min(len(question.prints[name].words) for name in (match.one, match.other))
     known, share = baseline(words), match.questions[question.id]
     if words < _SHORT:
         return f"With {words} words, this is too short to tell anything."
@@ -137,16 +140,16 @@ def _compared(question: Question, match: Match) -> str:
     return "Independent answers of this length have that much in common now and then."
 
 
-def _code(question: Question, student: str, marked: set[int], match: int) -> str:
-    """Return a student's answer; lines that are in the other one, too, are marked, also for those who see no color."""
-    lines = question.codes[student].splitlines()
+def _code(question: Question, name: str, marked: set[int], match: int) -> str:
+    """Return somebody's answer; lines that are in the other one, too, are marked, also for those who see no color."""
+    lines = question.codes[name].splitlines()
     shown = []
     for number, line in enumerate(lines[:_LINES], start=1):
         text = _escape(line[:_COLUMNS])
         shown.append(f"= <mark>{text}</mark>" if number in marked and line.strip() else f"  {text}")
     if len(lines) > _LINES:
         shown.append(f"  ({len(lines) - _LINES} more lines)")
-    label = f"{_escape(question.title)}: answer of {_escape(student)}, match {match}"
+    label = f"{_escape(question.title)}: answer of {_escape(name)}, match {match}"
     return f'<pre tabindex="0" role="region" aria-label="{label}">' + "\n".join(shown) + "</pre>"
 
 

@@ -81,7 +81,7 @@ class _Asker:
         from coursegrader.forms import Form, form_number
         from coursegrader.questions import shuffled
 
-        seed = record["seed"]
+        seed = f"{record['seed']} {record['student']}"  # equal notebooks have the same one
         exercises = {exercise.id: exercise for exercise in own}
         passed = [one for one in record["questions"] if one["score"] == one["max_score"] and one.get("answer")]
         passed = [one for one in passed if one["id"] in exercises and not exercises[one["id"]].rubric]

@@ -34,12 +34,12 @@ def _similarity(options: argparse.Namespace) -> int:
 
     book = Gradebook.open(options.grades)
     _, name, exercises = book.assignment()
-    records = book.records()
-    if without := [record["student"] for record in records if not any("answer" in q for q in record["questions"])]:
+    works = {who: theirs[0] for who, theirs in book.works().items()}
+    if without := [who for who, record in works.items() if not any("answer" in q for q in record["questions"])]:
         warn([f"{len(without)} records hold no code, since an older version made them: run `grade` again"])
-    comparison = compare(records, exercises)
+    comparison = compare(works, exercises)
     file = options.out or options.grades / "similarity.html"
     write(file, make_page(comparison, assignment=name), root=file.parent, private=True)
     _, count = comparison.matches(most=0)
-    print(f"{len(comparison.students)} people, {count} matches: {file}")
+    print(f"{len(comparison.works)} pieces of work, {count} matches: {file}")
     return 0
