@@ -15,6 +15,7 @@ The modules, in the order in which a submission passes them:
 `forkserver`, `notebook`, `sandbox`       the student process
 `protocol`, `keras_models`, `preload`     what travels to and from it, and what is loaded before
 `gradebook`, `report`, `files`            records, marks, tables and pages
+`overrides`, `marking`, `journal`         what people decide about answers
 `asking`, `inputs`, `probing`             run an answer, to ask about it
 `questions`, `line_changes`, `forms`      make the questions, write and mark the forms
 ========================================  ==============================================================================
