@@ -243,6 +243,8 @@ def test_class_of_a_thousand_on_a_cluster_that_loses_two_of_four_workers_gets_th
             before = records(out)
             worker.process.process._process.kill()
         assert process.wait(timeout=1200) == 0
+        command = ["regrade", str(out), "--student", STUDENTS[0], "--compare", "--scheduler", cluster.scheduler_address]
+        assert cli.main(command) == 0
     assert scores(out) == expected
     assert {path: records(out)[path] for path in before} == before
 

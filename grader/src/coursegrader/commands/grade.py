@@ -9,10 +9,10 @@ from coursegrader.commands import (
     EXIT_INCOMPLETE,
     WIDE,
     add_tables,
+    add_workers,
     check_isolation,
     collect,
     given_tables,
-    positive,
     warn,
 )
 from coursegrader.platforms import PLATFORMS
@@ -40,11 +40,7 @@ def add(commands: "Commands") -> None:
         default="",
         help="what exported the submissions; plain if students or you chose the names (default: what all names show)",
     )
-    where = grade.add_mutually_exclusive_group()
-    where.add_argument(
-        "--workers", metavar="N", type=positive, default=1, help="processes on this machine (default: 1)"
-    )
-    where.add_argument("--scheduler", metavar="ADDRESS", help="grade on a Dask cluster, e.g. tls://10.0.0.5:8786")
+    add_workers(grade)
     grade.add_argument("--unsafe", action="store_true", help="grade even if students' code cannot be isolated here")
     grade.set_defaults(run=_grade)
 
@@ -61,10 +57,8 @@ def _grade(options: argparse.Namespace) -> int:
         unsafe=options.unsafe,
         items=[item for exercise in exercises for item in exercise.preload],
         paths=[options.assignment, options.out, *options.submissions, *given_tables(options).values()],
-        here=options.scheduler is None,
+        scheduler=options.scheduler,
     )
-    if options.scheduler:
-        runner.check_address(options.scheduler)
     warn(files.warnings([file], "solutions"))
     book = Gradebook(options.out)
     submissions = find_submissions(
