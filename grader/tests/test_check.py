@@ -33,6 +33,12 @@ def checked(
     return check.check_exercise(exercise, forkserver, draws=3, **options)
 
 
+def test_answers_are_read_as_windows_editors_write_them(tmp_path: Path) -> None:
+    file = tmp_path / "right.check.md"
+    file.write_bytes(b"\xef\xbb\xbf## a-clip\r\n\r\n```python\r\nclip = max\r\n```\r\n")
+    assert check.read_answers(file) == {"a-clip": ["clip = max\n"]}
+
+
 def test_good_exercise_has_no_faults(forkserver: Forkserver) -> None:
     """A mutant that is among the right answers is no hole."""
     right = ["def clip(x, low):\n    return max(x, low)\n", SOLUTION.replace("<", "<=")]

@@ -1,6 +1,8 @@
+import errno
 import json
 import os
 import re
+import resource
 import shutil
 import subprocess
 import sys
@@ -242,6 +244,24 @@ def test_copies_of_one_second_have_names_of_their_own(tmp_path: Path) -> None:
     kept = sorted((tmp_path / "earlier" / "a").iterdir(), key=lambda path: len(path.name))
     assert [path.read_text(encoding="utf-8") for path in kept] == ["1", "2"]
     assert [path.name for path in file.parent.iterdir()] == ["b.csv"]
+
+
+@pytest.mark.parametrize("size", [10, 3000])
+def test_full_disk_leaves_the_old_file_whole_and_no_part_of_a_copy(tmp_path: Path, size: int) -> None:
+    """Either the new file does not fit, or already the copy of the old one."""
+    file = tmp_path / "a.csv"
+    file.write_text("x" * size, encoding="utf-8")
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, hard))
+    try:
+        with pytest.raises(OSError, match=r"a\.csv|earlier/a\..*\.csv") as error:
+            files.write(file, "y" * 2000, root=tmp_path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert error.value.errno == errno.EFBIG
+    assert file.read_text(encoding="utf-8") == "x" * size
+    assert [kept.stat().st_size for kept in (tmp_path / "earlier").iterdir()] == [size] * (size < 1000)
+    assert [path.name for path in tmp_path.iterdir() if path.is_file()] == ["a.csv"]
 
 
 @pytest.mark.skipif(os.name != "posix", reason="needs the rights of Unix")

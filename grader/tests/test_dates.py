@@ -127,6 +127,12 @@ def test_day_has_23_or_25_hours_where_clocks_are_changed(tmp_path: Path) -> None
     assert mark(table, "2026-10-25T23:30:00")["penalty"] == 4, "24 hours are 24 hours"
 
 
+def test_name_beside_an_id_may_have_its_words_in_another_order(tmp_path: Path) -> None:
+    table = read(tmp_path, everybody(",10,,,,,"), '"lovelace, ADA (101)",2026-02-10,,,,,,,,')
+    (found,) = dates.apply([record("Ada Lovelace (101)", "2026-02-09T02:00:00")], table)
+    assert found["penalty"] == 0
+
+
 def test_row_for_nobody_is_named(tmp_path: Path) -> None:
     table = read(tmp_path, everybody(",10,,,,,"), *(f"{who},2026-02-10,,,,,,,," for who in ("Adda", "Ada", "G1")))
     assert dates.strangers(table, ["Ada", "Bob"], groups={"Bob": "G1"}) == ["Adda"]
@@ -136,6 +142,7 @@ def test_row_for_nobody_is_named(tmp_path: Path) -> None:
     ("whose", "reason"),
     [
         (["Ada", "101"], r"expected one row for Ada \(101\), found 'Ada' and '101'"),
+        (["101", "Bob (101)"], r"row 4: expected the name that belongs to the id, Ada \(101\), got 'Bob \(101\)'"),
         (["Lee"], r"row 3: expected one student, and 'Lee' can be any of Lee \(1\), Lee \(2\)"),
     ],
 )

@@ -95,6 +95,13 @@ def test_exercise_is_read_with_its_parts(write: Callable[..., Path]) -> None:
     assert exercise.stub == 'def root(x):\n    """Return the root."""\n    raise NotImplementedError\n'
 
 
+def test_file_in_another_encoding_is_refused_by_its_name(write: Callable[..., Path]) -> None:
+    file = write(WHOLE)
+    file.write_bytes(WHOLE.replace("Take a root", "Zi\xe9").encode("latin-1"))
+    with pytest.raises(ExerciseError, match=r"chapter\.md:1: expected text in UTF-8"):
+        read_file(file)
+
+
 def test_ordinary_page_has_no_exercises(write: Callable[..., Path]) -> None:
     assert read_file(write("# Index\n\nText.\n")) == []
 

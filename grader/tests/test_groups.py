@@ -94,6 +94,9 @@ def test_members_are_found_by_whatever_they_are_called(tmp_path: Path) -> None:
     file = write(tmp_path, "Student;Group\nada@x.edu;1\n102;1\nCid;2\nNew Student;2\n")
     found = groups.read_groups(file, ["A. Lovelace (101)", "Bob (102)"], roster=roster)
     assert found == {"A. Lovelace (101)": "1", "Bob (102)": "1", "Cid (103)": "2", "New Student": "2"}
+    file = write(tmp_path, "student,group\nBob (103),1\n")
+    with pytest.raises(ValueError, match=r"the id, Cid \(103\), got 'Bob \(103\)'"):
+        groups.read_groups(file, [], roster=roster)
 
 
 @pytest.mark.parametrize(
@@ -102,6 +105,7 @@ def test_members_are_found_by_whatever_they_are_called(tmp_path: Path) -> None:
         ("group,student\n1,Ada\n2,Ada\n", "row 3: expected a student in one group"),
         ("group,student\n1,\n", "row 2: expected a group and a student"),
         ("group,student\n1,Lee\n", "row 2: expected one student, and 'Lee' can be any of Lee \\(1\\), Lee \\(2\\)"),
+        ("group,student\n1,Eve (1)\n", "row 2: expected the name that belongs to the id, Lee \\(1\\), got 'Eve"),
         ("group,member\n1,Ada\n", "'student' is missing"),
         ("group,student,student\n1,Ada,Bob\n", "found 'student'"),
         ("", "'group' is missing"),

@@ -234,6 +234,12 @@ def test_marks_outlast_a_kill_and_a_line_that_was_cut_off(tmp_path: Path) -> Non
         assert [mark.answer for mark in journal.marks()] == [mark.answer, make_item("Another.").digest]
         with pytest.raises(ValueError, match="another process"), Journal(tmp_path, "Ada").opened():
             pass
+    whole = file.read_bytes()
+    file.write_bytes(b"\xef\xbb\xbf" + whole.replace(b"\n", b"\r\n"))
+    assert len(read_marks(tmp_path)["Ada"]) == 2, "whatever an editor puts before, and at the ends of lines"
+    file.write_bytes(whole.replace(b"{", b"", 1))
+    with pytest.raises(ValueError, match=r"Ada\.jsonl, line 1: expected a mark"):
+        read_marks(tmp_path)
 
 
 def test_undo_brings_back_what_was_there_and_keeps_every_line(tmp_path: Path) -> None:

@@ -1,4 +1,5 @@
 import json
+import resource
 import stat
 from pathlib import Path
 from typing import Any
@@ -95,9 +96,23 @@ def test_line_cut_short_by_an_interruption_is_the_only_one_that_is_dropped(tmp_p
     assert len(overrides.read(tmp_path)) == 1
     decide(tmp_path, record("ada"), 2)
     assert [override.points for override in overrides.read(tmp_path)] == [1, 2]
-    file.write_bytes(file.read_bytes().rstrip())  # as an editor leaves it
+    file.write_bytes(b"\xef\xbb\xbf" + file.read_bytes().rstrip().replace(b"\n", b"\r\n\r\n"))  # as editors leave it
     decide(tmp_path, record("ada"), 3)
     assert [override.points for override in overrides.read(tmp_path)] == [1, 2, 3]
+
+
+def test_decision_that_does_not_fit_on_the_disk_leaves_no_part_of_a_line(tmp_path: Path) -> None:
+    decide(tmp_path, record("ada"), 1)
+    file = tmp_path / overrides.JOURNAL
+    before = file.read_bytes()
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (len(before) + 20, hard))
+    try:
+        with pytest.raises(OSError, match=r"overrides\.jsonl"):
+            decide(tmp_path, record("ada"), 2)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert file.read_bytes() == before
 
 
 @pytest.mark.parametrize("change", [{"points": "5"}, {"points": float("inf")}, {"reason": 5}, {"more": 1}])

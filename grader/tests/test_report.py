@@ -194,4 +194,4 @@ def test_plots_take_the_colors_of_the_page(folder: Path) -> None:
 
 
 def test_report_of_a_class_without_submissions() -> None:
-    assert "No submission was graded." in make_summary([], assignment="x")
+    assert "No submission was graded." in make_summary([], [], assignment="x")

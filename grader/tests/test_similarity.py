@@ -272,7 +272,7 @@ def test_work_of_a_group_is_compared_once_and_with_others_only(
     book = graded(exercises["predict-top"], tmp_path, works)
     table = tmp_path / "groups.csv"
     table.write_text("group,student\nTeam <1>,Ada\nTeam <1>,Bob\n", encoding="utf-8")
-    book.remember_table("groups", table)
+    book.remember_tables({"groups": table})
     assert cli.main(["similarity", str(book.folder)]) == 0
     assert capsys.readouterr().out.startswith("3 pieces of work, 1 matches: ")
     page = (book.folder / "similarity.html").read_text(encoding="utf-8")

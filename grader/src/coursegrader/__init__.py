@@ -17,7 +17,7 @@ The modules, in the order in which exercises and submissions pass them:
 `forkserver`, `notebook`, `sandbox`, `preload`  the student process, and what is loaded before
 `protocol`, `remote`, `frames`, `keras_models`  what travels to and from it
 `gradebook`, `files`                            the folder of grades: records, and the marks that follow from them
-`marking`, `marking_page`, `marking_server`     let people mark, and remember it
+`marking`, `marking_page`, `marking_server`     let people mark, and remember it in a `journal`
 `agreement`, `overrides`                        how well they agree, and points set by hand
 `groups`, `dates`                               who shares a mark, and what late work costs
 `report`, `items`, `pages`, `feedback`          tables, statistics, pages, and what goes back to platforms

@@ -30,7 +30,7 @@ def read_answers(file: Path) -> dict[str, list[str]]:
     if not file.is_file():
         return {}
     answers: dict[str, list[str]] = {}
-    parts = re.split(r"(?m)^## (.+)\n", file.read_text(encoding="utf-8"))[1:]
+    parts = re.split(r"(?m)^## (.+)\n", file.read_text(encoding="utf-8-sig"))[1:]
     for name, text in zip(parts[::2], parts[1::2], strict=True):
         answers.setdefault(name.strip(), []).extend(re.findall(r"```python\n(.*?)```", text, re.S))
     return answers

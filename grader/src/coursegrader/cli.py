@@ -42,7 +42,10 @@ def main(
     before = signal.signal(signal.SIGINT, _interrupt)
     try:
         code: int = options.run(options)
-    except (ValueError, OSError) as error:
+    except OSError as error:
+        print(f"{program}: {f'{error.filename}: ' * bool(error.filename)}{error.strerror or error}", file=sys.stderr)
+        return 1
+    except ValueError as error:
         print(f"{program}: {error}", file=sys.stderr)
         return 1
     finally:

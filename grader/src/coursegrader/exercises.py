@@ -263,7 +263,7 @@ def _read_course(folder: Path) -> tuple[str, ...]:
     if not file.is_file():
         return ()
     try:
-        about = tomllib.loads(file.read_text(encoding="utf-8"))
+        about = tomllib.loads(file.read_text(encoding="utf-8-sig"))
     except ValueError as error:
         raise ExerciseError(f"{file}:1: not TOML: {error}") from error
     functions = about.pop("preload", [])
@@ -280,7 +280,10 @@ def _read_cells(file: Path) -> Iterator[_Cell]:
     """Yield the cells of a MyST notebook with the lines on which they start."""
     import jupytext  # slow to import, and not needed for grading
 
-    text = file.read_text(encoding="utf-8")
+    try:
+        text = file.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise ExerciseError(f"{file}:1: expected text in UTF-8: {error}") from error
     starts = [
         number
         for number, line in enumerate(text.splitlines(), start=1)

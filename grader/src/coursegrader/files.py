@@ -1,5 +1,6 @@
 """Write files that hold marks or solutions: whole or not at all, and never over something without a copy beside it."""
 
+import contextlib
 import os
 import shutil
 import stat
@@ -8,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 EARLIER = "earlier"
+LOCK = ".lock"
 
 
 def write(file: Path, content: str | bytes, *, root: Path, private: bool = False) -> None:
@@ -31,19 +33,61 @@ def write(file: Path, content: str | bytes, *, root: Path, private: bool = False
                 file.chmod(0o600)
             return
         keep(file, root)
+    with _whole(file) as part:
+        descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600 if private else 0o666)
+        with os.fdopen(descriptor, "wb") as stream:
+            stream.write(content)
+
+
+@contextlib.contextmanager
+def _whole(file: Path) -> Iterator[Path]:
+    """Yield a path beside a file; what is written there takes the file's place at the end, unless that fails."""
     part = file.with_name(f".{file.name}.part")
-    part.unlink(missing_ok=True)
-    descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600 if private else 0o666)
-    with os.fdopen(descriptor, "wb") as stream:
-        stream.write(content)
-    part.replace(file)
+    try:
+        part.unlink(missing_ok=True)  # of a run that was killed
+        yield part
+        part.replace(file)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            part.unlink()
+        raise OSError(error.errno, error.strerror, str(file)) from error
+
+
+@contextlib.contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Keep other commands from writing into a folder until this one ends, however it ends.
+
+    Raises
+    ------
+    ValueError
+        Another command is at work on it.
+    """
+    if os.name != "posix":  # assignments can be built there
+        yield
+        return
+    import fcntl
+
+    with os.fdopen(os.open(folder / LOCK, os.O_RDWR | os.O_CREAT, 0o600)) as stream:
+        try:
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise ValueError(f"{folder}: another command is at work on this folder; run this one after it") from error
+        yield
 
 
 def make_folder(folder: Path, *, private: bool = True) -> None:
-    """Make a folder and those around it that are missing, so that others cannot read them if they are private."""
+    """Make a folder and those around it that are missing, so that others cannot read them if they are private.
+
+    Raises
+    ------
+    ValueError
+        One of them is a file.
+    """
     for place in (*reversed(folder.parents), folder):
         if not place.exists():
             place.mkdir(mode=0o700 if private else 0o777, exist_ok=True)
+        elif not place.is_dir():
+            raise ValueError(f"{place}: expected a folder, and it is a file")
 
 
 def keep(file: Path, root: Path) -> None:
@@ -55,7 +99,8 @@ def keep(file: Path, root: Path) -> None:
     while kept.exists():
         number += 1
         kept = folder / f"{file.stem}.{changed}-{number}{file.suffix}"
-    shutil.copy2(file, kept)
+    with _whole(kept) as part:
+        shutil.copy2(file, part)
 
 
 def exposed(path: Path) -> bool:

@@ -37,8 +37,7 @@ def read_groups(file: Path, students: Iterable[str], *, roster: Roster | None = 
         try:
             if not who or not group:
                 raise ValueError("expected a group and a student")
-            people = roster.find(who) if roster else []
-            student = directory.find(who) or (people[0].label if len(people) == 1 else who)
+            student = directory.find_person(who) or who
             if groups.get(student, group) != group:
                 raise ValueError(f"expected a student in one group, and {who!r} is in {groups[student]!r}, too")
         except ValueError as error:

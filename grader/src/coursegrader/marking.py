@@ -11,16 +11,15 @@ again. If only the points of a criterion change, its marks follow.
 import contextlib
 import fcntl
 import hashlib
-import json
-import os
 import re
 import time
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal, TextIO
+from typing import Any, Literal
 
+from coursegrader import journal
 from coursegrader.exercises import Exercise
 from coursegrader.files import make_folder
 from coursegrader.grade import Record
@@ -131,33 +130,25 @@ class Journal:
     @contextlib.contextmanager
     def opened(self) -> Iterator["Journal"]:
         """Keep the file open to write to it; no other process can."""
-        with open(self._file, "a+", encoding="utf-8", opener=lambda path, flags: os.open(path, flags, 0o600)) as stream:
+        with journal.open_journal(self._file) as stream:
             try:
                 fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError as error:
+            except BlockingIOError as error:
                 raise ValueError(f"marker: {self.marker} is marking in another process; end that first") from error
-            stream.seek(0)
-            if not f"\n{stream.read()}".endswith("\n"):
-                stream.write("\n")  # after a line that was cut off
-            self._stream: TextIO = stream
+            self._stream = stream
             yield self
 
     def add(self, mark: Mark) -> None:
         """Add a mark; it is on the disk when this returns."""
         now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-        self._append({**asdict(mark), "marker": self.marker, "time": now})
+        journal.add(self._stream, {**asdict(mark), "marker": self.marker, "time": now})
 
     def undo(self) -> Mark | None:
         """Take the last mark back that is still there, and return it; None if there is none."""
         marks = self.marks()
         if marks:
-            self._append({"undo": True})
+            journal.add(self._stream, {"undo": True})
         return marks[-1] if marks else None
-
-    def _append(self, entry: dict[str, Any]) -> None:
-        self._stream.write(json.dumps(entry) + "\n")
-        self._stream.flush()
-        os.fsync(self._stream.fileno())
 
     def marks(self) -> list[Mark]:
         """Return the marks that were not taken back, in the order in which they were given."""
@@ -166,15 +157,19 @@ class Journal:
 
 def _read_journal(file: Path) -> list[Mark]:
     marks: list[Mark] = []
-    for line in file.read_text(encoding="utf-8").splitlines() if file.is_file() else []:
-        with contextlib.suppress(ValueError, TypeError, KeyError):  # a line that was cut off
-            entry = json.loads(line)
-            if "undo" in entry:
-                del marks[-1:]
-            else:
-                lists = {key: tuple(entry[key]) for key in ("criteria", "met")}
-                marks.append(Mark(**{**entry, **lists, "marker": file.stem}))
+    for mark in journal.read(file, _read_mark, expected="a mark that `mark` wrote"):
+        if mark is None:
+            del marks[-1:]
+        else:
+            marks.append(replace(mark, marker=file.stem))
     return marks
+
+
+def _read_mark(entry: dict[str, Any]) -> Mark | None:
+    """Return the mark in a line of a journal, None if the line takes one back."""
+    if "undo" in entry:
+        return None
+    return Mark(**{**entry, **{key: tuple(entry[key]) for key in ("criteria", "met")}})
 
 
 def read_marks(folder: Path) -> dict[str, list[Mark]]:

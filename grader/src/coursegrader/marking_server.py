@@ -124,7 +124,7 @@ class _Handler(BaseHTTPRequestHandler):
         with self.server.lock:
             try:
                 self._do(form.get("action", [""])[0], place, form)
-            except ValueError as error:
+            except (ValueError, OSError) as error:
                 page = make_message("Nothing was saved", str(error), token=self.server.token)
                 self._send(page.encode(), "text/html; charset=utf-8", HTTPStatus.BAD_REQUEST)
 

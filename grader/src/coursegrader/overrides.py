@@ -6,14 +6,14 @@ changed or removed. So they survive grading again, and it can be read later who 
 
 import fcntl
 import hashlib
-import json
 import math
-import os
 import time
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
+from coursegrader import journal
 from coursegrader.grade import Record
 from coursegrader.platforms import identify, split_label
 
@@ -104,19 +104,9 @@ def decide(record: Record, question: str, *, points: float | None, reason: str) 
 
 def add(folder: Path, override: Override) -> None:
     """Add a decision to the journal in a folder of grades, which only its owner can read."""
-    line = json.dumps(asdict(override)) + "\n"
-    descriptor = os.open(folder / JOURNAL, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o600)
-    with os.fdopen(descriptor, "r+b") as stream:
+    with journal.open_journal(folder / JOURNAL) as stream:
         fcntl.flock(stream, fcntl.LOCK_EX)  # until it is closed
-        content = stream.read()
-        rest = content[content.rfind(b"\n") + 1 :]
-        if rest and _parse(rest):  # somebody's editor drops the last end of line
-            line = "\n" + line
-        elif rest:  # writing was interrupted, and the decision never reported as made
-            stream.truncate(len(content) - len(rest))
-        stream.write(line.encode())
-        stream.flush()
-        os.fsync(descriptor)
+        journal.add(stream, asdict(override))
 
 
 def read(folder: Path) -> list[Override]:
@@ -125,27 +115,19 @@ def read(folder: Path) -> list[Override]:
     Raises
     ------
     ValueError
-        A line of the journal is none that `add` writes. What follows the last end of line may be cut short.
+        A line of the journal is none that `add` writes, see `journal.read`.
     """
-    file = folder / JOURNAL
-    if not file.exists():
-        return []
-    *lines, rest = file.read_bytes().split(b"\n")
-    found = [_parse(line) for line in lines]
-    if None in found:
-        raise ValueError(f"{file}, line {found.index(None) + 1}: expected a decision that `override` wrote")
-    return [override for override in (*found, _parse(rest)) if override]
+    return journal.read(folder / JOURNAL, _read_override, expected="a decision that `override` wrote")
 
 
-def _parse(line: bytes) -> Override | None:
-    try:
-        override = Override(**json.loads(line))
-    except (ValueError, TypeError):
-        return None
+def _read_override(entry: dict[str, Any]) -> Override:
+    override = Override(**entry)
     texts = (override.student, override.question, override.reason, override.time, override.answer)
     points = override.points
     right = points is None or (isinstance(points, int | float) and math.isfinite(points))
-    return override if right and all(isinstance(text, str) for text in texts) else None
+    if not right or not all(isinstance(text, str) for text in texts):
+        raise TypeError("expected texts, and a number or None")
+    return override
 
 
 def current(overrides: Iterable[Override]) -> list[Override]:

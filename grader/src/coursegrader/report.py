@@ -70,15 +70,16 @@ def write_reports(
     most = records[0]["max_score"] if records else ""
     no_score: Record = {"score": "", "max_score": most, "questions": []}
     ungraded = dict(ungraded or {})
+    analyzed = items.analyze(records)
     rows = records + [{**no_score, "student": student, "problem": ungraded[student]} for student in sorted(ungraded)]
     files = {
         "grades.csv": as_csv(_grades(rows, assignment)),
         "canvas.csv": as_csv(_canvas(rows, assignment)),
         "moodle.csv": as_csv(worksheet or _moodle(rows)),
         "points.csv": as_csv(items.tabulate_points(rows, similar)),
-        "items.csv": as_csv(items.tabulate(items.analyze(records))),
+        "items.csv": as_csv(items.tabulate(analyzed)),
         **{f"feedback/{record['file']}.html": make_feedback(record, assignment=assignment) for record in records},
-        "summary.html": make_summary(records, assignment=assignment, ungraded=ungraded),
+        "summary.html": make_summary(records, analyzed, assignment=assignment, ungraded=ungraded),
     }
     for name, text in files.items():
         write(folder / name, text, root=folder)
@@ -218,8 +219,10 @@ def _answer(code: str) -> str:
     )
 
 
-def make_summary(records: list[Record], *, assignment: str, ungraded: Mapping[str, str] | None = None) -> str:
-    """Return the instructor's page: distribution of points, hardest questions, all scores."""
+def make_summary(
+    records: list[Record], analyzed: list[items.Item], *, assignment: str, ungraded: Mapping[str, str] | None = None
+) -> str:
+    """Return the instructor's page: distribution of points, hardest questions, all scores, and what `items` found."""
     title = f"Grades: {assignment}"
     if not records:
         return _page(title, "<p>No submission was graded.</p>")
@@ -238,7 +241,7 @@ def make_summary(records: list[Record], *, assignment: str, ungraded: Mapping[st
 <h2>Questions and tests</h2>
 <p>Difficulty is the mean share of the points. Discrimination is the correlation with all other points, with its 95 %
 confidence interval; a low or negative one can mean that a test is ambiguous or wrong. Lateness plays no part.</p>
-{_list_items(items.analyze(records))}"""
+{_list_items(analyzed)}"""
     return _page(title, body)
 
 

@@ -236,7 +236,10 @@ def read_roster(file: Path) -> Roster:
 
 def read_table(file: Path) -> list[list[str]]:
     """Return the rows of a CSV file that have something in them, as a spreadsheet or a platform writes it."""
-    text = _decode(file.read_bytes())
+    try:
+        text = _decode(file.read_bytes())
+    except OSError as error:
+        raise ValueError(f"{file}: expected a table (CSV), and it cannot be read: {error.strerror}") from error
     delimiter = max(",;\t", key=text.partition("\n")[0].count)
     rows = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
     try:
@@ -303,7 +306,7 @@ class Directory:
         Raises
         ------
         ValueError
-            Several students can be meant.
+            Several students can be meant, or the id is that of a student with another name.
         """
         name, number = split_label(who)
         keys = (who, number or who, "" if number else name)
@@ -315,7 +318,35 @@ class Directory:
             found = self._by_row.get(people[0].row, set()) if len(people) == 1 else set()
         if len(found) > 1:
             raise ValueError(f"expected one student, and {who!r} can be any of {', '.join(sorted(found))}; use the id")
-        return min(found, default="")
+        student = min(found, default="")
+        if student and number:
+            people = self._roster.find(student) if self._roster else []
+            _check_name(who, student, people)
+        return student
+
+    def find_person(self, who: str) -> str:
+        """Return the label of a student, see `find`, or of somebody on the roster who handed in nothing."""
+        student = self.find(who)
+        people = self._roster.find(who) if self._roster and not student else []
+        if len(people) != 1:
+            return student
+        if split_label(who)[1]:
+            _check_name(who, people[0].label, people)
+        return people[0].label
+
+
+def _check_name(who: str, label: str, people: list[Person]) -> None:
+    """Refuse what a table calls a student, if the name is another one than those that the student is known by.
+
+    A name is the same in any order of its words: "Lovelace, Ada" is "Ada Lovelace".
+    """
+    known = [split_label(label)[0], *(name for person in people for name in person.names)]
+    if _words(split_label(who)[0]) not in map(_words, known):
+        raise ValueError(f"expected the name that belongs to the id, {label}, got {who!r}; the id alone is enough")
+
+
+def _words(text: str) -> list[str]:
+    return sorted(re.findall(r"[^\W_]+", canonical(text).casefold()))
 
 
 def _decode(content: bytes) -> str:

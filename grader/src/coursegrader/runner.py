@@ -158,10 +158,7 @@ def with_seed(submission: Submission, folder: Path) -> Submission:
 def _secret(file: Path) -> bytes:
     """Return the secret in a file that only its owner can read; make it if there is none."""
     if not file.is_file():
-        part = file.with_suffix(".part")
-        part.touch(0o600)
-        part.write_text(secrets.token_hex(32), encoding="utf-8")
-        part.replace(file)  # atomic
+        write(file, secrets.token_hex(32), root=file.parent.parent, private=True)
     return file.read_text(encoding="utf-8").encode()
 
 

@@ -53,6 +53,15 @@ def given_tables(options: argparse.Namespace) -> dict[str, Path]:
     return {kind: file for kind in TABLES if (file := getattr(options, kind))}
 
 
+def add_workers(parser: argparse.ArgumentParser) -> None:
+    """Add the options that say where answers run."""
+    where = parser.add_mutually_exclusive_group()
+    where.add_argument(
+        "--workers", metavar="N", type=positive, default=1, help="processes on this machine (default: 1)"
+    )
+    where.add_argument("--scheduler", metavar="ADDRESS", help="grade on a Dask cluster, e.g. tls://10.0.0.5:8786")
+
+
 def positive(text: str) -> int:
     """Return a positive whole number, for the value of an option.
 
@@ -105,7 +114,7 @@ def warn(lines: Iterable[str]) -> None:
         print(line, file=sys.stderr)
 
 
-def check_isolation_again(program: str, book: "Gradebook") -> None:
+def check_isolation_again(program: str, book: "Gradebook", *, scheduler: str | None = None) -> None:
     """Refuse to run what is in a folder of grades again, unless it can be isolated as when it was graded.
 
     Raises
@@ -120,10 +129,13 @@ def check_isolation_again(program: str, book: "Gradebook") -> None:
         unsafe=about["unsafe"],
         items=[item for exercise in exercises for item in exercise.preload],
         paths=[file.parent, book.folder, *map(Path, about["submissions"])],
+        scheduler=scheduler,
     )
 
 
-def check_isolation(program: str, *, unsafe: bool, items: list[str], paths: Iterable[Path], here: bool = True) -> None:
+def check_isolation(
+    program: str, *, unsafe: bool, items: list[str], paths: Iterable[Path], scheduler: str | None = None
+) -> None:
     """Refuse to run students' code if it cannot be isolated, or could read what is private.
 
     Parameters
@@ -136,8 +148,8 @@ def check_isolation(program: str, *, unsafe: bool, items: list[str], paths: Iter
         What the exercises preload: students' code can read these packages.
     paths
         What it must not be able to read.
-    here
-        Whether it runs on this machine.
+    scheduler
+        The address of the cluster that it runs on, None if it runs on this machine.
 
     Raises
     ------
@@ -146,6 +158,11 @@ def check_isolation(program: str, *, unsafe: bool, items: list[str], paths: Iter
     """
     from coursegrader import sandbox
 
+    here = scheduler is None
+    if scheduler:
+        from coursegrader.runner import check_address
+
+        check_address(scheduler)
     if here and (reason := sandbox.other_system()):
         raise ValueError(reason)
     if unsafe:

@@ -10,10 +10,10 @@ from coursegrader.commands import (
     EXIT_INCOMPLETE,
     WIDE,
     add_grades,
+    add_workers,
     check_isolation_again,
     choose_questions,
     collect,
-    positive,
     warn,
 )
 
@@ -37,16 +37,24 @@ def add(commands: "Commands") -> None:
     regrade.add_argument("--question", metavar="ID", help="grade this question only, and take over the others' results")
     regrade.add_argument("--student", metavar="LABEL", action="append", help="only this one; may be repeated")
     regrade.add_argument("--compare", action="store_true", help="list what would change, and write no mark")
-    regrade.add_argument("--workers", metavar="N", type=positive, default=1, help="processes (default: 1)")
+    add_workers(regrade)
     regrade.set_defaults(run=_regrade)
 
 
 def _regrade(options: argparse.Namespace) -> int:
-    from coursegrader import overrides
-    from coursegrader.comparison import compare, describe_changes
-    from coursegrader.gradebook import PENDING, Gradebook
+    from coursegrader.gradebook import Gradebook
 
     book = Gradebook.open(options.grades)
+    with book.locked():
+        return _compare(options, book)
+
+
+def _compare(options: argparse.Namespace, book: "Gradebook") -> int:
+    """Grade again, list the changes, and write them unless they are only to be compared; return the exit code."""
+    from coursegrader import overrides
+    from coursegrader.comparison import compare, describe_changes
+    from coursegrader.gradebook import PENDING
+
     before = book.records()
     if options.student:
         before = [overrides.find_record(before, student) for student in options.student]
@@ -78,7 +86,7 @@ def _grade_into(
 
     file, _, exercises = book.assignment()
     about = book.about
-    check_isolation_again(options.program, book)
+    check_isolation_again(options.program, book, scheduler=options.scheduler)
     made_with = runner.describe(file, exercises, about["unsafe"])
     chosen = choose_questions(exercises, options.question)
     own = book.exercises_of(record["student"] for record in before)
@@ -97,6 +105,7 @@ def _grade_into(
         made_with=made_with,
         known=known,
         workers=options.workers,
+        scheduler=options.scheduler,
         unsafe=about["unsafe"],
         variants=load_variants(file),
     )
