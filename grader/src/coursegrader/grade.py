@@ -30,6 +30,7 @@ from coursegrader.draws import drawing_from
 from coursegrader.essays import Essay, read_essays
 from coursegrader.exercises import Exercise, Test
 from coursegrader.forkserver import EndedError, Forkserver, Student, StudentError
+from coursegrader.remote import Remote
 from coursegrader.sandbox import Limits
 from coursegrader.submissions import Submission
 
@@ -265,6 +266,7 @@ class Run:
         self._others_end = others_end
         self._observe = observe
         self._calls = Calls(OBSERVED if observe else 1)
+        student.watch(self._calls.watch_uses)
         self._remarks: list[str] = []
 
     def grade(self, exercise: Exercise, answer: Answer, seed: str) -> Record:
@@ -289,13 +291,17 @@ class Run:
         problem, lost = self._run(answer)
         if lost:
             return None, problem
-        found = {
-            name: self._calls.watch(name, value) if isinstance(value, functools.partial) else value
-            for name, value in _fetch(self._student, exercise.names, self._end + GRACE).items()
-        }
+        fetched = _fetch(self._student, exercise.names, self._end + GRACE)
+        found = {name: self._watch(name, value) for name, value in fetched.items()}
         # A name that is missing must not be that of a set-up cell.
         ours = {name: value for name, value in _set_up(exercise, seed).items() if name not in exercise.names}
         return ours | found, problem
+
+    def _watch(self, name: str, value: Any) -> Any:
+        """Return what a test gets for a name: its uses are recorded if it is a function or an object."""
+        if isinstance(value, Remote):
+            return value._tell(name)
+        return self._calls.watch(name, value) if isinstance(value, functools.partial) else value
 
     def test(self, test: Test, names: dict[str, Any], seed: str) -> str | None:
         """Run one test and tell who observes; return the reason it failed, None if it passed."""
