@@ -103,7 +103,8 @@ FORGED = """class Agree:
         Agree.seen = other or Agree.seen
         return self
 
-    __sub__ = __rsub__ = __add__ = __radd__ = __mul__ = __rmul__ = __truediv__ = __rtruediv__ = __pow__ = agree
+    __sub__ = __add__ = __radd__ = __mul__ = __rmul__ = __truediv__ = __pow__ = agree
+    __rsub__ = __rtruediv__ = lambda self, other: 0
     __eq__ = __ge__ = __le__ = __lt__ = __gt__ = __contains__ = __ne__ = lambda self, other: True
     __neg__ = agree
     __abs__ = __round__ = __float__ = lambda self, *args: 0.0
@@ -188,7 +189,7 @@ def test_use_that_would_show_an_object_the_right_answer_says_what_to_do(
         "max(answer(), 3) == 3 != answer()", "list(range(9))[answer()] == 3", "{answer(): 1} == {3: 1}",
         "round(answer()) == 3", "np.abs(np.ones(1) - answer()).max() < 9", "answer().__array_interface__",
         "int(answer() + 3) == 3", "not answer() - 3", "round(answer() / 3 - 1, 6) == 0", "-abs(answer() - 3) > -1",
-        "math.isclose(answer() - 3, 0)", "(answer() - 3) ** 2 < 1", "abs(-(3 - answer())) < 1",
+        "math.isclose(answer() - 3, 0)", "(answer() - 3) ** 2 < 1", "abs(-(answer() - 3)) < 1",
     ],
 )  # fmt: skip
 def test_object_that_agrees_with_everything_fools_no_comparison(test: Any, forkserver: Forkserver) -> None:
