@@ -65,6 +65,24 @@ def test_fault_of_an_exercise_is_named(changed: Any, fault: str, forkserver: For
     assert any(fault in found for found in checked(forkserver, **changed).faults)
 
 
+@pytest.mark.parametrize(
+    ("test", "doubtful"),
+    [
+        ("assert clip.score(images, labels) > 0.9", True),
+        ("assert clip.evaluate(X=images, y=labels) > 0.9", True),
+        ("assert (clip.predict(images) == labels).all()", False),
+        ("assert clip.score(7) == 9", False),
+    ],
+)
+@pytest.mark.parametrize("objects", [True, False])
+def test_method_that_gets_the_right_answer_is_doubtful_if_it_may_be_the_answers_own(
+    test: str, doubtful: bool, objects: bool
+) -> None:
+    tests = (Cell("a-clip-1", test, 1, hidden=True),)
+    exercise = Exercise("a-clip", "page", "Clip", 1, 1, 30, "", (), SOLUTION, tests, objects=objects)
+    assert bool(list(check._find_doubts(exercise))) == (doubtful and objects)
+
+
 def test_mutants_are_valid_code_and_differ_from_the_solution() -> None:
     code = "class A:\n    def f(self, x):\n        'Doc.'\n        self.g(x)\n    def h(self):\n        self.n += 1\n"
     found = list(make_mutants(code))

@@ -338,6 +338,46 @@ def test_failed_visible_test_keeps_its_last_call_and_a_hidden_one_keeps_none(for
     assert passed["call"] == ""
 
 
+STACK = """class Stack:
+    def __init__(self, *things):
+        self.things = things
+
+    def push(self, thing):
+        return Stack(thing, *self.things)
+
+    def pop(self):
+        return self.things[1]
+
+    top = property(lambda self: self.things[0])
+    __len__ = lambda self: 7
+"""
+
+
+@pytest.mark.parametrize(
+    ("test", "call"),
+    [
+        (
+            "stack = Stack('a')\nstack.pop()",
+            "Stack('a').pop() raised IndexError: tuple index out of range (line 9 of the",
+        ),
+        ("stack = Stack('a').push('b')\nassert stack.pop() == 'b'", "Stack('a').push('b').pop() returned 'a'"),
+        ("assert len(Stack()) == 0", "len(Stack()) returned 7"),
+        ("assert Stack('a').top == 'b'", "Stack('a').top returned 'a'"),
+        ("Stack().top", "Stack().top raised IndexError: tuple index out of range"),
+        ("assert Stack('a') == Stack('a')", "Stack('a') == Stack('a') returned False"),
+        ("Stack(Stack('a'), size=1)", "Stack(Stack('a'), size=1) raised TypeError: Stack.__init__() got an unexpected"),
+        ("assert Stack('a').push('b') is None", "Stack('a').push('b') returned an object of class Stack"),
+    ],
+)
+def test_failed_visible_test_of_a_class_keeps_how_its_object_was_made_and_used(
+    test: str, call: str, forkserver: Forkserver
+) -> None:
+    tests = (exercises.Test("a-b-1", test, 1, hidden=False),)
+    exercise = exercises.Exercise("a-b", "a", "A", 1, 1, 9, "", (), "class Stack: ...", tests, objects=True)
+    (shown,) = grade_answer(exercise, Answer.of(exercise, STACK), forkserver)["tests"]
+    assert shown["call"].startswith(call)
+
+
 def test_last_call_of_a_test_that_takes_too_long_has_no_outcome(forkserver: Forkserver) -> None:
     tests = (exercises.Test("a-b-1", "f(1)", 1, False), exercises.Test("a-b-2", "f(1)", 1, True))
     exercise = exercises.Exercise("a-b", "a", "A", 1, 1, 1, "", (), "def f(x): ...", tests)

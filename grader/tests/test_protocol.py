@@ -6,6 +6,7 @@ import struct
 import sys
 import threading
 import time
+import types
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any
@@ -14,6 +15,7 @@ import keras
 import numpy as np
 import pandas
 import pytest
+import tensorflow
 
 from coursegrader import frames, protocol
 
@@ -57,6 +59,56 @@ def test_generator_of_an_answer_is_none_that_could_be_computed_back_to_that_of_t
     assert len(set(states)) == 3 + 10
 
 
+@pytest.mark.parametrize(
+    ("value", "arrives"),
+    [
+        (np.matrix([[1, 2]]), np.array([[1, 2]])),
+        (np.ma.masked_equal([1, 2, 3], 9), np.array([1, 2, 3])),
+        (np.ma.masked_equal([1, 2, 3], 2), np.array([1, math.nan, 3])),
+        (np.ma.masked_equal(np.array([2], "float32"), 2), np.array([math.nan], "float32")),
+        (np.ma.masked_equal([2], 2).mean(), np.array(math.nan)),
+        (pandas.array([1, None], dtype="Int64"), np.array([1, math.nan])),
+        (tensorflow.constant([0.5], tensorflow.bfloat16), np.array([0.5], "float32")),
+    ],
+)
+def test_array_of_a_library_is_received_as_a_plain_one_with_nan_for_what_is_missing(
+    pair: tuple[socket.socket, socket.socket], value: Any, arrives: np.ndarray
+) -> None:
+    found = travel(pair, value)
+    assert type(found) is np.ndarray
+    np.testing.assert_array_equal(found, arrives, strict=True)
+
+
+class FakeTensor:
+    """A tensor of PyTorch, which the tests do not install, as far as it is needed."""
+
+    def __init__(self, array: np.ndarray, *, wrapped: int = 3) -> None:
+        self.array, self.wrapped, self.dtype = array, wrapped, array.dtype
+
+    def __array__(self, *_: Any, **__: Any) -> np.ndarray:
+        assert self.wrapped == 0, "it has a gradient, is elsewhere or sparse"
+        return self.array
+
+    def unwrapped(self) -> "FakeTensor":
+        return FakeTensor(self.array, wrapped=self.wrapped - 1)
+
+    detach = cpu = to_dense = unwrapped
+    shape = property(lambda self: self.array.shape)
+
+
+def test_tensor_of_pytorch_is_received_as_a_tensor_where_that_is_imported(
+    pair: tuple[socket.socket, socket.socket], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    torch = types.SimpleNamespace(Tensor=FakeTensor, from_numpy=FakeTensor)
+    monkeypatch.setitem(sys.modules, "torch", torch)
+    (found,) = travel(pair, [FakeTensor(np.eye(2))])
+    assert type(found) is FakeTensor
+    np.testing.assert_array_equal(found.array, np.eye(2), strict=True)
+    message = protocol._encode(found, [])
+    monkeypatch.delitem(sys.modules, "torch")
+    assert type(protocol._decode(message, lambda size: bytes(size))) is np.ndarray
+
+
 def test_numpy_scalars_and_tensors_are_numbers(pair: tuple[socket.socket, socket.socket]) -> None:
     found = travel(pair, [np.float32(0.5), np.int64(3), keras.ops.ones((2, 2)), np.array("text")])
     assert [type(value) for value in found] == [np.float32, np.int64, np.ndarray, str]
@@ -86,6 +138,8 @@ class Text(str):
         (Color.RED, 3),
         (Text("text"), "text"),
         (np.longdouble(0.5), 0.5),
+        (pandas.Series(["a", "b"]).unique(), ["a", "b"]),
+        (np.array(["a", "b"], dtype=object), ["a", "b"]),
         (np.bool_(True), True),
     ],
 )

@@ -4,6 +4,7 @@ Values come from tests and from untrusted code. Nothing here calls a method that
 text has a limit and only printable characters.
 """
 
+import contextlib
 import reprlib
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -15,11 +16,17 @@ from typing import Any
 import numpy as np
 
 from coursegrader.protocol import is_model
+from coursegrader.remote import Remote
 
 MAX_VALUE = 240  # characters of a value
 MAX_NUMBERS = 120  # characters of the numbers of an array
 MAX_CALL = 600  # characters of all arguments of a call
 _MORE = "\N{HORIZONTAL ELLIPSIS}"
+# How a use of an object is written, where it is neither a function of it nor an operator; see `remote`.
+_USES = {
+    "get": "{0}.{1}", "set": "{0}.{1} = {2}", "item": "{0}[{1}]", "set item": "{0}[{1}] = {2}",
+    "delete item": "del {0}[{1}]", "iterate": "iter({0})", "next": "next({0})", "await": "await {0}", "-x": "-{0}",
+}  # fmt: skip
 _RANGE = range(100, 1_000_000)  # elements of arrays that are described by their range, too
 
 
@@ -69,20 +76,57 @@ class Calls:
             if not self.watching:
                 return function(*args, **kwargs)
             # At once: a test may change its arguments afterwards.
-            call = Call(describe_call(name, args, kwargs))
-            self.made += 1
-            self.last.append(call)
-            try:
+            call = self._note(Call(describe_call(name, args, kwargs)))
+            with _noting_errors(call):
                 result = function(*args, **kwargs)
-            except Exception as error:
-                kind = type(error)
-                what = f"raised {kind.__name__}" if kind.__module__ == "builtins" else "failed"
-                call.outcome = f"{what}: {first_line(error)}"
-                raise
             call.outcome = f"returned {describe(result)}"
             return result
 
         return watched
+
+    def watch_uses(self, use: Callable[..., Any]) -> Callable[..., Any]:
+        """Return a function that does with objects the same as `use`, see `remote`, and records that.
+
+        Methods that are looked up to be called, and steps of a loop, are recorded only if they fail.
+        """
+
+        def watched(operation: str, *args: Any, **kwargs: Any) -> Any:
+            if not self.watching:
+                return use(operation, *args, **kwargs)
+            call = Call(_describe_use(operation, args, kwargs))
+            aside = operation in ("get", "iterate", "next")
+            try:
+                with _noting_errors(call if aside else self._note(call)):
+                    result = use(operation, *args, **kwargs)
+            except Exception:
+                if aside:
+                    self._note(call)
+                raise
+            call.outcome = f"returned {describe(result)}"
+            if operation == "get" and not isinstance(result, Remote):
+                self._note(call)
+            if isinstance(result, Remote) and result._text == repr(result):
+                result._tell(_shorten(call.text, MAX_VALUE))
+            return result
+
+        return watched
+
+    def _note(self, call: Call) -> Call:
+        self.made += 1
+        self.last.append(call)
+        return call
+
+
+@contextlib.contextmanager
+def _noting_errors(call: Call) -> Iterator[None]:
+    """Write an error of a call into its outcome."""
+    try:
+        yield
+    except Exception as error:
+        kind = type(error)
+        what = f"raised {kind.__name__}" if kind.__module__ == "builtins" else "failed"
+        call.outcome = f"{what}: {first_line(error)}"
+        raise
 
 
 def describe_call(name: str, args: Iterable[Any], kwargs: Mapping[str, Any]) -> str:
@@ -90,6 +134,18 @@ def describe_call(name: str, args: Iterable[Any], kwargs: Mapping[str, Any]) -> 
     described = [describe(value) for value in args]
     described += [f"{key}={describe(value)}" for key, value in kwargs.items()]
     return f"{name}({_shorten(', '.join(described), MAX_CALL)})"
+
+
+def _describe_use(operation: str, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> str:
+    """Return what is done with an object as it could stand in code."""
+    if operation == "call":
+        return describe_call(describe(args[0]), args[1:], kwargs)
+    described = [describe(value) for value in args]
+    if operation in ("get", "set"):
+        described[1] = printable(args[1])
+    if pattern := _USES.get(operation):
+        return pattern.format(*described)
+    return f"{operation}({', '.join(described)})" if operation[0].isalpha() else f" {operation} ".join(described)
 
 
 def describe(value: Any, most: int = MAX_VALUE) -> str:
@@ -130,7 +186,9 @@ def _shorten(text: str, most: int) -> str:
 
 
 def _pieces(value: Any) -> Iterator[str]:
-    if isinstance(value, np.ndarray) or (hasattr(value, "__array__") and not isinstance(value, np.generic)):
+    if isinstance(value, Remote):
+        yield value._text
+    elif isinstance(value, np.ndarray) or (hasattr(value, "__array__") and not isinstance(value, np.generic)):
         yield _describe_array(np.asarray(value))
     elif isinstance(value, dict):
         yield from _pieces_of_dict(value)

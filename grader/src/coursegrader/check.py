@@ -22,6 +22,7 @@ RIGHT_FILE, WRONG_FILE = f"right{CHECKS}", f"wrong{CHECKS}"
 WRONG_DRAWS = 3  # a wrong answer must lose points each time
 SURVIVOR_DRAWS = 20  # before a mutant counts as one that no test notices
 MOST_SURVIVORS = 0.2  # of the mutants
+_SCORES, _LABELS = {"score", "evaluate"}, {"x", "X", "y", "y_true"}  # methods that compare with the right answer
 _DRAWS = re.compile(r"default_rng\(\)|\brandom\.(?!default_rng\()")
 
 
@@ -55,6 +56,8 @@ class Checked:
         Mutants that get full marks: the lines in which they differ from the solution.
     faults : list of str
         What is not in order.
+    doubts : list of str
+        What a person should look at: tests that may hand the right answer to what they test.
     """
 
     id: str
@@ -64,6 +67,7 @@ class Checked:
     mutants: int = 0
     survivors: list[str] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
+    doubts: list[str] = field(default_factory=list)
 
 
 def check_exercise(
@@ -98,7 +102,7 @@ class _Check:
 
     def run(self, right: Sequence[str], wrong: Sequence[str]) -> Checked:
         exercise = self._exercise
-        checked = Checked(exercise.id, self._draws, len(right), len(wrong))
+        checked = Checked(exercise.id, self._draws, len(right), len(wrong), doubts=list(_find_doubts(exercise)))
         start = time.monotonic()
         for label, code in [("the solution", exercise.solution), *_number("right answer", right)]:
             if failures := self._grade(code, self._draws):
@@ -163,6 +167,19 @@ class _Check:
 
 def _draws_anything(exercise: Exercise) -> bool:
     return any(draws(code) for code in [*exercise.setup, *(test.code for test in exercise.tests)])
+
+
+def _find_doubts(exercise: Exercise) -> Iterator[str]:
+    """Yield what is doubtful about tests: an object whose method gets inputs and right answers can claim any score."""
+    for test in exercise.tests if exercise.objects else ():
+        for node in ast.walk(ast.parse(test.code)):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in _SCORES:
+                given = [*node.args, *(keyword for keyword in node.keywords if keyword.arg in _LABELS)]
+                if len(given) > 1:
+                    yield (
+                        f"{test.id} calls {ast.unparse(node)}: if that is the answer's own method, it sees the right "
+                        "answer and can return any score; let it predict, and compare in the test"
+                    )
 
 
 def _number(label: str, answers: Sequence[str]) -> list[tuple[str, str]]:

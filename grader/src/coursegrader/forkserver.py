@@ -202,6 +202,7 @@ class Student:
         self._plain = plain
         self._lent: list[Any] = []
         self._taken: weakref.WeakValueDictionary[int, Remote] = weakref.WeakValueDictionary()
+        self._use: Callable[..., Any] = self._ask_use
 
     def run(self, code: str, *, keep: bool = False, deadline: float = math.inf) -> None:
         """Run a cell, until `deadline` at most; raise its error, or an EndedError if the process is lost.
@@ -223,7 +224,11 @@ class Student:
     def _call(self, name: str, *args: Any, **kwargs: Any) -> Any:
         return self._ask({"call": name, "args": args, "kwargs": kwargs})
 
-    def _use(self, operation: str, *args: Any, **kwargs: Any) -> Any:
+    def watch(self, around: Callable[[Callable[..., Any]], Callable[..., Any]]) -> None:
+        """Use objects that are taken from now on through a function that `around` puts around the one that does it."""
+        self._use = around(self._ask_use)
+
+    def _ask_use(self, operation: str, *args: Any, **kwargs: Any) -> Any:
         return self._ask({"use": operation, "args": args, "kwargs": kwargs})
 
     def _take(self, place: int, name: str) -> Remote:
@@ -493,20 +498,33 @@ _OPERATIONS: dict[str, Callable[..., Any]] = {
     "set": setattr,
     "item": operator.getitem,
     "set item": operator.setitem,
-    "length": len,
+    "delete item": operator.delitem,
     "iterate": iter,
     "next": lambda thing: list(itertools.islice(thing, 1)),
     "await": lambda thing: asyncio.run(_wait(thing)),
-    "truth": bool,
-    "text": str,
+    "isinstance": isinstance,
+    "len": len,
+    "bool": bool,
+    "str": str,
+    "float": float,
+    "int": int,
+    "round": round,
+    "abs": abs,
+    "-x": operator.neg,
+    "np.asarray": np.asarray,
     "==": operator.eq,
     "<": operator.lt,
     "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
     "+": operator.add,
     "-": operator.sub,
     "*": operator.mul,
-    "@": operator.matmul,
     "/": operator.truediv,
+    "//": operator.floordiv,
+    "%": operator.mod,
+    "**": operator.pow,
+    "@": operator.matmul,
 }
 
 

@@ -21,6 +21,7 @@ import time
 import traceback
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -31,6 +32,7 @@ from coursegrader.draws import drawing_from
 from coursegrader.essays import Essay, read_essays
 from coursegrader.exercises import Exercise, Test
 from coursegrader.forkserver import EndedError, Forkserver, Student, StudentError
+from coursegrader.remote import Remote
 from coursegrader.sandbox import Limits
 from coursegrader.submissions import Submission
 
@@ -107,32 +109,18 @@ def grade_submission(
     """
     start = time.monotonic()
     seed = submission.seed or secrets.token_hex(32)
-    problem, answers, essays = submission.problem, {}, {}
-    others: set[str] = set()
     known = known or {}
     report("", None)
-    if submission.notebook is not None and len(known) < len(exercises):
-        try:
-            with _bounded(start + READING):
-                answers = read_answers(submission.notebook, exercises)
-                essays = read_essays(submission.notebook, exercises)
-                others = find_other_values(submission.notebook, exercises)
-        except UnreadableError as error:
-            problem = f"{problem} {error}".strip()
-        except (_OutOfTime, MemoryError):
-            problem = f"{problem} The notebook takes too much time or memory to read.".strip()
+    notebook = submission.notebook if len(known) < len(exercises) else None
+    read = _read(notebook, exercises, deadline=start + READING)
     questions = []
     stopped: dict[str, float] = {}
     for exercise in exercises:
-        begin = functools.partial(report, exercise.id, None)
-        graded = known.get(exercise.id) or (
-            leave_to_person(exercise, essays.get(exercise.id))
-            if exercise.rubric
-            else grade_answer(exercise, answers.get(exercise.id), forkserver, seed=seed, stopped=stopped, begin=begin)
-        )
-        if exercise.id in others and exercise.id not in known:
-            graded["remark"] = f"{OTHER_VALUES} {graded['remark']}".strip()
-        code = answers[exercise.id].code if exercise.id in answers else ""
+        graded = known.get(exercise.id)
+        if graded is None:
+            begin = functools.partial(report, exercise.id, None)
+            graded = _grade_question(exercise, read, forkserver, seed=seed, stopped=stopped, begin=begin)
+        code = read.answers[exercise.id].code if exercise.id in read.answers else ""
         graded = {"answer": code[:MAX_ANSWER], **graded}
         report(exercise.id, graded)
         score = None if "by_hand" in graded else sum(test["points"] for test in graded["tests"])
@@ -146,12 +134,50 @@ def grade_submission(
         "handed_in": submission.handed_in,
         "late": submission.late,
         "seed": seed,
-        "problem": problem,
+        "problem": f"{submission.problem} {read.problem}".strip(),
         "score": sum(question["score"] or 0 for question in questions),
         "max_score": sum(question["max_score"] for question in questions),
         "seconds": round(time.monotonic() - start, 2),
         "questions": questions,
     }
+
+
+@dataclass
+class _Contents:
+    """What was found in a notebook: answers and essays by question, and the questions with values of somebody else."""
+
+    answers: dict[str, Answer] = field(default_factory=dict)
+    essays: dict[str, Essay] = field(default_factory=dict)
+    others: set[str] = field(default_factory=set)
+    problem: str = ""
+
+
+def _read(notebook: bytes | None, exercises: list[Exercise], *, deadline: float) -> _Contents:
+    """Return what is in a notebook, as far as it can be read."""
+    read = _Contents()
+    if notebook is None:
+        return read
+    try:
+        with _bounded(deadline):
+            read.answers = read_answers(notebook, exercises)
+            read.essays = read_essays(notebook, exercises)
+            read.others = find_other_values(notebook, exercises)
+    except UnreadableError as error:
+        read.problem = str(error)
+    except (_OutOfTime, MemoryError):
+        read.problem = "The notebook takes too much time or memory to read."
+    return read
+
+
+def _grade_question(exercise: Exercise, read: _Contents, forkserver: Forkserver, **options: Any) -> Record:
+    """Grade the answer to a question, or leave it to a person; return the result with its remark."""
+    if exercise.rubric:
+        graded = leave_to_person(exercise, read.essays.get(exercise.id))
+    else:
+        graded = grade_answer(exercise, read.answers.get(exercise.id), forkserver, **options)
+    if exercise.id in read.others:
+        graded["remark"] = f"{OTHER_VALUES} {graded['remark']}".strip()
+    return graded
 
 
 def fingerprint(exercise: Exercise) -> str:
@@ -267,6 +293,7 @@ class Run:
         self._others_end = others_end
         self._observe = observe
         self._calls = Calls(OBSERVED if observe else 1)
+        student.watch(self._calls.watch_uses)
         self._remarks: list[str] = []
 
     def grade(self, exercise: Exercise, answer: Answer, seed: str) -> Record:
@@ -291,13 +318,17 @@ class Run:
         problem, lost = self._run(answer)
         if lost:
             return None, problem
-        found = {
-            name: self._calls.watch(name, value) if isinstance(value, functools.partial) else value
-            for name, value in _fetch(self._student, exercise.names, self._end + GRACE).items()
-        }
+        fetched = _fetch(self._student, exercise.names, self._end + GRACE)
+        found = {name: self._watch(name, value) for name, value in fetched.items()}
         # A name that is missing must not be that of a set-up cell.
         ours = {name: value for name, value in _set_up(exercise, seed).items() if name not in exercise.names}
         return ours | found, problem
+
+    def _watch(self, name: str, value: Any) -> Any:
+        """Return what a test gets for a name: its uses are recorded if it is a function or an object."""
+        if isinstance(value, Remote):
+            return value._tell(name)
+        return self._calls.watch(name, value) if isinstance(value, functools.partial) else value
 
     def test(self, test: Test, names: dict[str, Any], seed: str) -> str | None:
         """Run one test and tell who observes; return the reason it failed, None if it passed."""

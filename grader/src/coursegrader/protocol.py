@@ -24,6 +24,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from coursegrader import frames
+from coursegrader.arrays import is_tensor, to_array, to_tensor
 from coursegrader.remote import Remote
 
 MAX_TEXT = 8 << 20
@@ -196,22 +197,26 @@ def _encode(value: Any, arrays: list[np.ndarray], lent: list[Any] | None = None,
         return _encode_array(value, arrays)
     if isinstance(value, np.random.Generator) and lent is not None:
         return {"generator": encode(_derive_generator(value).state)}
-    # The plain value of a subclass, such as an Enum, whose own methods may be overridden.
-    if isinstance(value, int):
-        return int.__int__(value)
-    if isinstance(value, float):
-        return float.__float__(value)
-    if isinstance(value, str):
-        return str.__str__(value)
-    if isinstance(value, Fraction | Decimal):
-        number = float(value)
-        return int(value) if number.is_integer() else number
+    if isinstance(value, int | float | str | Fraction | Decimal):
+        return _to_plain(value)
     if callable(value) and lent is not None:
         lent.append(value)
         return {"borrowed": "function", "place": len(lent) - 1}
     if kept is not None and not isinstance(value, bytes | bytearray | complex):
         return _keep(value, kept)
     raise ValueError(f"value: {_EXPECTED}, got {type(value).__name__}")
+
+
+def _to_plain(value: int | float | str | Fraction | Decimal) -> int | float | str:
+    """Return the plain value of a subclass, such as an Enum, whose own methods may be overridden."""
+    if isinstance(value, int):
+        return int.__int__(value)
+    if isinstance(value, float):
+        return float.__float__(value)
+    if isinstance(value, str):
+        return str.__str__(value)
+    number = float(value)
+    return int(value) if number.is_integer() else number
 
 
 def _keep(value: Any, kept: Keeper) -> dict[str, Any]:
@@ -239,18 +244,14 @@ def _derive_generator(generator: np.random.Generator) -> np.random.BitGenerator:
 
 
 def _encode_array(value: Any, arrays: list[np.ndarray]) -> Any:
-    array = np.ascontiguousarray(np.asarray(value)).reshape(np.shape(value))
+    array = to_array(value)
     if array.dtype.kind == "U":
         return _encode(array.tolist(), arrays)
-    if array.dtype == np.longdouble:
-        array = array.astype(float)
-    if array.dtype.kind not in "biuf" or array.dtype.itemsize > 8:
-        raise ValueError(f"value: expected an array of numbers, got one of {array.dtype}")
-    array = array.astype(array.dtype.newbyteorder("="), copy=False)
     arrays.append(array)
     read_only = isinstance(value, np.ndarray) and not value.flags["W"]
     shape, scalar = list(array.shape), isinstance(value, np.generic)
-    return {"array": array.dtype.name, "shape": shape, "scalar": scalar, "read_only": read_only}
+    node = {"array": array.dtype.name, "shape": shape, "scalar": scalar, "read_only": read_only}
+    return {**node, "tensor": True} if is_tensor(value) else node
 
 
 def _decode(
@@ -271,7 +272,7 @@ def _decode(
     if "array" in node:
         array = _decode_array(node, read_array)
         array.setflags(write=not (borrow and node.get("read_only")))
-        return array[()] if node["scalar"] else array
+        return array[()] if node["scalar"] else to_tensor(array) if node.get("tensor") and not plain else array
     if plain and {"model", "table", "set"} & node.keys():
         raise ValueError("message: expected no model, table or set")
     if "model" in node:

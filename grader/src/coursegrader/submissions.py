@@ -402,6 +402,25 @@ def _stem(name: str) -> str:
     return found["stem"] if found else ""
 
 
+def _first_answered(
+    notebooks: list[_Entry], exercises: list[Exercise], problems: list[str]
+) -> tuple[_Entry | None, bytes]:
+    """Return the first notebook with an answer, or else the first that can be read; note in `problems` which cannot."""
+    chosen, content = None, b""
+    for entry in notebooks[:MAX_READ]:
+        try:
+            data = _read_notebook(entry)
+            answered = len(notebooks) == 1 or _is_answered(data, exercises)
+        except Exception as error:  # from the file system, zipfile or a decompressor
+            problems.append(f"{_shown(entry, notebooks)} cannot be read: {error}.")
+            continue
+        if answered:
+            return entry, data
+        if chosen is None:
+            chosen, content = entry, data
+    return chosen, content
+
+
 def _choose(
     student: str, entries: list[_Entry], others: list[str], *, assignment: str, exercises: list[Exercise]
 ) -> Submission:
@@ -427,18 +446,7 @@ def _choose(
         names = sorted({entry.path[-1] for entry in files if entry.path[-1]})
         reason = f"No notebook was handed in, only {_listed(names)}." if names else "No notebook was handed in."
         return submit(None, " ".join([reason, *problems]))
-    chosen, content = None, b""
-    for entry in notebooks[:MAX_READ]:
-        try:
-            data = _read_notebook(entry)
-            answered = len(notebooks) == 1 or _is_answered(data, exercises)
-        except Exception as error:  # from the file system, zipfile or a decompressor
-            problems.append(f"{_shown(entry, notebooks)} cannot be read: {error}.")
-            continue
-        if chosen is None or answered:
-            chosen, content = entry, data
-        if answered:
-            break
+    chosen, content = _first_answered(notebooks, exercises, problems)
     if chosen is None:
         return submit(None, " ".join(problems))
     rivals = [entry for entry in notebooks if entry is not chosen]

@@ -164,5 +164,7 @@ def _print_checked(checked: "Checked") -> None:
     print(f"{checked.id:32} {checked.draws:5} {checked.right:5} {checked.wrong:5}  {mutants}", flush=True)
     for survivor in checked.survivors:
         print(f"    full marks with: {survivor}")
+    for doubt in checked.doubts:
+        print(f"    look at: {doubt}")
     for fault in checked.faults:
         print(f"    NOT IN ORDER: {fault}")
