@@ -96,7 +96,8 @@ def _canvas(book: "Gradebook", pages: "list[Page]", name: str) -> "Parcel":
 
     files, missing = for_canvas(pages, book.files())
     if not files:
-        raise ValueError(f"--for canvas: no file in {book.about['submissions']} has a name that Canvas wrote")
+        graded = ", ".join(book.about["submissions"])
+        raise ValueError(f"--for canvas: no file in {graded} has a name that Canvas wrote")
     return Parcel({"feedback.zip": zip_files(files)}, missing)
 
 
