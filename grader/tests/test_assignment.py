@@ -66,7 +66,7 @@ def test_cells_carry_nbgrader_metadata(exercises: dict[str, Exercise]) -> None:
         ("model-softmax-3", True, False, True, 1),
     ]
     assert notebook.cells[-1].source == PLACEHOLDER
-    assert "1 questions, 4 points, about 10 minutes" in notebook.cells[0].source
+    assert "1 question, 4 points, about 10 minutes" in notebook.cells[0].source
 
 
 def test_shared_setup_cell_is_written_once(exercises: dict[str, Exercise]) -> None:

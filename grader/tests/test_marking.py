@@ -150,6 +150,7 @@ def test_release_leaves_both_answers_to_a_person_in_nbgrader_too(release: Path) 
     text = release.read_text(encoding="utf-8")
     assert "remedy" not in text
     assert "marked by a person" in text
+    assert "NotImplementedError" not in text
     assert "plt.bar" not in text
     cells = {cell.metadata.nbgrader.grade_id: cell for cell in nbformat.reads(text, as_version=4).cells}
     for name, kind, points in [("axis-mislead", "markdown", 3), ("axis-draw", "code", 2)]:

@@ -180,7 +180,9 @@ def test_object_that_agrees_with_everything_fools_no_comparison(forkserver: Fork
     ]  # fmt: skip
     tests = [f"import math\nimport numpy as np\nassert {comparison}" for comparison in comparisons]
     alive = "assert len(answer().agree(3)) == 1"
-    assert [test for test, message in failures(FORGED, [*tests, alive], forkserver).items() if not message] == [alive]
+    # One by one, since some end the student's process.
+    graded = {test: failures(FORGED, [test], forkserver)[test] for test in [*tests, alive]}
+    assert [test for test, message in graded.items() if not message] == [alive]
 
 
 def test_objects_are_refused_where_the_exercise_does_not_allow_them(forkserver: Forkserver) -> None:

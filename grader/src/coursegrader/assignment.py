@@ -30,18 +30,20 @@ PLACEHOLDER = "# This cell is filled in when the notebook is graded: it holds fu
 
 _COVER = """# {name}
 
-{count} questions, {points} points, about {minutes} minutes.
+{questions}, {points}, about {minutes} minutes.
 
 | Question | Difficulty | Minutes | Points |
 |:--|:--|--:|--:|
 {rows}
 
-Replace each `raise NotImplementedError` with your answer.
-Run the tests below it to see whether you are on the right track.
-When your work is graded, further tests with other data are run as well.
+{how}
 Changes to any cell that is not an answer have no effect.
 Each question is graded on its own, with what its answer needs from your other cells.{by_hand}
 Before you hand in your work, restart the kernel and run all cells."""
+_WITH_TESTS = """Replace each `raise NotImplementedError` with your answer.
+Run the tests below it to see whether you are on the right track.
+When your work is graded, further tests with other data are run as well."""
+_WITHOUT_TESTS = "Write each answer into the cell below its question."
 
 
 def build_assignment(
@@ -157,15 +159,20 @@ def make_cover(name: str, exercises: list[Exercise]) -> str:
     rows = [
         f"| {e.title} | {DIFFICULTY.get(e.difficulty, e.difficulty)} | {e.minutes} | {e.points} |" for e in exercises
     ]
-    by_hand = any(exercise.rubric for exercise in exercises)
+    by_hand = [exercise for exercise in exercises if exercise.rubric]
     return _COVER.format(
+        how=_WITH_TESTS if len(by_hand) < len(exercises) else _WITHOUT_TESTS,
         by_hand="\nA question without tests is marked by a person." if by_hand else "",
         name=name,
-        count=len(exercises),
-        points=sum(exercise.points for exercise in exercises),
+        questions=_count(len(exercises), "question"),
+        points=_count(sum(exercise.points for exercise in exercises), "point"),
         minutes=sum(exercise.minutes for exercise in exercises),
         rows="\n".join(rows),
     )
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def _cell(grade_id: str, text: str, about: dict[str, Any], *, kind: str = "code") -> nbformat.NotebookNode:

@@ -123,7 +123,9 @@ class _Asker:
         except GraderError:
             raise
         except Exception as error:  # of set-up, solution or tests: anything, and no reason to ask nobody anything
-            warn([printable(f"not asked about: {exercise.id}, since no inputs were found: {error!r}")])
+            warn(
+                [printable(f"not asked about: {exercise.id}, since no inputs were found: {str(error) or repr(error)}")]
+            )
             return {}
 
 

@@ -65,7 +65,7 @@ def _folders(options: argparse.Namespace) -> list[Path]:
     folders: list[Path] = options.source or [options.default_source]
     for folder in folders:
         if not folder.is_dir():
-            raise ValueError(f"--source: expected a folder of exercises, got {folder}")
+            raise ValueError(f"--source: expected a folder of exercises, found none at {folder.absolute()}")
     return folders
 
 

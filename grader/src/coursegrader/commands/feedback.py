@@ -111,8 +111,8 @@ def _canvas(book: "Gradebook", pages: "list[Page]", name: str) -> "Parcel":
 
     files, missing = for_canvas(pages, _read_files(book))
     if not files:
-        where = ", ".join(book.about["submissions"])
-        raise ValueError(f"--for canvas: no file in {where} has a name that Canvas wrote")
+        graded = ", ".join(book.about["submissions"])
+        raise ValueError(f"--for canvas: no file in {graded} has a name that Canvas wrote")
     return Parcel({"feedback.zip": zip_files(files)}, missing)
 
 
