@@ -34,6 +34,7 @@ import toc
 from contents import number, parts, short_title, title
 from manuscript import markup
 from markup import first, raw_html
+from text import keep_units
 
 NOTES = "book/instructors/notes"
 KIND = r"(slide|also|answer|note)\b"
@@ -286,7 +287,9 @@ def notes_of(app: Sphinx) -> dict[str, str]:
     builder = cast(StandaloneHTMLBuilder, app.builder)
     doctree = app.env.get_and_resolve_doctree(NOTES, builder)
     return {
-        heading.astext(): "".join(builder.render_partial(part)["fragment"] for part in heading.parent.children[1:])
+        heading.astext(): "".join(
+            keep_units(builder.render_partial(part)["fragment"]) for part in heading.parent.children[1:]
+        )
         for heading in doctree.findall(nodes.title)
     }
 
