@@ -20,8 +20,7 @@ from manuscript import book_pages, manuscript
 ROOT = Path(__file__).resolve().parents[1]
 SITE = ROOT / "_build" / "html"
 NAMES = [file.name for file in downloads.FILES]
-OFFERED = [*NAMES, downloads.HANDOUT.name]
-HOME = SITE / f"{toc.home()}.html"
+PAGES = [SITE / f"{page}.html" for page in toc.pages()]
 A4_WIDTH = 595  # points
 MARGIN = 22 / 25.4 * 72
 
@@ -58,7 +57,7 @@ def packed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[zipfile.ZipFile
     """Return the zip of the site, as it was before it was written."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(downloads, "ZIP", tmp_path_factory.mktemp("packed") / downloads.ZIP.name)
-        downloads.pack(HOME)
+        downloads.pack(PAGES)
         with zipfile.ZipFile(downloads.ZIP) as archive:
             yield archive
 
@@ -197,18 +196,19 @@ def test_code_of_100_characters_fits_and_longer_lines_wrap_with_an_indent(pages:
 def test_zip_holds_the_site_in_one_folder(packed: zipfile.ZipFile) -> None:
     assert packed.testzip() is None
     there = {f"mnist-lessons/{file.relative_to(SITE).as_posix()}" for file in SITE.rglob("*") if file.is_file()}
-    left_out = {f"mnist-lessons/{name}" for name in [*OFFERED, offline.LIST]}
+    left_out = {f"mnist-lessons/{name}" for name in [*NAMES, offline.LIST]}
     assert set(packed.namelist()) == there - left_out
 
 
-def test_first_page_links_both_downloads_beside_it_and_in_the_zip_at_the_published_address(
-    packed: zipfile.ZipFile,
+@pytest.mark.parametrize(("page", "names"), [("book/index", NAMES[:3]), ("book/instructors/index", NAMES[3:])])
+def test_pages_link_downloads_beside_them_and_in_the_zip_at_the_published_address(
+    packed: zipfile.ZipFile, page: str, names: list[str]
 ) -> None:
     beside, published = (
-        {link["href"] for link in BeautifulSoup(text, "html.parser").select("#take-it-with-you a")}
-        for text in (downloads.with_links(HOME, "../"), packed.read("mnist-lessons/book/index.html"))
+        {link["href"] for link in BeautifulSoup(text, "html.parser").select("main a")}
+        for text in (downloads.with_links(SITE / f"{page}.html", "../"), packed.read(f"mnist-lessons/{page}.html"))
     )
-    for name in NAMES:
+    for name in names:
         assert f"../{name}" in beside
         assert f"{addresses.read().site}{name}" in published
 

@@ -126,7 +126,7 @@ def test_chapter_that_keeps_all_rules_has_no_fault(tmp_path: Path, monkeypatch: 
         (GUESS * 3, GUESS * 2 + GUESS.replace("last_loss", "first_loss"), "59: no cell records 'first_loss'"),
         ("## Curves", "## Curves\n:::{admonition} Compare your answers\n:class: dropdown\n:::", "15: expected :class:"),
         (MARKS, MARKS[: len(MARKS) // 2], "1: 4 marks of slides; expected 8 to 17"),
-        (MARKS, f"{MARKS}% slide Curves", "98: expected 'slide: TITLE', 'slide 1-2: TITLE', 'also' or 'note: WORDS'"),
+        (MARKS, f"{MARKS}% slide Curves", "98: expected 'slide: TITLE', 'slide 1-2: TITLE', 'also', 'answer' or 'note"),
         ("# Title", "# Other", "1: book/instructors/notes.md has no section 'Other'"),
     ],
 )

@@ -329,9 +329,7 @@ def test_links_of_a_fork_lead_into_the_fork(fork: Path, measure: Callable[[Path]
     known = {here.repository, here.site, *(here.site + name for name in html)}
     report = f"{here.repository}/issues/new?template=page.yml&amp;page="
     known |= {report + quote(here.site + name) for name in html}
-    known |= {
-        f"{here.site}{name}" for name in ("changes.xml", *(file.name for file in (*downloads.FILES, downloads.HANDOUT)))
-    }
+    known |= {f"{here.site}{name}" for name in ("changes.xml", *(file.name for file in downloads.FILES))}
     known |= {here.site + file.relative_to(site).as_posix() for file in site.glob("_static/cards/*")}
     known |= {f"{here.repository}/edit/master/{name.removesuffix('.html')}.md" for name in html}
     known |= {address for name in html for address in launched(here, name.removesuffix(".html")).values()}

@@ -379,6 +379,13 @@ def test_slide_shows_the_sentences_items_and_rows_that_its_mark_names() -> None:
     ]
 
 
+def test_slide_keeps_an_answer_for_the_next_key_and_counts_its_words() -> None:
+    body = f"<section><h2>T</h2><!--slide 1\nanswer 2--><p>One?\n{'two ' * 67}</p></section>"
+    fits, full = (next(slides.read_slides(text, "name")) for text in (body, body.replace("One", "One more")))
+    assert [str(part)[:16] for part in fits.shown] == ["<p>One? </p>", '<p class="step">']
+    assert (list(fits.faults()), len(list(full.faults()))) == ([], 1)
+
+
 def test_slide_leads_to_places_of_its_chapter_and_repeats_no_id() -> None:
     shown = slides_of('<!--slide--><p id="b">See <a href="#fig-x">it</a> or <a href="o.html">that</a>.</p>')[0][1]
     assert shown == '<p>See <a href="name.html#fig-x">it</a> or <a href="o.html">that</a>.</p>'

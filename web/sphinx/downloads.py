@@ -21,8 +21,9 @@ from folders import BUILD, SITE
 from manuscript import manuscript
 from mnist_lessons.store import moved_when_whole, write_atomically
 
-FILES = PDF, EPUB, ZIP = tuple(SITE / f"mnist-lessons.{kind}" for kind in ("pdf", "epub", "zip"))
+PDF, EPUB, ZIP = (SITE / f"mnist-lessons.{kind}" for kind in ("pdf", "epub", "zip"))
 HANDOUT = SITE / "mnist-exercises.pdf"
+FILES = PDF, EPUB, ZIP, HANDOUT
 
 
 def main() -> None:
@@ -32,18 +33,19 @@ def main() -> None:
         sys.exit("downloads: there is no site yet; build it with: make book")
     source = published.identify_book()
     key = site.read_text(encoding="utf-8") + repr(source)
-    if all(file.is_file() for file in (*FILES, HANDOUT, stamp)) and stamp.read_text(encoding="utf-8") == key:
+    if all(file.is_file() for file in (*FILES, stamp)) and stamp.read_text(encoding="utf-8") == key:
         return print("Downloads: up to date")
-    home = SITE / f"{toc.home()}.html"
-    pack(home)
+    pages = [SITE / f"{page}.html" for page in toc.pages()]
+    pack(pages)
     say(ZIP)
     texts = manuscript()
     epub.write(EPUB, texts, source)
     say(EPUB)
-    pages = pdf.write(PDF, texts)
-    say(PDF, f"{pages} pages, ")
+    count = pdf.write(PDF, texts)
+    say(PDF, f"{count} pages, ")
     say(HANDOUT, f"{handout.write(HANDOUT, texts)} pages, ")
-    write_atomically(home, with_links(home, f"{os.path.relpath(SITE, home.parent)}/"))
+    for page in pages:
+        write_atomically(page, with_links(page, f"{os.path.relpath(SITE, page.parent)}/"))
     offline.write_list()
     write_atomically(stamp, key)
 
@@ -53,25 +55,26 @@ def say(file: Path, more: str = "") -> None:
     print(f"Downloads: {file.name}, {more}{file.stat().st_size / 1e6:.1f} MB", flush=True)
 
 
-def pack(home: Path) -> None:
+def pack(pages: list[Path]) -> None:
     """Write the whole site into one zip, in a folder of its own, the same bytes for the same site."""
     with (
         moved_when_whole(ZIP, ZIP.with_suffix(".part")) as part,
         zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED) as archive,
     ):
         for file in sorted(file for file in SITE.rglob("*") if file.is_file()):
-            if file not in {*FILES, HANDOUT, part, SITE / offline.LIST}:
+            if file not in {*FILES, part, SITE / offline.LIST}:
                 entry = zipfile.ZipInfo(f"mnist-lessons/{file.relative_to(SITE).as_posix()}")
                 entry.compress_type = zipfile.ZIP_DEFLATED
-                # None of the three is in the zip, so its first page offers them at the published address.
-                archive.writestr(entry, with_links(file, addresses.read().site) if file == home else file.read_bytes())
+                # None of these files is in the zip, so its pages offer them at the published address.
+                content = with_links(file, addresses.read().site) if file in pages else file.read_bytes()
+                archive.writestr(entry, content)
 
 
-def with_links(home: Path, folder: str) -> str:
-    """Return the first page with links to the three that lead to a folder, whose address ends with a slash."""
+def with_links(page: Path, folder: str) -> str:
+    """Return a page with links to these files that lead to a folder, whose address ends with a slash."""
     files = "|".join(re.escape(file.name) for file in FILES)
     return re.sub(
-        rf'href="[^"]*?({files})"', lambda found: f'href="{escape(folder)}{found[1]}"', home.read_text(encoding="utf-8")
+        rf'href="[^"]*?({files})"', lambda found: f'href="{escape(folder)}{found[1]}"', page.read_text(encoding="utf-8")
     )
 
 

@@ -64,7 +64,13 @@ def explain_terms(app: Sphinx, doctree: nodes.document, page: str) -> None:
         seen[name] = reference["refuri"]
         text = escape(reference.astext())
         button = f'<button type="button" class="term" popovertarget="about-{name}">{text}</button>'
-        reference.parent.replace(reference, raw_html(button))
+        parent, place = reference.parent, reference.parent.index(reference)
+        # Firefox breaks a line between a button and the comma after it.
+        for after in parent[place + 1 : place + 2]:
+            if isinstance(after, nodes.Text) and (comma := re.match(r"[.,;:?!)’”]+", after)):
+                button = f'<span class="unbroken">{button}{comma[0]}</span>'
+                parent.replace(after, nodes.Text(after[comma.end() :]))
+        parent.replace(reference, raw_html(button))
     doctree += [
         raw_html(
             f'<div class="about-term" id="about-{name}" popover>{known[name]}'

@@ -9,8 +9,9 @@ A mark is a comment, which is nothing in the page and in notebooks::
 
 A slide shows the block after its mark: a paragraph, a list, a guess, a figure, a table, a formula, or code. Without a
 title, it has the one of its section. ``% slide 1-2: Title`` takes the first two sentences, items or rows; ``% also``
-adds the block after it. ``% note`` puts that item of the chapter's section in ``book/instructors/notes.md`` beside the
-slide; the rest of that section goes to the first and the last slide. A guess is answered by the next key.
+adds the block after it, and ``% answer`` adds it when the next key is pressed, as the answer to a guess. ``% note``
+puts that item of the chapter's section in ``book/instructors/notes.md`` beside the slide; the rest of that section goes
+to the first and the last slide.
 
 The deck is ``book/NAME.slides.html`` beside the chapter, so that addresses of pictures and pages hold in both.
 """
@@ -30,12 +31,13 @@ from sphinx.errors import SphinxError
 from sphinx.util import logging
 
 import toc
-from contents import number, short_title, title
+from contents import number, parts, short_title, title
 from manuscript import markup
 from markup import first, raw_html
+from text import keep_units
 
 NOTES = "book/instructors/notes"
-KIND = r"(slide|also|note)\b"
+KIND = r"(slide|also|answer|note)\b"
 MARK = re.compile(KIND + r"(?: (\d+)(?:-(\d+))?)?(?:: (.+))?")
 # What can be read in the last row; choices are short lines.
 WORDS, WORDS_OF_A_GUESS, ROWS, LINES = 45, 68, 6, 18
@@ -70,22 +72,30 @@ def read_marks(text: str) -> list[Mark]:
         if MARK.match(line.strip()):
             found = MARK.fullmatch(line.strip())
             if not found or (found[1] == "note" and not found[4]):
-                raise SlideError(f"expected 'slide: TITLE', 'slide 1-2: TITLE', 'also' or 'note: WORDS', got {line!r}")
+                expected = "'slide: TITLE', 'slide 1-2: TITLE', 'also', 'answer' or 'note: WORDS'"
+                raise SlideError(f"expected {expected}, got {line!r}")
             begin = int(found[2] or 0)
             marks.append(Mark(found[1], range(begin, int(found[3] or begin) + 1) if begin else None, found[4] or ""))
     return marks
 
 
 def keep_marks(app: Sphinx, doctree: nodes.document, page: str) -> None:
-    """Let marks get into the page, from where `take_slides` takes them."""
+    """Let marks get into a chapter's page, from where `take_slides` takes them."""
+    if not is_chapter(page):
+        return
     for comment in list(doctree.findall(nodes.comment)):
         if MARK.match(comment.astext()):
             comment.replace_self(raw_html(f"<!--{comment.astext()}-->"))
 
 
+def is_chapter(page: str) -> bool:
+    """Tell whether a page may have slides."""
+    return page.removeprefix("book/") in toc.chapters()
+
+
 def take_slides(app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: nodes.document | None) -> None:
     """Take marks out of a chapter's page, and keep what they show."""
-    if page.removeprefix("book/") not in toc.chapters() or doctree is None:
+    if not is_chapter(page) or doctree is None:
         return
     context["slides"] = context["pathto"](f"{page}.slides")
     try:
@@ -114,9 +124,10 @@ class Slide:
         text = BeautifulSoup("".join(map(str, self.shown)), "html.parser")
         rows = len(text.select("tbody tr"))
         lines = sum(pre.get_text().strip().count("\n") + 1 for pre in text.select("pre"))
-        for other in text.select("table, pre, math, figcaption, .step"):
+        limit = WORDS_OF_A_GUESS if text.select_one(".step") else WORDS
+        for other in text.select("table, pre, math, figcaption, .question ~ .step"):
             other.decompose()
-        words, limit = len(text.get_text(" ").split()), WORDS_OF_A_GUESS if self.told else WORDS
+        words = len(text.get_text(" ").split())
         for what, count, most in [("words", words, limit), ("rows", rows, ROWS), ("lines of code", lines, LINES)]:
             if count > most:
                 yield f"slide {self.title!r}: {count} {what}; expected at most {most}"
@@ -137,7 +148,7 @@ def read_slides(body: str, name: str) -> Iterator[Slide]:
             if mark.kind == "note":
                 slide.notes.append(mark.words)
             else:
-                show(slide, block_after(comment, slide.title), mark.parts, name)
+                show(slide, block_after(comment, slide.title), mark, name)
     if slide:
         yield slide
 
@@ -163,7 +174,7 @@ def block_after(comment: PageElement, title: str) -> Tag:
     raise SlideError(f"slide {title!r}: expected a block after its mark in the same section, got none")
 
 
-def show(slide: Slide, block: Tag, parts: range | None, name: str) -> None:
+def show(slide: Slide, block: Tag, mark: Mark, name: str) -> None:
     """Add a block, or parts of it, to a slide."""
     block = copy(block)
     for drop in block.select(NOT_SHOWN):
@@ -176,9 +187,11 @@ def show(slide: Slide, block: Tag, parts: range | None, name: str) -> None:
     else:
         drawn = block.select_one("figure") or block.select_one("table")
         found = [drawn] if drawn else block.select(".highlight") or [block]
-        shown = [select(each, parts, slide.title) for each in found]
+        shown = [select(each, mark.parts, slide.title) for each in found]
     for part in shown:
         tidy(part, name)
+        if mark.kind == "answer":
+            part["class"] = " ".join([*part.get_attribute_list("class"), "step"])
     slide.shown += shown
 
 
@@ -253,7 +266,7 @@ class Notes:
     def take(self, words: str) -> str:
         """Return the item that begins with these words, and leave it out of the rest."""
         for item in self.text.select("li"):
-            if " ".join(item.get_text().split()).lstrip("“").startswith(words):
+            if " ".join(item.get_text().split()).lstrip("“").replace("’", "'").startswith(words):
                 return f"<p>{item.extract().decode_contents()}</p>"
         raise SlideError(f"{NOTES}.md has no item that begins with {words!r}")
 
@@ -274,7 +287,9 @@ def notes_of(app: Sphinx) -> dict[str, str]:
     builder = cast(StandaloneHTMLBuilder, app.builder)
     doctree = app.env.get_and_resolve_doctree(NOTES, builder)
     return {
-        heading.astext(): "".join(builder.render_partial(part)["fragment"] for part in heading.parent.children[1:])
+        heading.astext(): "".join(
+            keep_units(builder.render_partial(part)["fragment"]) for part in heading.parent.children[1:]
+        )
         for heading in doctree.findall(nodes.title)
     }
 
@@ -310,13 +325,19 @@ def deck(app: Sphinx, page: str, slides: list[Slide], notes: Notes) -> dict[str,
 
 
 def deck_list(app: Sphinx, page: str) -> str:
-    """Return links to the slides of all chapters."""
-    items = ""
-    for name in toc.chapters():
-        address = escape(app.builder.get_relative_uri(page, f"book/{name}.slides"))
-        words = number(app.env, f"book/{name}") + short_title(app.env, f"book/{name}")
-        items += f'<li><a href="{address}">{escape(words)}</a></li>'
-    return f"<ul>{items}</ul>"
+    """Return links to the slides of all chapters, part by part."""
+    found = ""
+    for caption, pages in parts(app.env):
+        links = [deck_link(app, page, other) for other in pages if is_chapter(other)]
+        if links:
+            found += f'<p><strong>{escape(caption)}</strong></p><ul class="decks">{"".join(links)}</ul>'
+    return found
+
+
+def deck_link(app: Sphinx, page: str, chapter: str) -> str:
+    """Return an item with a link to the slides of a chapter."""
+    address = escape(app.builder.get_relative_uri(page, f"{chapter}.slides"))
+    return f'<li><a href="{address}">{number(app.env, chapter)}{escape(short_title(app.env, chapter))}</a></li>'
 
 
 def start(app: Sphinx) -> None:

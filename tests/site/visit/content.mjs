@@ -81,12 +81,19 @@ export async function figures(name) {
   const copied = await touch.page.evaluate(() => navigator.clipboard.readText());
   const text = await code.locator("pre").textContent();
   await code.getByRole("button", { name: "Wrap" }).tap();
+  await touch.page.clock.install();
   await touch.page.reload();
   const wrapped = await code.getByRole("button", { name: "Wrap" }).getAttribute("aria-pressed");
   const scrolls = await code.locator("pre").evaluate((pre) => pre.scrollWidth > pre.clientWidth);
   await touch.page.evaluate(() => (navigator.clipboard.writeText = () => Promise.reject(new DOMException("refused"))));
-  await code.getByRole("button", { name: "Copy" }).tap();
-  await touch.page.getByRole("status").filter({ hasText: "does not let this page copy" }).waitFor();
+  const refused = touch.page.getByRole("status").filter({ hasText: "does not let this page copy" });
+  for (const shown of ["Copy", "Failed"]) {
+    await code.getByRole("button", { name: shown }).tap();
+    await touch.page.clock.fastForward(1500);
+    await refused.waitFor(); // of the second press, after the first one's two seconds, too
+  }
+  await touch.page.clock.fastForward(1500);
+  await refused.waitFor({ state: "detached" });
   const small = await touch.page.evaluate(() =>
     [...document.querySelectorAll(".copy, .ml-figure-tools > *")]
       .filter((e) => e.checkVisibility())

@@ -21,18 +21,26 @@
     dispatchEvent(new Event("resize")); // what no longer scrolls needs no stop for the keyboard
   };
 
+  /** @type {HTMLButtonElement[]} */
+  const copies = [];
+  /** @type {ReturnType<typeof setTimeout>} */
+  let waiting;
+  const forget = () => {
+    clearTimeout(waiting);
+    for (const button of copies) button.textContent = "Copy";
+    said.textContent = "";
+  };
+
   /** @param {HTMLButtonElement} button @param {string} code */
   async function copy(button, code) {
     const copied = await navigator.clipboard.writeText(code).then(
       () => true,
       () => false,
     );
+    forget(); // or the end of an earlier message would take this one away
     button.textContent = copied ? "Copied" : "Failed";
     said.textContent = copied ? "Code copied" : "The browser does not let this page copy";
-    setTimeout(() => {
-      button.textContent = "Copy";
-      said.textContent = "";
-    }, 2000);
+    waiting = setTimeout(forget, 2000);
   }
 
   for (const block of document.querySelectorAll(".cell_input .highlight, div[class*='highlight-'] > .highlight")) {
@@ -45,6 +53,7 @@
     block.append(wrapping);
     if (!navigator.clipboard) continue;
     const copying = make("Copy", "copy");
+    copies.push(copying);
     copying.addEventListener("click", () => copy(copying, block.querySelector("pre")?.textContent ?? ""));
     block.append(copying);
   }

@@ -142,13 +142,13 @@ globalThis.kept = (() => {
       const parts = all?.place || !chapter ? links : [button, status, ...links];
       place.replaceChildren(...(parts.length ? parts : [link("book/progress", "Your progress")]));
     }
-    const door = document.querySelector(".home .doors li");
-    door?.querySelector(".kept")?.remove();
+    const doors = document.querySelector(".home .doors");
+    doors?.querySelector(".kept")?.remove();
     const links = onward(all);
     if (links.length) {
       const line = Object.assign(document.createElement("p"), { className: "kept" });
       line.append(...links);
-      door?.append(line);
+      doors?.prepend(line);
     }
     document.dispatchEvent(new Event("kept"));
   }

@@ -15,7 +15,8 @@
   hub.value = preferences.get("hub") ?? "";
   offer();
   hub.addEventListener("input", offer);
-  link.addEventListener("click", () => preferences.set("hub", hub.value));
+  // Lighthouse takes a link that listens and leads nowhere yet for one that search engines cannot follow.
+  form.addEventListener("click", ({ target }) => target === link && preferences.set("hub", hub.value));
   form.addEventListener("submit", (event) => {
     event.preventDefault();
     link.click();
