@@ -351,7 +351,9 @@ def test_command_writes_the_archive_and_lists_who_has_no_page(
     assert "grading worksheet" in capsys.readouterr().err
     command = ["feedback", str(grades), "--for", "moodle", "--roster", str(tmp_path / "worksheet.csv")]
     assert cli.main(command) == 0
-    output = capsys.readouterr().out.splitlines()
+    captured = capsys.readouterr()
+    assert captured.err.count("moodle.csv: 2 points count as 100") == 1
+    output = captured.out.splitlines()
     assert output[-2:] == [
         f"written: {grades / 'for-moodle'}, with the pages of 2 students",
         "no page for 1: Eve Adams (103) (Nothing was handed in)",
@@ -368,6 +370,7 @@ def test_command_writes_the_archive_and_lists_who_has_no_page(
     before = archive.read_bytes()
     assert cli.main(command[:-2]) == 0
     assert archive.read_bytes() == before
+    assert capsys.readouterr().err.count("count as") == 0, "once, with the worksheet, is enough"
 
 
 def test_mark_keeps_its_time_until_it_changes(grades: Path, tmp_path: Path) -> None:

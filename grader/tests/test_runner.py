@@ -73,7 +73,9 @@ def records(out: Path) -> dict[Path, bytes]:
     return {path: path.read_bytes() for path in (out / "records").glob("*.json")}
 
 
-def test_grading_resumes_after_a_kill_and_grades_nothing_twice(course: Path) -> None:
+def test_grading_resumes_after_a_kill_and_grades_nothing_twice(
+    course: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     out = course / "out"
     process = start(course, out)
     wait_for(lambda: len(records(out)) >= 3)
@@ -83,6 +85,8 @@ def test_grading_resumes_after_a_kill_and_grades_nothing_twice(course: Path) -> 
     assert psutil.wait_procs(family, timeout=20)[1] == [], "what it had started ends with it"
     before = records(out)
     assert len(before) < len(STUDENTS)
+    assert cli.main(["tables", str(out)]) == 0
+    assert "`grade` was interrupted, so students can be missing; run it again" in capsys.readouterr().err
 
     assert cli.main(arguments(course, out, "--workers", "2")) == 0
     assert scores(out) == EXPECTED
@@ -91,6 +95,7 @@ def test_grading_resumes_after_a_kill_and_grades_nothing_twice(course: Path) -> 
     final = records(out)
     assert cli.main(arguments(course, out)) == 0, "a third time there is nothing to do"
     assert records(out) == final
+    assert "interrupted" not in capsys.readouterr().err
 
 
 def test_equal_notebooks_get_equal_marks(course: Path, exercises: dict[str, Exercise], package_below_tmp: str) -> None:

@@ -1,15 +1,17 @@
 """A folder of grades: what was graded with what, a record of each student, and the marks that follow from them."""
 
+import contextlib
 import datetime
 import json
 import shutil
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from coursegrader import dates, groups, marking, overrides, report, runner
 from coursegrader.exercises import ASSIGNMENT_FILE, Exercise, load
-from coursegrader.files import keep, make_folder, write
+from coursegrader.files import keep, locked, make_folder, write
 from coursegrader.grade import Record
 from coursegrader.platforms import split_label
 from coursegrader.roster import Roster, identify, match_people, read_roster
@@ -20,6 +22,7 @@ from coursegrader.variants import load_variants
 ABOUT = "grading.json"
 RECORDS = "records"
 DATED = "dated.json"
+UNFINISHED = ".unfinished"  # is there during a run, and after one that was ended from outside
 PENDING = "regrade"  # results of `regrade` that do not count yet
 _REQUIRED = {"student", "file", "digest", "score", "questions"}  # keys of every record
 
@@ -54,6 +57,7 @@ class Gradebook:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self._new_tables: frozenset[str] = frozenset()
 
     @classmethod
     def open(cls, folder: Path) -> "Gradebook":
@@ -67,6 +71,11 @@ class Gradebook:
         if not (folder / ABOUT).is_file():
             raise ValueError(f"{folder}: expected a folder that `grade --out` wrote; there is no {ABOUT} in it")
         return cls(folder)
+
+    def locked(self) -> AbstractContextManager[None]:
+        """Keep other commands from writing into the folder, see `files.locked`."""
+        make_folder(self.folder)  # marks are private
+        return locked(self.folder)
 
     @property
     def about(self) -> dict[str, Any]:
@@ -87,18 +96,45 @@ class Gradebook:
             raise ValueError(f"{file}: expected what `grade` wrote: {error}") from error
         return about
 
-    def remember(self, assignment: Path, submissions: list[Path], *, platform: str, unsafe: bool) -> None:
-        """Remember what is graded with what; submissions are added to those of earlier runs."""
-        make_folder(self.folder)  # marks are private
-        about = self.about
+    def remember(
+        self,
+        assignment: Path,
+        submissions: list[Path],
+        *,
+        platform: str,
+        unsafe: bool,
+        tables: Mapping[str, Path] | None = None,
+    ) -> None:
+        """Remember what is graded with what; submissions are added to those of earlier runs.
+
+        `tables` are those that the instructor gave, see `remember_tables`.
+        """
+        about = self._with_tables(tables or {})
         paths = dict.fromkeys([*about["submissions"], *(str(path.resolve()) for path in submissions)])
         known = {"assignment": str(assignment.resolve()), "submissions": list(paths)}
         self._save({**about, **known, "platform": platform, "unsafe": unsafe})
+        (self.folder / UNFINISHED).touch()
 
-    def remember_table(self, kind: str, file: Path) -> None:
-        """Remember a table that the instructor gave, such as the ``roster``."""
+    def remember_tables(self, tables: Mapping[str, Path]) -> None:
+        """Remember tables that the instructor gave, such as the ``roster``.
+
+        Raises
+        ------
+        ValueError
+            One of them cannot be read, and nothing was remembered.
+        """
+        self._save(self._with_tables(tables))
+
+    def _with_tables(self, tables: Mapping[str, Path]) -> dict[str, Any]:
+        """Return what ``grading.json`` says, with these tables, each of which has been read once."""
+        roster = read_roster(tables["roster"]) if "roster" in tables else None
+        if "dates" in tables:
+            dates.Dates(tables["dates"])
+        if "groups" in tables:
+            groups.read_groups(tables["groups"], [], roster=roster)
+        self._new_tables |= tables.keys()
         about = self.about
-        self._save({**about, "tables": {**about["tables"], kind: str(file.resolve())}})
+        return {**about, "tables": {**about["tables"], **{kind: str(file.resolve()) for kind, file in tables.items()}}}
 
     def _save(self, about: dict[str, Any]) -> None:
         write(self.folder / ABOUT, json.dumps(about, indent=1), root=self.folder, private=True)
@@ -106,11 +142,18 @@ class Gradebook:
     def table(self, kind: str) -> Path | None:
         """Return the path of a table that the instructor gave, if there is one."""
         path = self.about["tables"].get(kind)
+        if path and not Path(path).is_file():
+            raise ValueError(f"{path}: the table of --{kind} is gone; name its new place: `tables --{kind} FILE`")
         return Path(path) if path else None
 
     def assignment(self) -> tuple[Path, str, list[Exercise]]:
         """Return the assignment that was graded, see `read_assignment`."""
-        return read_assignment(Path(self.about["assignment"]))
+        folder = Path(self.about["assignment"])
+        if not folder.is_dir():
+            raise ValueError(
+                f"{folder}: the assignment is no longer there; if it was moved, run `grade` with its new place"
+            )
+        return read_assignment(folder)
 
     def exercises_of(self, students: Iterable[str]) -> dict[str, list[Exercise]]:
         """Return the exercises as each student has them: with the values that were drawn, if there are variants."""
@@ -121,12 +164,28 @@ class Gradebook:
     def submissions(self, paths: list[Path] | None = None) -> list[Callable[[], Submission]]:
         """Return for each student a function that reads what was handed in, see `submissions.find_submissions`.
 
-        `paths` are some of those that were graded, by default all.
+        `paths` are some of those that were graded, by default all that are still there.
         """
         _, name, exercises = self.assignment()
-        about = self.about
-        paths = [Path(path) for path in about["submissions"]] if paths is None else paths
-        return find_submissions(paths, assignment=name, exercises=exercises, platform=about["platform"])
+        paths = self.places()[0] if paths is None else paths
+        return find_submissions(paths, assignment=name, exercises=exercises, platform=self.about["platform"])
+
+    def places(self) -> tuple[list[Path], list[Path]]:
+        """Return the folders and archives that were graded and are still there, and those that are not.
+
+        Raises
+        ------
+        ValueError
+            None is there.
+        """
+        paths = [Path(path) for path in self.about["submissions"]]
+        found, lost = ([path for path in paths if path.exists() == there] for there in (True, False))
+        if lost and not found:
+            raise ValueError(
+                f"{', '.join(map(str, lost))}: the submissions are no longer there; if they were moved, run `grade` "
+                "with their new place"
+            )
+        return found, lost
 
     def graded(self, students: Collection[str], *, missing: Callable[[str], object] = str) -> Iterator[Submission]:
         """Yield the submissions that the records of these students were made from, with the seeds of their draws.
@@ -135,7 +194,7 @@ class Gradebook:
         `missing` is called with each student whose submission is no longer there.
         """
         records = {record["student"]: record for record in self.records() if record["student"] in students}
-        paths = [Path(path) for path in self.about["submissions"]]
+        paths, _ = self.places()
         for some in [paths, *([path] for path in paths if len(paths) > 1)]:
             if not records:
                 break
@@ -148,16 +207,19 @@ class Gradebook:
             missing(student)
 
     def records(self) -> list[Record]:
-        """Return the records of all students, by the names of their files."""
-        records = []
+        """Return the records of all students, by the names of their files; damaged ones are left out."""
+        return [record for record in self._read_records().values() if record]
+
+    def _read_records(self) -> dict[Path, Record | None]:
+        """Return the record in each file, None if it is damaged."""
+        found: dict[Path, Record | None] = {}
         for file in sorted((self.folder / RECORDS).glob("*.json")):
-            try:
+            found[file] = None
+            with contextlib.suppress(ValueError):
                 record = json.loads(file.read_text(encoding="utf-8"))
-            except ValueError:
-                continue
-            if isinstance(record, dict) and record.keys() >= _REQUIRED:
-                records.append(record)
-        return records
+                if isinstance(record, dict) and record.keys() >= _REQUIRED:
+                    found[file] = record
+        return found
 
     def replace(self, record: Record) -> None:
         """Write a record in place of the one that the student has, which is kept among the earlier ones."""
@@ -179,6 +241,7 @@ class Gradebook:
                 keep(file, self.folder)
                 file.unlink()
         self._save({**self.about, "failed": sorted(failed)})
+        (self.folder / UNFINISHED).unlink(missing_ok=True)
 
     def marks(self) -> Marks:
         """Return the marks: the records, and step by step what came after grading.
@@ -256,16 +319,11 @@ class Gradebook:
         marks = self.marks()
         roster, worksheet = self.roster(), marks.worksheet
         times = self._date(marks.records)
-        if roster and worksheet and marks.records:
-            most, points = roster.maximum(), marks.records[0]["max_score"]
-            if most != points:
-                tell(f"moodle.csv: {points} points count as {most:g}, which is the maximum grade in Moodle")
+        if roster and worksheet:
             people, _ = identify(roster, list(times))
             worksheet = roster.dated(worksheet, {people[student].row: times[student] for student in people})
-        students = [*(record["student"] for record in marks.records), *marks.ungraded]
-        if file := self.table("dates"):
-            for who in dates.strangers(dates.Dates(file), students, roster=roster, groups=self.groups(students)):
-                tell(f"{file}: a row is for {who!r}, who is neither a group nor a student with a row in the tables")
+        for line in self._warnings(marks, roster):
+            tell(line)
         _, name, exercises = self.assignment()
         single = [record for record in marks.records if not record.get("copied")]
         report.write_reports(
@@ -277,10 +335,32 @@ class Gradebook:
             similar=similarities(single, exercises),
         )
 
+    def _warnings(self, marks: Marks, roster: Roster | None) -> Iterator[str]:
+        """Yield what an instructor should know of the tables; how Moodle scales points once, with the roster."""
+        if (self.folder / UNFINISHED).exists():
+            yield f"{self.folder}: `grade` was interrupted, so students can be missing; run it again"
+        for file, record in self._read_records().items():
+            if record is None:
+                yield f"{file}: this record is damaged, so its student is missing; run `grade` again"
+        totals = sorted({record["max_score"] for record in marks.records})
+        if len(totals) > 1:
+            listed = ", ".join(f"{total:g}" for total in totals)
+            yield f"the records are of assignments with different points ({listed}); `regrade` grades all of them again"
+        most = roster.maximum() if roster and marks.worksheet and "roster" in self._new_tables else None
+        if most is not None and totals and [most] != totals:
+            yield f"moodle.csv: {totals[-1]} points count as {most:g}, which is the maximum grade in Moodle"
+        students = [*(record["student"] for record in marks.records), *marks.ungraded]
+        if table := self.table("dates"):
+            for who in dates.strangers(dates.Dates(table), students, roster=roster, groups=self.groups(students)):
+                yield f"{table}: a row is for {who!r}, who is neither a group nor a student with a row in the tables"
+
     def _date(self, records: list[Record]) -> dict[str, str]:
         """Return for each student when the mark became what it is, and remember it."""
         file = self.folder / DATED
-        known = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+        try:
+            known = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+        except ValueError as error:
+            raise ValueError(f"{file}: expected the times of marks; delete it, and they are those of now") from error
         now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
         dated: dict[str, dict[str, Any]] = {}
         for record in records:
@@ -293,8 +373,7 @@ class Gradebook:
     def files(self) -> dict[str, list[ExportedFile]]:
         """Return the files of each student in what was handed in, see `submissions.find_files`."""
         _, name, _ = self.assignment()
-        about = self.about
-        return find_files([Path(path) for path in about["submissions"]], assignment=name, platform=about["platform"])
+        return find_files(self.places()[0], assignment=name, platform=self.about["platform"])
 
 
 def read_assignment(folder: Path) -> tuple[Path, str, list[Exercise]]:
@@ -303,9 +382,11 @@ def read_assignment(folder: Path) -> tuple[Path, str, list[Exercise]]:
     Raises
     ------
     ValueError
-        The file is not what ``assignment build`` writes.
+        The file is not what ``assignment build`` writes, or not there.
     """
     file = folder / ASSIGNMENT_FILE
+    if not file.is_file():
+        raise ValueError(f"{folder}: expected a folder that `assignment build` wrote; there is no {file.name} in it")
     try:
         return (file, *load(file))
     except (ValueError, TypeError, KeyError) as error:

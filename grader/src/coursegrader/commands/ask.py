@@ -36,11 +36,17 @@ def add(commands: "Commands") -> None:
 
 
 def _ask(options: argparse.Namespace) -> int:
+    from coursegrader.files import locked, make_folder
+    from coursegrader.forms import read_key
     from coursegrader.gradebook import Gradebook
 
     book = Gradebook.open(options.grades)
     folder = options.out or options.grades / "questions"
-    return _mark(options, folder) if options.mark else _write(options, book, folder)
+    if options.mark:
+        read_key(folder)  # so that nothing is made where there is none
+    make_folder(folder)
+    with locked(folder):
+        return _mark(options, folder) if options.mark else _write(options, book, folder)
 
 
 def _write(options: argparse.Namespace, book: "Gradebook", folder: Path) -> int:

@@ -70,7 +70,11 @@ def _folders(options: argparse.Namespace) -> list[Path]:
 
 
 def _read_sources(options: argparse.Namespace) -> list[Exercise]:
-    return [exercise for folder in _folders(options) for exercise in read_exercises(folder)]
+    found = [exercise for folder in _folders(options) for exercise in read_exercises(folder)]
+    if not found:
+        folders = ", ".join(map(str, _folders(options)))
+        raise ValueError(f"--source: expected MyST notebooks with exercises, found none in {folders}")
+    return found
 
 
 def _list(options: argparse.Namespace) -> int:
@@ -95,7 +99,7 @@ def _choose(options: argparse.Namespace) -> list[Exercise]:
 
 def _build(options: argparse.Namespace) -> int:
     from coursegrader.assignment import build_assignment
-    from coursegrader.files import exposed, warnings
+    from coursegrader.files import exposed, locked, make_folder, warnings
     from coursegrader.roster import read_roster
 
     chosen = _choose(options)
@@ -104,7 +108,9 @@ def _build(options: argparse.Namespace) -> int:
     if missing := [exercise.id for exercise in chosen if exercise.variant and not options.variants]:
         raise ValueError(f"{missing[0]} has variants: name the class list with --variants FILE")
     people = read_roster(options.variants).people if options.variants else []
-    release, file = build_assignment(options.name, chosen, options.out, people=people)
+    make_folder(options.out)
+    with locked(options.out):
+        release, file = build_assignment(options.name, chosen, options.out, people=people)
     warn(f"{file}: until now, other users could open this file, and it holds solutions" for file in wide)
     warn(warnings([options.out, source.parent, source], "solutions"))
     print(f"for students: {release}\nkeep:         {file}")

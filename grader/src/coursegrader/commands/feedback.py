@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from coursegrader.commands import Commands
     from coursegrader.feedback import Page, Parcel
     from coursegrader.gradebook import Gradebook
+    from coursegrader.submissions import ExportedFile
 
 
 def add(commands: "Commands") -> None:
@@ -31,12 +32,19 @@ def add(commands: "Commands") -> None:
 
 
 def _feedback(options: argparse.Namespace) -> int:
-    from coursegrader.feedback import Page
     from coursegrader.gradebook import Gradebook
 
     book = Gradebook.open(options.grades)
+    with book.locked():
+        return _write_parcel(options, book)
+
+
+def _write_parcel(options: argparse.Namespace, book: "Gradebook") -> int:
+    """Write the tables and what goes to the platform; return the exit code."""
+    from coursegrader.feedback import Page
+
     if options.roster:
-        book.remember_table("roster", options.roster)
+        book.remember_tables({"roster": options.roster})
     book.write_tables(tell=lambda line: warn([line]))
     marks = book.marks()
     _, name, _ = book.assignment()
@@ -91,12 +99,20 @@ def _moodle(book: "Gradebook", pages: "list[Page]", name: str) -> "Parcel":
     return Parcel({"feedback.zip": zip_files(for_moodle(pages, people, roster, assignment=name))}, missing)
 
 
+def _read_files(book: "Gradebook") -> "dict[str, list[ExportedFile]]":
+    """Return what each student handed in; warn of archives without which nothing can be given back."""
+    _, lost = book.places()
+    warn(f"{path}: no longer there, so no page goes to those whose work is in it" for path in lost)
+    return book.files()
+
+
 def _canvas(book: "Gradebook", pages: "list[Page]", name: str) -> "Parcel":
     from coursegrader.feedback import Parcel, for_canvas, zip_files
 
-    files, missing = for_canvas(pages, book.files())
+    files, missing = for_canvas(pages, _read_files(book))
     if not files:
-        raise ValueError(f"--for canvas: no file in {book.about['submissions']} has a name that Canvas wrote")
+        where = ", ".join(book.about["submissions"])
+        raise ValueError(f"--for canvas: no file in {where} has a name that Canvas wrote")
     return Parcel({"feedback.zip": zip_files(files)}, missing)
 
 
@@ -110,7 +126,9 @@ def _nbgrader(book: "Gradebook", pages: "list[Page]", name: str) -> "Parcel":
         for page in pages
         if now.get(page.student, graded[page.student]) != graded[page.student]
     }
-    files, missing = for_nbgrader([page for page in pages if page.student not in later], book.files(), assignment=name)
+    files, missing = for_nbgrader(
+        [page for page in pages if page.student not in later], _read_files(book), assignment=name
+    )
     return Parcel(files, missing | later)
 
 

@@ -1,7 +1,7 @@
 """``grade``: grade what students handed in."""
 
 import argparse
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +19,9 @@ from coursegrader.platforms import PLATFORMS
 
 if TYPE_CHECKING:  # slow to import, and not needed for help
     from coursegrader.commands import Commands
+    from coursegrader.exercises import Exercise
+    from coursegrader.gradebook import Gradebook
+    from coursegrader.submissions import Submission
 
 
 def add(commands: "Commands") -> None:
@@ -46,10 +49,9 @@ def add(commands: "Commands") -> None:
 
 
 def _grade(options: argparse.Namespace) -> int:
-    from coursegrader import files, runner
-    from coursegrader.gradebook import RECORDS, Gradebook, read_assignment
+    from coursegrader import files
+    from coursegrader.gradebook import Gradebook, read_assignment
     from coursegrader.submissions import find_submissions
-    from coursegrader.variants import load_variants
 
     file, name, exercises = read_assignment(options.assignment)
     check_isolation(
@@ -59,8 +61,8 @@ def _grade(options: argparse.Namespace) -> int:
         paths=[options.assignment, options.out, *options.submissions, *given_tables(options).values()],
         scheduler=options.scheduler,
     )
+    _check_place(options.out, options.submissions)
     warn(files.warnings([file], "solutions"))
-    book = Gradebook(options.out)
     submissions = find_submissions(
         options.submissions,
         assignment=name,
@@ -68,9 +70,38 @@ def _grade(options: argparse.Namespace) -> int:
         platform=options.platform,
         tell=lambda line: warn([line]),
     )
-    book.remember(options.assignment, options.submissions, platform=options.platform, unsafe=options.unsafe)
-    for kind, table in given_tables(options).items():
-        book.remember_table(kind, table)
+    book = Gradebook(options.out)
+    with book.locked():
+        return _grade_into(book, submissions, exercises, options)
+
+
+def _check_place(out: Path, submissions: list[Path]) -> None:
+    """Refuse a folder of grades among the submissions: run again, it would be one of them."""
+    for path in submissions:
+        if out.resolve().is_relative_to(path.resolve()):
+            raise ValueError(f"--out: expected a folder outside the submissions, got {out}, which is in {path}")
+
+
+def _grade_into(
+    book: "Gradebook",
+    submissions: "list[Callable[[], Submission]]",
+    exercises: "list[Exercise]",
+    options: argparse.Namespace,
+) -> int:
+    """Grade submissions, and write the tables; return the exit code."""
+    from coursegrader import files, runner
+    from coursegrader.exercises import ASSIGNMENT_FILE
+    from coursegrader.gradebook import RECORDS
+    from coursegrader.variants import load_variants
+
+    file = options.assignment / ASSIGNMENT_FILE
+    book.remember(
+        options.assignment,
+        options.submissions,
+        platform=options.platform,
+        unsafe=options.unsafe,
+        tables=given_tables(options),
+    )
     warn(files.warnings([options.out], "marks"))
     earlier = book.records()
     graded = runner.grade_all(

@@ -109,7 +109,8 @@ def _finish(book: "Gradebook", folder: Path) -> None:
     """Write the tables, and print how many students are without a mark."""
     from coursegrader.marking import find_unmarked
 
-    book.write_tables(tell=lambda line: warn([line]))
+    with book.locked():
+        book.write_tables(tell=lambda line: warn([line]))
     waiting = find_unmarked(book.decided(book.records()))
     without = f"; without a mark yet: {len(waiting)}" if waiting else ""
     print(f"written: {folder / 'summary.html'}{without}")

@@ -39,10 +39,12 @@ def _override(options: argparse.Namespace) -> int:
         return _list(book)
     if None in (options.student, options.question, options.reason) or (options.points is None and not options.remove):
         raise ValueError("expected --student, --question, --reason, and one of --points and --remove")
-    record = overrides.find_record(book.records(), options.student)
-    decision = overrides.decide(record, options.question, points=options.points, reason=options.reason)
-    overrides.add(options.grades, decision)
-    book.write_tables(tell=lambda line: warn([line]))
+    with book.locked():
+        record = overrides.find_record(book.records(), options.student)
+        decision = overrides.decide(record, options.question, points=options.points, reason=options.reason)
+        book.marks()  # what is in the way of the tables is in the way of the decision
+        overrides.add(options.grades, decision)
+        book.write_tables(tell=lambda line: warn([line]))
     print(f"written: {options.grades / 'summary.html'}")
     return 0
 

@@ -42,11 +42,19 @@ def add(commands: "Commands") -> None:
 
 
 def _regrade(options: argparse.Namespace) -> int:
-    from coursegrader import overrides
-    from coursegrader.comparison import compare, describe_changes
-    from coursegrader.gradebook import PENDING, Gradebook
+    from coursegrader.gradebook import Gradebook
 
     book = Gradebook.open(options.grades)
+    with book.locked():
+        return _compare(options, book)
+
+
+def _compare(options: argparse.Namespace, book: "Gradebook") -> int:
+    """Grade again, list the changes, and write them unless they are only to be compared; return the exit code."""
+    from coursegrader import overrides
+    from coursegrader.comparison import compare, describe_changes
+    from coursegrader.gradebook import PENDING
+
     before = book.records()
     if options.student:
         before = [overrides.find_record(before, student) for student in options.student]

@@ -1,6 +1,7 @@
 """``similarity``: show which answers are alike."""
 
 import argparse
+import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -39,7 +40,8 @@ def _similarity(options: argparse.Namespace) -> int:
         warn([f"{len(without)} records hold no code, since an older version made them: run `grade` again"])
     comparison = compare(records, exercises)
     file = options.out or options.grades / "similarity.html"
-    write(file, make_page(comparison, assignment=name), root=file.parent, private=True)
+    with contextlib.nullcontext() if options.out else book.locked():
+        write(file, make_page(comparison, assignment=name), root=file.parent, private=True)
     _, count = comparison.matches(most=0)
     print(f"{len(comparison.students)} people, {count} matches: {file}")
     return 0

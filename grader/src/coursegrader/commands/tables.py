@@ -26,8 +26,8 @@ def _tables(options: argparse.Namespace) -> int:
     from coursegrader.gradebook import Gradebook
 
     book = Gradebook.open(options.grades)
-    for kind, table in given_tables(options).items():
-        book.remember_table(kind, table)
-    book.write_tables(tell=lambda line: warn([line]))
+    with book.locked():
+        book.remember_tables(given_tables(options))
+        book.write_tables(tell=lambda line: warn([line]))
     print(f"written: {options.grades / 'summary.html'}")
     return 0
