@@ -42,7 +42,6 @@ def test_assignment_is_built_from_exercises_and_chapters(tmp_path: Path, capsys:
         (["assignment", "build", "x", "--exercises", "y", "--out", "o", "--source", SOURCE], "y is neither"),
         (["assignment", "build", "a b", "--exercises", "data", "--out", "o", "--source", SOURCE], "name: expected"),
         (["assignment", "list", "--source", "nowhere"], "--source: expected a folder"),
-        (["grade", "nothing", "--assignment", "nowhere", "--out", "o", "--unsafe"], "No such file"),
     ],
 )  # fmt: skip
 def test_error_is_one_line_with_exit_code_1(

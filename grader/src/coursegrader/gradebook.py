@@ -22,6 +22,7 @@ from coursegrader.variants import load_variants
 ABOUT = "grading.json"
 RECORDS = "records"
 DATED = "dated.json"
+UNFINISHED = ".unfinished"  # is there during a run, and after one that was ended from outside
 PENDING = "regrade"  # results of `regrade` that do not count yet
 _REQUIRED = {"student", "file", "digest", "score", "questions"}  # keys of every record
 
@@ -112,7 +113,8 @@ class Gradebook:
         about = self._with_tables(tables or {})
         paths = dict.fromkeys([*about["submissions"], *(str(path.resolve()) for path in submissions)])
         known = {"assignment": str(assignment.resolve()), "submissions": list(paths)}
-        self._save({**about, **known, "platform": platform, "unsafe": unsafe, "unfinished": True})
+        self._save({**about, **known, "platform": platform, "unsafe": unsafe})
+        (self.folder / UNFINISHED).touch()
 
     def remember_tables(self, tables: Mapping[str, Path]) -> None:
         """Remember tables that the instructor gave, such as the ``roster``.
@@ -239,9 +241,8 @@ class Gradebook:
                 file = self.folder / RECORDS / f"{record['file']}.json"
                 keep(file, self.folder)
                 file.unlink()
-        about = self.about
-        about.pop("unfinished", None)
-        self._save({**about, "failed": sorted(failed)})
+        self._save({**self.about, "failed": sorted(failed)})
+        (self.folder / UNFINISHED).unlink(missing_ok=True)
 
     def marks(self) -> Marks:
         """Return the marks: the records, and step by step what came after grading.
@@ -349,7 +350,7 @@ class Gradebook:
 
     def _warnings(self, marks: Marks, roster: Roster | None) -> Iterator[str]:
         """Yield what an instructor should know of the tables; how Moodle scales points once, with the roster."""
-        if self.about.get("unfinished"):
+        if (self.folder / UNFINISHED).exists():
             yield f"{self.folder}: `grade` was interrupted, so students can be missing; run it again"
         for file, record in self._read_records().items():
             if record is None:
