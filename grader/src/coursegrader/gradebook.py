@@ -83,8 +83,7 @@ class Gradebook:
 
         ``assignment`` and ``submissions`` are paths, ``platform`` is what exported the submissions, ``unsafe`` whether
         they were graded without isolation, ``failed`` lists students whom the last run could not grade, and ``tables``
-        has the paths of tables that the instructor gave, ``roster``, ``dates`` and ``groups``. ``unfinished`` is there
-        while a run is under way, and after one that was ended from outside.
+        has the paths of tables that the instructor gave, ``roster``, ``dates`` and ``groups``.
         """
         file = self.folder / ABOUT
         if not file.is_file():
