@@ -36,7 +36,7 @@ class Line(NamedTuple):
 
 FEW = [  # their contents fill no second page, on which the first chapter would begin
     toc.Part("A first classifier", True, ["book/data", "book/exercises/data", "book/exercises/train"]),
-    toc.Part("Look up", False, ["book/instructors/grading"]),
+    toc.Part("Look up", False, ["book/instructors/grading", "book/instructors/cluster"]),
 ]
 
 
