@@ -94,17 +94,17 @@ def test_open_page_reloads_with_what_was_changed_and_survives_a_mistake(
             wait_for(page)
             with connect(f"ws://127.0.0.1:{port}/changes") as changes:
                 with edited(copy / "book" / "compile.md", "```{code-cell}", "A new sentence.\n\n```{code-cell}"):
-                    changes.recv(timeout=60)
+                    changes.recv(timeout=300)
                     assert "<p>A new sentence.</p>" in page()
                     assert page().endswith('<script src="/reload.js"></script>')
-                changes.recv(timeout=60)
+                changes.recv(timeout=300)
                 with edited(copy / "book" / "compile.md", "import ", "import  "):
-                    changes.recv(timeout=60)
+                    changes.recv(timeout=300)
                     assert "This cell has changed since it was last run." in page()
-                changes.recv(timeout=60)
+                changes.recv(timeout=300)
                 with edited(copy / "book" / "quizzes" / "compile.yml", "- question:", "- answer:"):
-                    changes.recv(timeout=60)
-                changes.recv(timeout=60)
+                    changes.recv(timeout=300)
+                changes.recv(timeout=300)
                 assert "This cell has changed" not in page()
         finally:
             server.terminate()
