@@ -1,8 +1,7 @@
 """The tests of the book's exercises: right answers pass however they are written, wrong ones lose points."""
 
 import secrets
-import signal
-import sys
+import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -63,19 +62,9 @@ def find_failure(
 
     Tests that draw run once for each seed. With a `kind`, functions compute in this type.
     """
-
-    stopped = False
-
-    def stop(*_: Any) -> None:
-        nonlocal stopped
-        stopped = True
-        raise TimeoutError
-
     names = grade._set_up(exercise, "")
-    signal.signal(signal.SIGALRM, stop)
-    signal.setitimer(signal.ITIMER_REAL, seconds, 1)  # again in each test that hangs
     try:
-        with warnings.catch_warnings(action="ignore"):
+        with grade._bounded(time.monotonic() + seconds), warnings.catch_warnings(action="ignore"):
             exec(compile(code, "answer", "exec"), names)
             for name in exercise.names if kind else ():
                 names[name] = computing_in(kind, names[name]) if callable(names[name]) else names[name]
@@ -84,12 +73,8 @@ def find_failure(
                 message = grade._run_test(test, names, seed)
                 if message is not None:
                     return message
-    except Exception as error:  # an answer that does not even run
+    except (grade._OutOfTime, Exception) as error:  # an answer that does not even run
         return repr(error)
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        if stopped and "keras" in sys.modules:  # as grade._bounded does
-            sys.modules["keras"].utils.clear_session(free_memory=False)
     return ""
 
 
