@@ -1,6 +1,5 @@
 """A folder of grades: what was graded with what, a record of each student, and the marks that follow from them."""
 
-import contextlib
 import datetime
 import json
 import shutil
@@ -206,20 +205,22 @@ class Gradebook:
         for student in records:
             missing(student)
 
-    def records(self) -> list[Record]:
-        """Return the records of all students, by the names of their files; damaged ones are left out."""
-        return [record for record in self._read_records().values() if record]
+    def records(self, *, damaged: Callable[[Path], object] = str) -> list[Record]:
+        """Return the records of all students, by the names of their files.
 
-    def _read_records(self) -> dict[Path, Record | None]:
-        """Return the record in each file, None if it is damaged."""
-        found: dict[Path, Record | None] = {}
+        `damaged` is called with each file that holds none.
+        """
+        records = []
         for file in sorted((self.folder / RECORDS).glob("*.json")):
-            found[file] = None
-            with contextlib.suppress(ValueError):
+            try:
                 record = json.loads(file.read_text(encoding="utf-8"))
-                if isinstance(record, dict) and record.keys() >= _REQUIRED:
-                    found[file] = record
-        return found
+            except ValueError:
+                record = None
+            if isinstance(record, dict) and record.keys() >= _REQUIRED:
+                records.append(record)
+            else:
+                damaged(file)
+        return records
 
     def replace(self, record: Record) -> None:
         """Write a record in place of the one that the student has, which is kept among the earlier ones."""
@@ -243,32 +244,33 @@ class Gradebook:
         self._save({**self.about, "failed": sorted(failed)})
         (self.folder / UNFINISHED).unlink(missing_ok=True)
 
-    def marks(self) -> Marks:
-        """Return the marks: the records, and step by step what came after grading.
+    def marks(self, *, damaged: Callable[[Path], object] = str) -> Marks:
+        """Return the marks: the records, see `records`, and step by step what came after grading.
 
         What people decide about an answer comes before the groups, which share it, and lateness last.
         """
-        records, ungraded = self._valid(self.records())
+        records, ungraded = self._valid(self.records(damaged=damaged))
         records = self.decided(records)
         waiting = marking.find_unmarked(records)
         records = [record for record in records if record["student"] not in waiting]
         ungraded |= waiting
-        records, ungraded, members = self._share(records, ungraded)
-        if deadlines := self.deadlines():
-            records = dates.apply(records, deadlines, roster=self.roster(), groups=members)
+        roster, deadlines = self.roster(), self.deadlines()
+        records, ungraded, members = self._share(records, ungraded, roster=roster, deadlines=deadlines)
+        if deadlines:
+            records = dates.apply(records, deadlines, roster=roster, groups=members)
         return self._on_roster(records, ungraded)
 
     def works(self) -> dict[str, list[Record]]:
         """Return the records, whether or not they count, of each piece of work, by whose it is, see `groups.works`."""
-        records, _, _ = self._share(self.records(), {})
+        records, _, _ = self._share(self.records(), {}, roster=self.roster(), deadlines=self.deadlines())
         return groups.works(records)
 
     def _share(
-        self, records: list[Record], ungraded: dict[str, str]
+        self, records: list[Record], ungraded: dict[str, str], *, roster: Roster | None, deadlines: dates.Dates | None
     ) -> tuple[list[Record], dict[str, str], dict[str, str]]:
         """Give the members of a group the same record, see `groups.apply`; return the group of each of them, too."""
         members = self.groups([*(record["student"] for record in records), *ungraded])
-        records = dates.add_times(records, dates=self.deadlines(), roster=self.roster(), groups=members)
+        records = dates.add_times(records, dates=deadlines, roster=roster, groups=members)
         return *groups.apply(records, ungraded, members), members
 
     def decided(self, records: list[Record]) -> list[Record]:
@@ -329,13 +331,14 @@ class Gradebook:
 
     def write_tables(self, *, tell: Callable[[str], object]) -> None:
         """Write all tables and pages, see `report.write_reports`; `tell` is called with each warning."""
-        marks = self.marks()
+        damaged: list[Path] = []
+        marks = self.marks(damaged=damaged.append)
         roster, worksheet = self.roster(), marks.worksheet
         times = self._date(marks.records)
         if roster and worksheet:
             people, _ = identify(roster, list(times))
             worksheet = roster.dated(worksheet, {people[student].row: times[student] for student in people})
-        for line in self._warnings(marks, roster):
+        for line in self._warnings(marks, roster, damaged):
             tell(line)
         _, name, exercises = self.assignment()
         report.write_reports(
@@ -347,13 +350,12 @@ class Gradebook:
             similar=_compare(groups.works(marks.records), exercises),
         )
 
-    def _warnings(self, marks: Marks, roster: Roster | None) -> Iterator[str]:
+    def _warnings(self, marks: Marks, roster: Roster | None, damaged: list[Path]) -> Iterator[str]:
         """Yield what an instructor should know of the tables; how Moodle scales points once, with the roster."""
         if (self.folder / UNFINISHED).exists():
             yield f"{self.folder}: `grade` was interrupted, so students can be missing; run it again"
-        for file, record in self._read_records().items():
-            if record is None:
-                yield f"{file}: this record is damaged, so its student is missing; run `grade` again"
+        for file in damaged:
+            yield f"{file}: this record is damaged, so its student is missing; run `grade` again"
         totals = sorted({record["max_score"] for record in marks.records})
         if len(totals) > 1:
             listed = ", ".join(f"{total:g}" for total in totals)

@@ -72,7 +72,7 @@ def _grade(options: argparse.Namespace) -> int:
     )
     book = Gradebook(options.out)
     with book.locked():
-        return _grade_into(book, submissions, exercises, options)
+        return _grade_into(book, submissions, file, exercises, options)
 
 
 def _check_place(out: Path, submissions: list[Path]) -> None:
@@ -85,16 +85,15 @@ def _check_place(out: Path, submissions: list[Path]) -> None:
 def _grade_into(
     book: "Gradebook",
     submissions: "list[Callable[[], Submission]]",
+    file: Path,
     exercises: "list[Exercise]",
     options: argparse.Namespace,
 ) -> int:
-    """Grade submissions, and write the tables; return the exit code."""
+    """Grade submissions with the assignment in a file, and write the tables; return the exit code."""
     from coursegrader import files, runner
-    from coursegrader.exercises import ASSIGNMENT_FILE
     from coursegrader.gradebook import RECORDS
     from coursegrader.variants import load_variants
 
-    file = options.assignment / ASSIGNMENT_FILE
     book.remember(
         options.assignment,
         options.submissions,
