@@ -105,7 +105,7 @@ class Calls:
             call.outcome = f"returned {describe(result)}"
             if operation == "get" and not isinstance(result, Remote):
                 self._note(call)
-            if isinstance(result, Remote) and result._text == repr(result):
+            if isinstance(result, Remote) and not result._text:
                 result._tell(_shorten(call.text, MAX_VALUE))
             return result
 
@@ -187,7 +187,7 @@ def _shorten(text: str, most: int) -> str:
 
 def _pieces(value: Any) -> Iterator[str]:
     if isinstance(value, Remote):
-        yield value._text
+        yield value._text or repr(value)
     elif isinstance(value, np.ndarray) or (hasattr(value, "__array__") and not isinstance(value, np.generic)):
         yield _describe_array(np.asarray(value))
     elif isinstance(value, dict):

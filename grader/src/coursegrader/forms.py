@@ -16,7 +16,7 @@ from typing import Any
 from coursegrader import pages
 from coursegrader.answers import UnreadableError, read_code
 from coursegrader.files import write
-from coursegrader.platforms import identify
+from coursegrader.platforms import identity
 from coursegrader.questions import Question
 from coursegrader.report import as_csv
 from coursegrader.submissions import Submission
@@ -181,11 +181,11 @@ def _article(number: int, asked: Asked) -> str:
 
 def mark_forms(forms: Sequence[Form], submissions: Iterable[Submission]) -> Iterator[Marked]:
     """Yield what each student answered, in the order of the forms, then who has no form."""
-    by_label = {identify(form.student): form for form in forms}
+    by_label = {identity(form.student): form for form in forms}
     found: dict[str, Marked] = {}
     others = []
     for submission in submissions:
-        form = by_label.get(identify(submission.student))
+        form = by_label.get(identity(submission.student))
         if form is None:
             others.append(Marked(submission.student, remark="There is no form for this student."))
         else:

@@ -15,7 +15,7 @@ from typing import Any
 
 from coursegrader import journal
 from coursegrader.grade import Record
-from coursegrader.platforms import identify, split_label
+from coursegrader.platforms import identity, split_label
 
 JOURNAL = "overrides.jsonl"
 MAX_REASON = 2000  # characters
@@ -49,7 +49,7 @@ class Override:
     @property
     def key(self) -> tuple[str, str]:
         """Whose answer to which question it is: a student is known by an id if there is one."""
-        return identify(self.student), self.question
+        return identity(self.student), self.question
 
 
 def fingerprint(question: Record) -> str:
@@ -151,7 +151,7 @@ def apply(records: Iterable[Record], overrides: Iterable[Override]) -> list[Reco
 
 
 def _apply_to(record: Record, decided: dict[tuple[str, str], Override]) -> Record:
-    student = identify(record["student"])
+    student = identity(record["student"])
     questions, stale = [], []
     change: float = 0
     for question in record["questions"]:

@@ -85,7 +85,7 @@ def split_label(label: str) -> tuple[str, str]:
     return (match[1], match[2]) if match else (label, "")
 
 
-def identify(label: str) -> str:
+def identity(label: str) -> str:
     """Return what tells a student from others: the id in a label, or else the name."""
     name, number = split_label(label)
     return number or name

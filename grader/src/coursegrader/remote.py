@@ -67,11 +67,11 @@ class Remote:
 
     def __init__(self, ask: Callable[..., Any], place: int, name: str) -> None:
         # `_met` is whether the object may know a number of the test.
-        for slot, value in zip(_SLOTS, (ask, place, name, f"an object of class {name}", False), strict=True):
+        for slot, value in zip(_SLOTS, (ask, place, name, "", False), strict=True):
             object.__setattr__(self, slot, value)
 
     def _tell(self, text: str) -> "Remote":
-        """Say how a test came by the object, for messages."""
+        """Say how a test came by the object, where calls are described."""
         object.__setattr__(self, "_text", text)
         return self
 

@@ -53,15 +53,15 @@ def _list(book: "Gradebook") -> int:
     """Print the journal, the oldest decision first."""
     from coursegrader import overrides
     from coursegrader.calls import printable
-    from coursegrader.platforms import identify
+    from coursegrader.platforms import identity
 
     journal = overrides.read(book.folder)
-    known = {identify(record["student"]) for record in book.records()}
+    known = {identity(record["student"]) for record in book.records()}
     holding = overrides.current(journal)
     for decision in journal:
         points = "removed" if decision.points is None else f"{decision.points:g} points"
         notes = [] if decision in holding or decision.points is None else ["replaced since"]
-        notes += [] if identify(decision.student) in known else ["this student has no record now"]
+        notes += [] if identity(decision.student) in known else ["this student has no record now"]
         about = f"{decision.time} {decision.student}, {decision.question}: {points}"
         print(printable(f"{about}{' (' if notes else ''}{', '.join(notes)}{')' if notes else ''}: {decision.reason}"))
     return 0
