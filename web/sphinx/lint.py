@@ -33,7 +33,7 @@ NOT_TAUGHT = {"remove-cell", "remove-input", "hide-input"}
 DRAWS = re.compile(r"plt\.|plot_|show_digit|\bfig(ure)?\b")
 DRAWS_DATA = re.compile(r"plot_\w+\(|\.(plot|semilog[xy]|loglog|barh?|hist|errorbar|step|scatter|boxplot|violinplot)\(")
 # These drawings show no measurement, so no table stands beside them.
-NO_TABLE = {"fig-box-and-center", "fig-relu-tent", "fig-architecture", "fig-paper-network"}
+NO_TABLE = {"fig-box-and-center", "fig-architecture", "fig-paper-network"}
 NO_RUN = {"book/why-mnist"}  # a chapter that shows published numbers only
 # What sounds translated, by what to write in its place. Brackets keep a search for such words from finding this list.
 PHRASES = {
