@@ -64,15 +64,21 @@ function lowerEdge(widget, limit) {
   // Its place on the page is higher than what it holds.
   const { bottom } = /** @type {Element} */ (widget.querySelector(".ml-widget-body")).getBoundingClientRect();
   const padding = parseFloat(getComputedStyle(widget).paddingBottom);
-  const leaves = [...widget.querySelectorAll("*")].filter((element) => !element.firstElementChild);
-  // What only a screen reader reads may stand anywhere.
-  const boxes = leaves
-    .map((element) => element.getBoundingClientRect())
-    .filter((box) => box.height > 1 && box.top >= top);
+  // What only a screen reader reads may stand anywhere, and so may what a closed box holds.
+  const boxes = [...widget.querySelectorAll("*")]
+    .filter((element) => element.checkVisibility())
+    .map((element) => ({ element, box: element.getBoundingClientRect() }))
+    .filter(({ box }) => box.height > 1 && box.top >= top);
+  const leaves = boxes.filter(({ element }) => !element.firstElementChild);
+  // A frame is cut through only if nothing that it holds is seen whole.
+  const parts = boxes.map(({ element, box }) => {
+    const within = leaves.filter((leaf) => element.contains(leaf.element));
+    return { box, seenFrom: Math.min(box.bottom, ...within.map((leaf) => leaf.box.bottom)) };
+  });
   let edge = Math.min(bottom - top + padding, limit);
-  const cut = () => boxes.filter((box) => box.top - top < edge && box.bottom - top > edge);
-  for (let boxesCut = cut(); boxesCut.length > 0; boxesCut = cut()) {
-    edge = Math.min(...boxesCut.map((box) => box.top - top)) - 1;
+  const cut = () => parts.filter(({ box, seenFrom }) => box.top - top < edge && seenFrom - top > edge);
+  for (let partsCut = cut(); partsCut.length > 0; partsCut = cut()) {
+    edge = Math.min(...partsCut.map(({ box }) => box.top - top)) - 1;
   }
   return edge;
 }
