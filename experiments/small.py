@@ -35,11 +35,10 @@ LONGER = (
     "conv12x5/2 sep24 sep32 sep32 pool sep48 weigh",
     "conv14x5/2 sep28 sep40 sep40 pool sep56 weigh",
     "conv16x5/2 sep32 sep48 sep48 pool sep64 weigh",
-    "conv16x5/2 sep32 sep48 pool sep64 weigh",
     "conv8x5/2 conv16x3 pool conv24x3 conv24x3 weigh",
     "conv12x5/2 conv24x3 pool conv32x3 conv32x3 weigh",
 )
-CHOSEN_LONGER = "conv14x5/2 sep28 sep40 sep40 pool sep56 weigh"
+CHOSEN_LONGER = "conv12x5/2 conv24x3 pool conv32x3 conv32x3 weigh"
 LONGER_EPOCHS = 16
 THREE, FIVE, TEN = tuple(range(3)), tuple(range(5)), tuple(range(10))
 PUBLISHED = {"published-697": FIVE, "published-997": THREE, "published-4862": THREE}

@@ -184,7 +184,7 @@ def build_pages(names: list[str], documents: list[str]) -> None:
     offer_notebooks([name for name in names if name in notebooks.lessons()])
     offline.write_list()
     seconds = time.perf_counter() - start
-    print(f"Site: built {', '.join(names)} in {seconds:.0f} s; other pages and the search may be older, until: make book")
+    print(f"Site: built {', '.join(names)} in {seconds:.0f} s; other pages and search may be older, until: make book")
 
 
 def assets() -> None:
