@@ -81,8 +81,7 @@ def train_longer() -> None:
     """Make the table of longer training on warped images: a search, and ten seeds of the network that it chose."""
     searched = [measure(small_runs.train, [design], CHOOSING, LONGER_EPOCHS, 0.02, True) for design in LONGER]
     chosen = [
-        measure(small_runs.train, [CHOSEN_LONGER], half, LONGER_EPOCHS, 0.02, True, True)
-        for half in (TEN[:5], TEN[5:])
+        measure(small_runs.train, [CHOSEN_LONGER], half, LONGER_EPOCHS, 0.02, True, True) for half in (TEN[:5], TEN[5:])
     ]
     save_table("small-longer", [*searched, *chosen], experiment="small", seeds="100, and 0 to 9")
 
