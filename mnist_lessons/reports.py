@@ -17,7 +17,7 @@ h2 { margin-top: 2em }
 a { color: var(--accent) }
 .summary { border-left: 0.3rem solid var(--right); font-size: 1.2rem; padding-left: 0.8rem }
 .summary.differs { border-color: var(--wrong) }
-.wide { container-type: inline-size; overflow-x: auto }
+.pst-scrollable-table-container { container-type: inline-size; overflow-x: auto }
 :focus-visible { outline: 2px solid var(--accent); outline-offset: 2px }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; line-height: 1.35 }
 caption { color: var(--muted); max-width: 100cqi; padding-bottom: 0.4rem; text-align: left }
@@ -144,8 +144,8 @@ def table(caption: str, heads: Sequence[str], rows: Sequence[Sequence[str]]) -> 
     )
     name = escape(caption, quote=True)
     return (
-        f'<div class="wide" role="region" aria-label="{name}" tabindex="0"><table><caption>{name}</caption>'
-        f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
+        f'<div class="pst-scrollable-table-container" role="region" aria-label="{name}" tabindex="0">'
+        f"<table><caption>{name}</caption><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
     )
 
 
