@@ -222,3 +222,14 @@ def test_small_calls_are_made_from_those_of_tests() -> None:
     for call in failing:
         with pytest.raises(IndexError):
             eval(call, space)
+
+
+def test_calls_found_follow_from_the_seed_although_tests_draw() -> None:
+    tests = ["double(np.random.default_rng().integers(-99, 99, size=3))", "double(np.random.random(2))"]
+    space: dict[str, Any] = {"np": np}
+    found = {
+        seed: [find_calls(space, "def double(x):\n    return 2 * x\n", tests, ["double"], seed) for _ in range(2)]
+        for seed in (1, 2)
+    }
+    assert found[1][0] == found[1][1]
+    assert found[1][0] != found[2][0]

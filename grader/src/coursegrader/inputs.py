@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from coursegrader.draws import drawing_from
 from coursegrader.probing import describe, limited
 
 MAX_CALLS = 12  # for each function
@@ -50,8 +51,8 @@ def find_calls(names: dict[str, Any], solution: str, tests: list[str], functions
     with limited(_SECONDS):
         exec(compile(solution, "<solution>", "exec"), space)
         watched = space | {name: _recording(space[name], calls) for name, calls in recorded.items()}
-        for test in tests:
-            with contextlib.suppress(Exception):
+        for number, test in enumerate(tests):
+            with contextlib.suppress(Exception), drawing_from(str(seed), f"test {number}"):
                 exec(compile(test, "<test>", "exec"), watched)
     return json.dumps({name: _draw_calls(name, calls, space, generator) for name, calls in recorded.items()})
 
