@@ -12,7 +12,8 @@ import { launch } from "./browser.mjs";
 const [site, folder, executablePath] = process.argv.slice(2);
 if (!executablePath) throw new Error("usage: node web/pictures.mjs SITE OUTDIR BROWSER");
 
-const HEIGHT = 1000; // CSS pixels; what is below can be seen on the site
+const HEIGHT = 1060; // CSS pixels; what is below can be seen on the site
+const WHOLE = "figure, li, svg"; // a chart without its axis, or a digit without its caption, says nothing
 /** What a widget does before its picture is taken, where it is empty at first. @type {Record<string, (body: import("playwright-core").Locator) => Promise<void>>} */
 const SHOW = {
   "draw-digit": async (body) => {
@@ -58,8 +59,8 @@ const SHOW = {
   },
 };
 
-/** Where to end a picture, so that nothing is cut through. @param {Element} widget @param {number} limit */
-function lowerEdge(widget, limit) {
+/** Where to end a picture, so that nothing is cut through. @param {Element} widget @param {{ limit: number, whole: string }} options */
+function lowerEdge(widget, { limit, whole }) {
   const { top } = widget.getBoundingClientRect();
   // Its place on the page is higher than what it holds.
   const { bottom } = /** @type {Element} */ (widget.querySelector(".ml-widget-body")).getBoundingClientRect();
@@ -73,7 +74,8 @@ function lowerEdge(widget, limit) {
   // A frame is cut through only if nothing that it holds is seen whole.
   const parts = boxes.map(({ element, box }) => {
     const within = leaves.filter((leaf) => element.contains(leaf.element));
-    return { box, seenFrom: Math.min(box.bottom, ...within.map((leaf) => leaf.box.bottom)) };
+    const from = element.matches(whole) ? [] : within.map((leaf) => leaf.box.bottom);
+    return { box, seenFrom: Math.min(box.bottom, ...from) };
   });
   let edge = Math.min(bottom - top + padding, limit);
   const cut = () => parts.filter(({ box, seenFrom }) => box.top - top < edge && seenFrom - top > edge);
@@ -108,7 +110,7 @@ try {
       const box = await widget.boundingBox();
       if (!box) throw new Error(`${name}: nothing to see in ${page.url()}`);
       const clip = { ...box, y: box.y + (await page.evaluate(() => scrollY)) };
-      clip.height = await widget.evaluate(lowerEdge, HEIGHT);
+      clip.height = await widget.evaluate(lowerEdge, { limit: HEIGHT, whole: WHOLE });
       await page.screenshot({ path: join(folder, `${name}.png`), fullPage: true, clip });
     }
     await page.close();
