@@ -48,11 +48,11 @@ def find_calls(names: dict[str, Any], solution: str, tests: list[str], functions
     generator = random.Random(seed)
     space = dict(names)
     recorded: dict[str, list[Any]] = {name: [] for name in functions}
-    with limited(_SECONDS):
+    with limited(_SECONDS), drawing_from(str(seed), "inputs"):
         exec(compile(solution, "<solution>", "exec"), space)
         watched = space | {name: _recording(space[name], calls) for name, calls in recorded.items()}
-        for number, test in enumerate(tests):
-            with contextlib.suppress(Exception), drawing_from(str(seed), f"test {number}"):
+        for test in tests:
+            with contextlib.suppress(Exception):
                 exec(compile(test, "<test>", "exec"), watched)
     return json.dumps({name: _draw_calls(name, calls, space, generator) for name, calls in recorded.items()})
 
