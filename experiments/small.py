@@ -72,17 +72,15 @@ def main() -> None:
     save_table("small", runs, experiment="small", seeds="0 to 9, 0 to 4, or 0 to 2")
 
 
-def retrain(design: str, epochs: int, rate: float, seeds: Sequence[int]) -> Run:
+def retrain(design: str, epochs: int, rate: float, seeds: Sequence[int], *, warp: bool = False) -> Run:
     """Train a network that was chosen, or a published one, and look at the test images."""
-    return measure(small_runs.train, [design], seeds, epochs, rate, False, True)
+    return measure(small_runs.train, [design], seeds, epochs, rate, warp, True)
 
 
 def train_longer() -> None:
     """Make the table of longer training on warped images: a search, and ten seeds of the network that it chose."""
     searched = [measure(small_runs.train, [design], CHOOSING, LONGER_EPOCHS, 0.02, True) for design in LONGER]
-    chosen = [
-        measure(small_runs.train, [CHOSEN_LONGER], half, LONGER_EPOCHS, 0.02, True, True) for half in (TEN[:5], TEN[5:])
-    ]
+    chosen = [retrain(CHOSEN_LONGER, LONGER_EPOCHS, 0.02, half, warp=True) for half in (TEN[:5], TEN[5:])]
     save_table("small-longer", [*searched, *chosen], experiment="small", seeds="100, and 0 to 9")
 
 
