@@ -63,7 +63,7 @@ def test_cluster_over_tls_that_loses_a_worker_grades_everyone(tmp_path: Path) ->
     subprocess.run(["bash", "-ec", here(block("mkdir"))], env=environment, check=True, capture_output=True)
     (tmp_path / "config").mkdir()
     (tmp_path / "config" / "tls.yaml").write_text(here(block("distributed:")), encoding="utf-8")
-    scheduler, worker = here(block("dask scheduler")).splitlines()
+    (scheduler,), (worker,) = (here(block(start)).splitlines() for start in ("dask scheduler", "dask worker"))
     commands = [f"{scheduler} --port {port}", re.sub(r"--nworkers \d+", "--nworkers 2", worker)]
     servers = [subprocess.Popen(c.split(), env=environment, stderr=subprocess.DEVNULL, cwd=tmp_path) for c in commands]
     out = tmp_path / "out"
